@@ -1,0 +1,92 @@
+"""AWS errors as credguard.errors. The message names the action and the resource, never a secret.
+
+Raised `from None`: botocore's texts may quote a whole answer, and CreateAccessKey's answer holds
+the new secret.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
+
+from credguard import errors
+
+_BY_CODE: dict[str, type[errors.AwsError]] = {}
+for _error, _codes in (
+    (
+        errors.InvalidKey,
+        (
+            "InvalidClientTokenId UnrecognizedClientException AuthFailure InvalidAccessKeyId "
+            "SignatureDoesNotMatch ExpiredToken ExpiredTokenException InvalidToken "
+            "IncompleteSignature MissingAuthenticationToken"
+        ),
+    ),
+    (
+        errors.NotPermitted,
+        "AccessDenied AccessDeniedException UnauthorizedOperation OptInRequired Blocked",
+    ),
+    (
+        errors.QuotaExceeded,
+        "LimitExceeded LimitExceededException KeyPairLimitExceeded ResourceLimitExceeded",
+    ),
+    (errors.NoSuchEntity, "NoSuchEntity InvalidKeyPair.NotFound"),
+    (
+        errors.AlreadyExists,
+        "EntityAlreadyExists InvalidKeyPair.Duplicate",
+    ),
+    (
+        errors.Throttled,
+        (
+            "Throttling ThrottlingException ThrottledException RequestLimitExceeded "
+            "TooManyRequestsException SlowDown PriorRequestNotComplete "
+            "TooManyRequests RequestThrottled"
+        ),
+    ),
+    (errors.NetworkDown, "ServiceUnavailable InternalFailure InternalError RequestTimeout"),
+):
+    for _code in _codes.split():
+        _BY_CODE[_code] = _error
+
+_SAFE_CODE = re.compile(r"[A-Za-z0-9.]{1,64}\Z")
+
+
+@contextmanager
+def translated(action: str, resource: str) -> Iterator[None]:
+    """Turn what botocore raises inside into a credguard error naming `action` on `resource`."""
+    try:
+        yield
+    except aws.ClientError as exc:
+        raise _refused(exc, action, resource) from None
+    except (aws.ConnectionError, aws.HTTPClientError) as exc:
+        raise errors.NetworkDown(
+            f"{action} on {resource} got no answer ({type(exc).__name__})"
+        ) from None
+    except aws.ParamValidationError:
+        raise errors.AwsError(
+            f"{action} on {resource} was not sent: a name in it is not valid",
+            hint="check the names given",
+        ) from None
+    except (aws.BotoCoreError, ResponseParserError, ValueError, KeyError) as exc:
+        # ResponseParserError, NoRegionError, a bad AWS_ENDPOINT_URL, a field that is not there.
+        raise errors.AwsError(
+            f"{action} on {resource} gave no usable answer ({type(exc).__name__})"
+        ) from None
+
+
+def _refused(exc: aws.ClientError, action: str, resource: str) -> errors.AwsError:
+    code = str(exc.response.get("Error", {}).get("Code", ""))
+    status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    shown = code if _SAFE_CODE.match(code) else "no error code"
+    kind = _BY_CODE.get(code)
+    if kind is None:
+        kind = errors.NetworkDown if status >= 500 else errors.AwsError
+    message = f"{action} on {resource} was refused ({shown})"
+    if code == "SignatureDoesNotMatch":
+        return kind(message, hint="the secret is wrong, or this machine's clock is; check both")
+    if code in {"RequestExpired", "InvalidSignatureException"}:
+        return errors.AwsError(message, hint="set this machine's clock, then run it again")
+    if kind is errors.NotPermitted:
+        return kind(message, hint=f"ask for the permission {action}, then run it again")
+    return kind(message)

@@ -1,0 +1,36 @@
+"""Exactly one daemon: an flock that the kernel drops when its holder dies, whatever way."""
+
+import os
+import sys
+
+from credguard import paths
+from credguard.errors import CredguardError, StoreError, Unsupported
+
+if sys.platform == "win32":
+    raise Unsupported("the background service does not run on Windows yet")
+
+import fcntl
+
+
+class AlreadyRunning(CredguardError):
+    """Another daemon of this user holds the lock."""
+
+    hint = "see: credguard status"
+
+
+def acquire() -> int:
+    """The locked descriptor, to be kept open. Raises AlreadyRunning, StoreError."""
+    paths.private_dir(paths.state_dir())
+    file = paths.lock_file("daemon")
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise StoreError(f"cannot open {file}: {exc.strerror}") from exc
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AlreadyRunning("the background service runs already") from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor

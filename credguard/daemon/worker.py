@@ -1,0 +1,189 @@
+"""Reads a file that changed, scans it, stores what is found and tells a person once."""
+
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import sqlite3
+import stat
+from collections.abc import Callable
+from typing import Protocol
+
+from credguard import paths
+from credguard.errors import StoreError
+from credguard.scan.model import MEDIUM, Finding
+from credguard.store import findings
+from credguard.store.db import transaction
+
+_LOG = logging.getLogger("credguard.daemon.worker")
+_KEY_BYTES = 32
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+class Scanner(Protocol):
+    """What the worker needs of the engine."""
+
+    def scan(self, data: bytes, path: bytes) -> list[Finding]:
+        """The secrets in `data`."""
+
+
+def fingerprint_key() -> bytes:
+    """This installation's random fingerprint key, made at first use (0600). Raises StoreError."""
+    file = os.path.join(paths.private_dir(paths.state_dir()), "fingerprint.key")
+    try:
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            with open(file, "rb") as existing:
+                key = existing.read()
+            if len(key) == _KEY_BYTES:
+                return key
+            raise StoreError(f"{file} is damaged", hint=f"remove it: rm {file}") from None
+        with os.fdopen(descriptor, "wb") as new:
+            key = secrets.token_bytes(_KEY_BYTES)
+            new.write(key)
+            new.flush()
+            os.fsync(new.fileno())
+    except OSError as exc:
+        raise StoreError(f"cannot use {file}: {exc.strerror}") from exc
+    return key
+
+
+def fingerprint(key: bytes, finding: Finding) -> str:
+    """Names `finding` without telling its value: HMAC-SHA256 over rule, path and value."""
+    rule = finding.rule_id.encode()
+    parts = (rule, finding.path, finding.value)
+    message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    return hmac.new(key, message, hashlib.sha256).hexdigest()
+
+
+def shown(path: str) -> str:
+    """`path` as text that SQLite and a log take: bytes that are not UTF-8 are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def read_regular(path: str, max_bytes: int) -> tuple[bytes, os.stat_result] | None:
+    """The bytes and status of a regular file of at most `max_bytes`; None for anything else.
+
+    Never waits for a FIFO or device, follows no symlink. Raises OSError (FileNotFoundError: gone).
+    """
+    descriptor = os.open(path, _OPEN)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        if status.st_size > max_bytes:
+            _LOG.info("not scanned, larger than watch.max_file_mb: %s", shown(path))
+            return None
+        return file.read(max_bytes), status
+
+
+class Worker:
+    """Scans one file at a time; used by one thread. Keeps a snapshot of what was scanned."""
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        connection: sqlite3.Connection,
+        key: bytes,
+        *,
+        max_bytes: int,
+        tell: Callable[[str, str], bool],
+        now: Callable[[], float],
+    ) -> None:
+        """`tell(title, body)` shows a desktop notification; `now` gives Unix seconds."""
+        self._scanner = scanner
+        self._db = connection
+        self._key = key
+        self._max_bytes = max_bytes
+        self._tell = tell
+        self._now = now
+        # hash(path) -> hash(mtime_ns, size, inode): 64 bits each, so that 200,000 files stay small.
+        self._snapshot: dict[int, int] = {}
+
+    def changed(self, path: str) -> bool:
+        """Whether `path` differs from when it was scanned last (or never was)."""
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return True
+        return self._snapshot.get(hash(path)) != _signature(status)
+
+    def scan(self, path: str) -> list[Finding]:
+        """Scan `path`, store its findings, resolve those gone, tell of new ones; gives them.
+
+        A file that is gone or unreadable has none. Raises StoreError, sqlite3.Error.
+        """
+        found: list[Finding] = []
+        signature: int | None = None
+        try:
+            content = read_regular(path, self._max_bytes)
+        except (FileNotFoundError, NotADirectoryError):
+            content = None
+            self._snapshot.pop(hash(path), None)
+        except OSError as exc:
+            _LOG.info("cannot read %s: %s", shown(path), exc.strerror)
+            return []
+        if content is not None:
+            data, status = content
+            signature = _signature(status)
+            found = [
+                finding
+                for finding in self._scanner.scan(data, os.fsencode(path))
+                if finding.confidence >= MEDIUM
+            ]
+        self._store(shown(path), found)
+        if signature is not None:  # only now: a file whose findings were not stored is read again
+            self._snapshot[hash(path)] = signature
+        return found
+
+    def gone(self, path: str) -> None:
+        """`path`, a file or folder, is no longer there: its findings are resolved."""
+        with transaction(self._db):
+            findings.resolve_gone(self._db, shown(path), set(), self._now())
+            findings.resolve_below(self._db, shown(path), self._now())
+
+    def _store(self, path: str, found: list[Finding]) -> None:
+        named = {fingerprint(self._key, finding): finding for finding in found}
+        now = self._now()
+        if not named and not self._has_open(path):
+            return
+        fresh: list[str] = []
+        with transaction(self._db):
+            for name, finding in named.items():
+                if findings.observe(
+                    self._db,
+                    now,
+                    name,
+                    path=path,
+                    line=finding.line,
+                    rule_id=finding.rule_id,
+                    masked=finding.masked(),
+                ):
+                    fresh.append(name)
+            findings.resolve_gone(self._db, path, set(named), now)
+        if fresh:
+            self._announce(path, [named[name] for name in fresh])
+            findings.mark_notified(self._db, self._now(), fresh)
+
+    def _has_open(self, path: str) -> bool:
+        row = self._db.execute(
+            "SELECT 1 FROM finding WHERE path = ? AND state = 'open' LIMIT 1", (path,)
+        ).fetchone()
+        return row is not None
+
+    def _announce(self, path: str, fresh: list[Finding]) -> None:
+        for finding in fresh:
+            _LOG.warning(
+                "secret found: %s:%d %s %s", path, finding.line, finding.rule_id, finding.masked()
+            )
+        first = fresh[0]
+        more = f" and {len(fresh) - 1} more" if len(fresh) > 1 else ""
+        body = f"{path}:{first.line}: {first.title} ({first.masked()}){more}"
+        if not self._tell("credguard: a secret in a file", body):
+            _LOG.info("no desktop notification could be shown for %s", path)
+
+
+def _signature(status: os.stat_result) -> int:
+    return hash((status.st_mtime_ns, status.st_size, status.st_ino))

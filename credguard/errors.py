@@ -1,0 +1,162 @@
+"""The exception tree. Every class carries the exit code and a default hint; imports nothing.
+
+CredguardError                2  could not do, or could not tell
+  ConfigError                    the config file or a value in it is wrong
+  StoreError                     the state database cannot be used
+  VaultError                     a secret cannot be read or written
+    VaultLocked                  it needs unlocking
+    VaultUnavailable             no such backend here, or it does not answer
+    VaultTimeout                 it did not answer within the deadline
+    WrongPassphrase              the passphrase does not open the file vault
+    VaultCorrupt                 stored bytes are not what was written
+  UnknownProfile                 no such profile
+  AwsError                       AWS refused or did not answer
+    InvalidKey                   AWS does not accept the key (absent, inactive, wrong secret)
+    NotPermitted                 a policy refuses the action
+    QuotaExceeded                a limit is reached
+    NoSuchEntity                 what was named does not exist
+    AlreadyExists                what was to be made exists
+    Throttled                    too many requests
+    NetworkDown                  no answer, or a broken connection: executed or not is unknown
+  GitError                       git failed or the repository is not usable
+  RotationRefused                a rotation must not go on without a person
+  Unsupported                    this platform or this input cannot be served
+  Aborted                        a person said no
+"""
+
+
+class CredguardError(Exception):
+    """What failed and on what, lower case without a full stop; never holds a secret."""
+
+    exit_code = 2
+    hint = ""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        """Keep `message`; `hint` replaces the class's default (what to type next)."""
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+
+
+class ConfigError(CredguardError):
+    """The configuration cannot be read or holds a wrong value."""
+
+    hint = "see: credguard config get"
+
+
+class StoreError(CredguardError):
+    """The state database cannot be opened, read or written."""
+
+    hint = "check the free space and the modes of the folder, then run: credguard status"
+
+
+class VaultError(CredguardError):
+    """A secret cannot be read or written."""
+
+    hint = "run: credguard status"
+
+
+class VaultLocked(VaultError):
+    """The vault needs unlocking by a person."""
+
+    hint = "unlock the login keyring, or set CREDGUARD_PASSPHRASE_FILE, and run it again"
+
+
+class VaultUnavailable(VaultError):
+    """The backend does not exist here or cannot be reached."""
+
+    hint = "use the encrypted file: credguard config set vault.backend file"
+
+
+class VaultTimeout(VaultError):
+    """The backend did not answer within its deadline."""
+
+    hint = "look for a waiting unlock dialog, then run it again"
+
+
+class WrongPassphrase(VaultError):
+    """The passphrase does not open the file vault."""
+
+    hint = "type it again, or check the file named by CREDGUARD_PASSPHRASE_FILE"
+
+
+class VaultCorrupt(VaultError):
+    """Stored bytes are damaged or not what was written."""
+
+    hint = "restore a copy: credguard vault restore FILE"
+
+
+class UnknownProfile(CredguardError):
+    """No profile of that name is known."""
+
+    hint = "see: credguard list"
+
+
+class AwsError(CredguardError):
+    """AWS refused a call or gave no usable answer."""
+
+    hint = "check the network and AWS_ENDPOINT_URL, then run it again"
+
+
+class InvalidKey(AwsError):
+    """AWS does not accept the access key: absent, inactive, expired or with a wrong secret."""
+
+    hint = (
+        "look at the key in the IAM console, then import or add a valid one: credguard add PROFILE"
+    )
+
+
+class NotPermitted(AwsError):
+    """A policy refuses the action named in the message."""
+
+    hint = "ask for the missing permission, then run it again"
+
+
+class QuotaExceeded(AwsError):
+    """A limit of the account or user is reached."""
+
+    hint = "see: credguard rotate --status"
+
+
+class NoSuchEntity(AwsError):
+    """What the call named does not exist."""
+
+    hint = "see: credguard list"
+
+
+class AlreadyExists(AwsError):
+    """What the call was to make exists already."""
+
+    hint = "choose another name"
+
+
+class Throttled(AwsError):
+    """AWS asks to slow down."""
+
+    hint = "run it again in a minute"
+
+
+class NetworkDown(AwsError):
+    """No answer, or a broken connection: whether the call was executed is unknown."""
+
+    hint = "check the network, then run it again"
+
+
+class GitError(CredguardError):
+    """Git failed, or this is not a repository it can be used in."""
+
+    hint = "run it inside a git repository"
+
+
+class RotationRefused(CredguardError):
+    """A rotation must not start or go on without a person's decision."""
+
+    hint = "see: credguard rotate --status"
+
+
+class Unsupported(CredguardError):
+    """This platform or this input cannot be served."""
+
+
+class Aborted(CredguardError):
+    """A person said no; nothing was changed after the question."""

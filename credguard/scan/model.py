@@ -1,0 +1,45 @@
+"""What the scanner takes and gives. Plain slotted classes: the hook cannot afford dataclasses.
+
+Offsets are bytes; lines and columns count from 1. Paths are bytes until a reporter shows them.
+"""
+
+from __future__ import annotations
+
+LOW, MEDIUM, HIGH = 1, 2, 3
+CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}
+
+
+class Finding:
+    """One secret in one place. `value` never leaves the process except as `masked()`."""
+
+    __slots__ = ("column", "confidence", "end_line", "line", "path", "rule_id", "title", "value")
+
+    def __init__(
+        self,
+        path: bytes,
+        line: int,
+        column: int,
+        end_line: int,
+        rule_id: str,
+        title: str,
+        confidence: int,
+        value: bytes,
+    ) -> None:
+        """Place, rule and the secret bytes found."""
+        self.path = path
+        self.line = line
+        self.column = column
+        self.end_line = end_line
+        self.rule_id = rule_id
+        self.title = title
+        self.confidence = confidence
+        self.value = value
+
+    def masked(self) -> str:
+        """The value with at most four characters, and at most a fifth, readable."""
+        from credguard.secret import mask
+
+        return mask(self.value.decode("utf-8", "replace"))
+
+    def __repr__(self) -> str:
+        return f"Finding({self.path!r}:{self.line} {self.rule_id} {self.masked()!r})"

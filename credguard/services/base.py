@@ -1,0 +1,44 @@
+"""The service seam: what every platform's manager of user services offers."""
+
+import subprocess
+from typing import Protocol
+
+_DEADLINE_S = 20.0
+
+
+class Service(Protocol):
+    """The background service under the platform's own manager, for this user only."""
+
+    def install(self, command: list[str]) -> None:
+        """Write the definition that runs `command` and start it now and at every login.
+
+        Safe to repeat. Raises Unsupported when the files are written but no manager answers (the
+        hint is what to type), CredguardError when they cannot be written.
+        """
+
+    def uninstall(self) -> None:
+        """Stop the service and remove its files; absent is not an error."""
+
+    def status(self) -> str:
+        """`running`, `stopped`, `not installed` or `unknown`."""
+
+
+def call(command: list[str]) -> tuple[int, str]:
+    """Run a manager's tool with a deadline of 20 s: exit code and what it said (127: not there)."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_DEADLINE_S,
+            check=False,
+        )
+    except FileNotFoundError:
+        return 127, f"{command[0]} is not installed"
+    except subprocess.TimeoutExpired:
+        return 124, f"{command[0]} did not answer"
+    except OSError as exc:
+        return 126, str(exc)
+    return done.returncode, (done.stdout + done.stderr).strip()

@@ -1,0 +1,43 @@
+"""The service manager of this platform."""
+
+import os
+import sys
+
+from credguard import paths
+from credguard.errors import Unsupported
+from credguard.services.base import Service
+
+# Settings of this session that the service must see too; paths and addresses, never a secret.
+_PASSED_ON = (
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_ENDPOINT_URL",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "CREDGUARD_PASSPHRASE_FILE",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+)
+
+
+def environment() -> dict[str, str]:
+    """The variables written into the service's definition."""
+    chosen = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+    return {name: value for name, value in chosen.items() if value.isprintable()}
+
+
+def service() -> Service:
+    """The service manager of this platform. Raises Unsupported."""
+    system: str = sys.platform  # not narrowed: every platform's branch is type-checked
+    if system == "linux":
+        from credguard.services.systemd import Systemd
+
+        return Systemd(environment())
+    if system == "darwin":
+        from credguard.services.launchd import Launchd
+
+        return Launchd(environment(), paths.log_file() + ".out")
+    raise Unsupported(
+        f"no background service on {system} yet", hint="run it yourself: credguard daemon run"
+    )

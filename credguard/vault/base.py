@@ -1,0 +1,56 @@
+"""The vault seam: what every backend offers, and how items are named."""
+
+from typing import Protocol
+
+from credguard.secret import Secret
+
+
+class Vault(Protocol):
+    """Named secrets at rest. No list: OS keyrings offer none, so the store keeps the index."""
+
+    @property
+    def name(self) -> str:
+        """The backend as `vault.backend` names it."""
+
+    def get(self, item: str) -> Secret | None:
+        """The secret of `item`; None: no such item. Raises VaultError when it cannot be told."""
+
+    def put(self, item: str, secret: Secret) -> None:
+        """Store `secret` under `item`, read it back and compare. Safe to repeat.
+
+        Raises VaultError; then the item holds its earlier value, the new one, or none.
+        """
+
+    def delete(self, item: str) -> None:
+        """Remove `item`; absent is not an error. Raises VaultError."""
+
+
+def key_item(partition: str, account: str, key_id: str) -> str:
+    """The item of one IAM access key; a new key never overwrites an old one's."""
+    return f"key/{partition}/{account}/{key_id}"
+
+
+def secret_item(name: str) -> str:
+    """The item of a secret that a person stored by name."""
+    return f"secret/{name}"
+
+
+def ssh_item(name: str) -> str:
+    """The item of an SSH key's passphrase."""
+    return f"ssh/{name}"
+
+
+def check(vault: Vault) -> None:
+    """Write, read and remove a canary item. Raises VaultError when any of it fails."""
+    import secrets as random
+
+    from credguard.errors import VaultCorrupt
+
+    item = f"canary/{random.token_hex(8)}"
+    canary = Secret(random.token_urlsafe(16))
+    vault.put(item, canary)
+    try:
+        if vault.get(item) != canary:
+            raise VaultCorrupt(f"the vault {vault.name} gives back other bytes than were stored")
+    finally:
+        vault.delete(item)

@@ -1,0 +1,357 @@
+#!/bin/sh
+# Installs credguard for this user, without sudo, from hash-locked files.
+#
+#   ./install.sh                install, or upgrade an older version
+#   ./install.sh --demo         install, then show the main job in a throw-away home
+#   ./install.sh --test [ARG..] set up the development environment and run every check
+#   ./install.sh --test-long    the same with the slow tests
+#   ./install.sh --uninstall    undo every change, then remove the program
+#   ./install.sh --help         this text
+#
+# PYTHON names the interpreter to use. Package index settings of pip (PIP_INDEX_URL, pip.conf) hold.
+set -eu
+umask 022
+
+# pip itself, only fetched where the system's Python ships none.
+PIP_WHEEL=pip-26.3-py3-none-any.whl
+PIP_SHA256=f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13
+MARK='# credguard launcher, written by install.sh'
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+scratch=
+unfinished=
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    printf 'install.sh: %s\n' "$1" >&2
+    if [ -n "${2:-}" ]; then printf '  hint: %s\n' "$2" >&2; fi
+    exit 2
+}
+
+clean_up() {
+    if [ -n "$scratch" ]; then rm -rf -- "$scratch"; fi
+    if [ -n "$unfinished" ]; then rm -rf -- "$unfinished"; fi
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# data_home: the folder credguard.paths.data_dir() names.
+data_home() {
+    case ${XDG_DATA_HOME:-} in
+    /*) printf '%s\n' "$XDG_DATA_HOME/credguard" ;;
+    *)
+        if [ "$(uname -s)" = Darwin ]; then
+            printf '%s\n' "$HOME/Library/Application Support/credguard"
+        else
+            printf '%s\n' "$HOME/.local/share/credguard"
+        fi
+        ;;
+    esac
+}
+
+usable() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' >/dev/null 2>&1
+}
+
+# find_python: sets $python to an interpreter the lock files have wheels for.
+find_python() {
+    seen=
+    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11 python; do
+        command -v "$candidate" >/dev/null 2>&1 || continue
+        if usable "$candidate"; then
+            python=$("$candidate" -c 'import sys; print(sys.executable)')
+            return
+        fi
+        seen="$seen $candidate ($("$candidate" -V 2>&1 | head -n 1 || true))"
+        if [ "$candidate" = "${PYTHON:-}" ]; then break; fi
+    done
+    if [ -n "$seen" ]; then
+        die "no Python 3.11 to 3.14 here; found:$seen" \
+            "install a newer Python, or name one: PYTHON=/path/to/python3.12 ./install.sh"
+    fi
+    die "no Python here" "install Python 3.11 or newer (Debian, Ubuntu: apt install python3)"
+}
+
+boot() { "$python" -I "$here/requirements/bootstrap.py" "$@"; }
+
+# choose_installer: sets $installer to uv, pip or wheel.
+# uv does not read pip's settings, so where pip has some, pip does the work.
+choose_installer() {
+    if command -v uv >/dev/null 2>&1 && ! boot pip-configured; then
+        installer=uv
+    elif "$python" -I -c 'import ensurepip, venv' >/dev/null 2>&1; then
+        installer=pip
+    elif "$python" -I -c 'import venv' >/dev/null 2>&1; then
+        installer=wheel
+    else
+        die "$python has no venv module" "Debian, Ubuntu: apt install python3-venv"
+    fi
+}
+
+# make_environment FOLDER: an empty virtual environment, and how to install into it.
+make_environment() {
+    environment=$1
+    choose_installer
+    rm -rf -- "$environment"
+    mkdir -p -- "$(dirname -- "$environment")"
+    unfinished=$environment
+    if [ "$installer" = uv ]; then
+        UV_PYTHON_DOWNLOADS=never uv venv --quiet --python "$python" "$environment" ||
+            die "uv cannot make a virtual environment in $environment"
+        return
+    fi
+    if [ "$installer" = pip ]; then
+        if "$python" -I -m venv "$environment" >"$scratch/venv.log" 2>&1; then return; fi
+        rm -rf -- "$environment"
+        installer=wheel
+    fi
+    "$python" -I -m venv --without-pip "$environment" >"$scratch/venv.log" 2>&1 ||
+        die "cannot make a virtual environment: $(tail -n 1 "$scratch/venv.log")"
+    say "this Python ships no pip: fetching $PIP_WHEEL from the package index"
+    pip_wheel=$(boot fetch "$PIP_WHEEL" "$PIP_SHA256" "$scratch") ||
+        die "pip cannot be fetched" \
+            "check the network and PIP_INDEX_URL, or: apt install python3-venv"
+    packages --no-deps --no-index "$pip_wheel" # the demo makes its own environment with it
+}
+
+# packages ARG...: `pip install ARG...` into the environment, with whichever installer there is.
+packages() {
+    case $installer in
+    uv) set -- uv pip install --quiet --python "$environment/bin/python" --compile-bytecode "$@" ;;
+    pip) set -- "$environment/bin/python" -I -m pip install --quiet --no-input \
+        --disable-pip-version-check --no-warn-script-location "$@" ;;
+    wheel) set -- "$environment/bin/python" -I "$pip_wheel/pip" install --quiet --no-input \
+        --disable-pip-version-check --no-warn-script-location "$@" ;;
+    esac
+    "$@" >"$scratch/pip.log" 2>&1 && return
+    tail -n 15 "$scratch/pip.log" >&2
+    die "the packages cannot be installed" \
+        "check the network and the package index (PIP_INDEX_URL, pip.conf), then run it again"
+}
+
+locked() { packages --require-hashes --only-binary :all: --requirement "$here/requirements/$1.txt"; }
+
+# build_wheel: the project as a wheel in $scratch/wheel, built with the locked backend.
+build_wheel() {
+    packages --require-hashes --only-binary :all: --target "$scratch/build" \
+        --requirement "$here/requirements/build.txt"
+    # hatchling leaves out what a .gitignore further up names, so it builds from a copy.
+    mkdir -- "$scratch/source"
+    (cd "$here" && cp -R pyproject.toml README.md LICENSE credguard "$scratch/source/")
+    (cd "$scratch/source" && PYTHONPATH="$scratch/build" "$environment/bin/python" -m hatchling build \
+        --target wheel --directory "$scratch/wheel") >"$scratch/build.log" 2>&1 || {
+        tail -n 15 "$scratch/build.log" >&2
+        die "the project cannot be built"
+    }
+}
+
+quote() { printf '%s' "$1" | sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/'/"; }
+
+# write_launcher: ~/.local/bin/credguard. -I: a folder named credguard in the working directory,
+# PYTHONPATH and the user's site-packages never get in.
+write_launcher() {
+    launcher=$HOME/.local/bin/credguard
+    printf '#!/bin/sh\n%s\nexec %s -I -m credguard "$@"\n' "$MARK" "$(quote "$home/venv/bin/python")" \
+        >"$scratch/launcher"
+    if [ -e "$launcher" ] || [ -L "$launcher" ]; then
+        if cmp -s "$scratch/launcher" "$launcher" && [ -x "$launcher" ]; then return; fi
+        grep -qF "$MARK" "$launcher" 2>/dev/null ||
+            die "$launcher exists and is not ours" "move it away, then run it again"
+    fi
+    mkdir -p -- "$HOME/.local/bin"
+    cp -- "$scratch/launcher" "$launcher.new"
+    chmod 755 "$launcher.new"
+    mv -f -- "$launcher.new" "$launcher"
+}
+
+path_hint() {
+    case ":$PATH:" in
+    *":$HOME/.local/bin:"*) ;;
+    *)
+        say "$HOME/.local/bin is not on your PATH; add this line to your shell's profile:"
+        # shellcheck disable=SC2016  # the person's shell expands it
+        say '  export PATH="$HOME/.local/bin:$PATH"'
+        ;;
+    esac
+}
+
+# switch_to NAME: points the fixed path venv/ at environments/NAME in one rename, so that whatever
+# names the interpreter (hooks, service, AWS config) works before, during and after.
+switch_to() {
+    "$python" -I - "$home" "$1" <<'PYTHON'
+import os
+import sys
+
+home, name = sys.argv[1:]
+link = os.path.join(home, "venv")
+new = link + ".new"
+if os.path.lexists(new):
+    os.unlink(new)
+os.symlink(os.path.join("environments", name), new)
+os.replace(new, link)
+PYTHON
+}
+
+# after_upgrade: the schema follows, the running service takes the new code.
+after_upgrade() {
+    "$home/venv/bin/python" -I -c '
+import os
+from credguard import paths
+from credguard.store import db
+if os.path.exists(paths.database_file()):
+    db.connect().close()
+' || die "the state database cannot be upgraded" "run: credguard status"
+}
+
+# prune KEEP...: removes environments that nothing names any more.
+prune() {
+    for folder in "$home/environments"/*; do
+        [ -d "$folder" ] || continue
+        name=${folder##*/}
+        case " $* " in *" $name "*) continue ;; esac
+        rm -rf -- "$folder"
+    done
+}
+
+install() {
+    find_python
+    home=$(data_home)
+    if [ -e "$home/venv" ] && [ ! -L "$home/venv" ]; then
+        die "$home/venv is not a link that install.sh made" "move it away, then run it again"
+    fi
+    name=$(cd "$here" && boot stamp pyproject.toml README.md LICENSE credguard \
+        requirements/runtime.txt requirements/build.txt | cut -c 1-16)
+    old=
+    if [ -L "$home/venv" ]; then old=$(readlink "$home/venv") && old=${old##*/}; fi
+    if [ "$name" = "$old" ] && version=$("$home/venv/bin/python" -I -m credguard --version 2>/dev/null); then
+        write_launcher
+        say "$version is already installed"
+        path_hint
+        return
+    fi
+    if [ ! -d "$home" ]; then mkdir -p -- "$home" && chmod 700 "$home"; fi
+    say "installing into $home"
+    make_environment "$home/environments/$name"
+    locked runtime
+    build_wheel
+    packages --no-deps --no-index "$scratch"/wheel/*.whl
+    "$environment/bin/python" -I -m compileall -q \
+        "$("$environment/bin/python" -I -c 'import os, credguard; print(os.path.dirname(credguard.__file__))')"
+    version=$("$environment/bin/python" -I -m credguard --version) || die "the new environment does not start"
+    switch_to "$name"
+    unfinished=
+    write_launcher
+    after_upgrade
+    prune "$name" "$old"
+    say "installed $version: $launcher"
+    path_hint
+    say "next: credguard init"
+}
+
+uninstall() {
+    home=$(data_home)
+    launcher=$HOME/.local/bin/credguard
+    if [ -x "$home/venv/bin/python" ]; then
+        "$home/venv/bin/python" -I -m credguard uninstall "$@" ||
+            die "nothing was removed: credguard uninstall did not finish" \
+                "do what it says above, then run it again"
+    elif [ ! -e "$launcher" ] && [ ! -e "$home/environments" ]; then
+        say "credguard is not installed"
+        return
+    else
+        die "the installed program does not start, so hooks and keys cannot be put back" \
+            "repair it first: ./install.sh"
+    fi
+    if grep -qF "$MARK" "$launcher" 2>/dev/null; then rm -f -- "$launcher"; fi
+    rm -f -- "$home/venv"
+    rm -rf -- "$home/environments"
+    rmdir -- "$home" 2>/dev/null || true # a vault that stays keeps the folder
+    say "credguard is removed"
+}
+
+missing_parts() {
+    missing=
+    for pair in gnome-keyring-daemon:gnome-keyring dbus-run-session:dbus ssh-keygen:openssh-client git:git; do
+        command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+    done
+}
+
+# test_parts: the real parts the tests run against; fetched only as root on Debian and its kin.
+test_parts() {
+    missing_parts
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "installing Debian packages for the tests:$missing"
+        # shellcheck disable=SC2086  # a list of package names
+        (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing) \
+            >"$scratch/apt.log" 2>&1 || tail -n 3 "$scratch/apt.log" >&2
+        missing_parts
+    fi
+    if [ -n "$missing" ]; then
+        say "*** NOT HERE, so the tests that need them are SKIPPED:$missing"
+    fi
+}
+
+# check NAME COMMAND...: runs one check; its failure is remembered and the rest still runs.
+check() {
+    title=$1
+    shift
+    say "== $title"
+    "$@" && return
+    failed="$failed, $title"
+}
+
+run_checks() {
+    selection=$1
+    shift
+    find_python
+    cd "$here"
+    environment=$here/.venv-dev
+    test_parts
+    name=$(boot stamp pyproject.toml requirements/dev.txt)
+    if [ "$(cat "$environment/.stamp" 2>/dev/null || true)" != "$name" ]; then
+        say "setting up the development environment in $environment"
+        make_environment "$environment"
+        locked dev
+        packages --no-deps --no-build-isolation --editable "$here"
+        printf '%s\n' "$name" >"$environment/.stamp"
+        unfinished=
+    fi
+    PATH=$environment/bin:$PATH
+    export PATH
+    failed=
+    check "ruff format" ruff format --quiet --check .
+    check "ruff check" ruff check --quiet .
+    check "mypy" mypy
+    check "import contracts" lint-imports
+    check "shellcheck" shellcheck install.sh requirements/lock.sh .ci/run
+    if [ -n "$failed" ]; then say "*** FAILED: ${failed#, }"; fi
+    say "== pytest"
+    status=0
+    pytest --numprocesses 2 -m "$selection" "$@" || status=$?
+    [ -z "$failed" ] || exit 1
+    exit "$status"
+}
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/credguard-install.XXXXXX")
+mode=${1:-}
+[ $# -eq 0 ] || shift
+case $mode in
+'')
+    install
+    ;;
+--demo)
+    install
+    "$home/venv/bin/python" -I -m credguard demo "$@"
+    ;;
+--test) run_checks 'not slow' "$@" ;;
+--test-long) run_checks '' "$@" ;;
+--uninstall) uninstall "$@" ;;
+-h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p;}' "$0" ;;
+*)
+    die "unknown option $mode" "see: ./install.sh --help"
+    ;;
+esac

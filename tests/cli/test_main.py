@@ -1,0 +1,51 @@
+import subprocess
+import sys
+
+import pytest
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "credguard", *args], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_help_lists_the_commands_and_an_example() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert "status" in done.stdout
+    assert "Example: credguard" in done.stdout
+
+
+def test_help_imports_neither_boto3_nor_keyring() -> None:
+    code = (
+        "import sys\nfrom credguard.cli.main import root\n"
+        "root.main(['--help'], standalone_mode=False)\n"
+        "print([m for m in sys.modules if m.split('.')[0] in"
+        " {'boto3','botocore','keyring','rich','asyncio','watchdog','sqlite3'}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "args", [("nonsense",), ("watch", "add", "/absent/folder"), ("status", "-x")]
+)
+def test_a_mistake_is_exit_2_without_a_traceback(args: tuple[str, ...]) -> None:
+    done = run(*args)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert done.stderr
+
+
+def test_a_bug_is_exit_3_and_shows_no_value() -> None:
+    code = (
+        "from credguard.cli import main\n"
+        "def boom(**_): raise ValueError('the' + 'value')\n"
+        "main.root.main = boom\nmain.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    assert "a bug: ValueError" in done.stderr
+    assert "thevalue" not in done.stderr

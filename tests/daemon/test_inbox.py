@@ -1,0 +1,42 @@
+from credguard.daemon.inbox import Inbox
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_path_comes_out_once_after_it_was_quiet() -> None:
+    clock = Clock()
+    inbox = Inbox(clock, delay=1, max_delay=3)
+    inbox.put("a")
+    clock.now = 0.9
+    inbox.put("a")
+    clock.now = 1.5
+    assert inbox.take(9) == []
+    clock.now = 1.9
+    assert inbox.take(9) == ["a"]
+    assert inbox.take(9) == []
+    assert inbox.wait_s() is None
+
+
+def test_a_path_written_without_end_comes_out_at_the_maximum() -> None:
+    clock = Clock()
+    inbox = Inbox(clock, delay=1, max_delay=3)
+    for step in range(6):
+        clock.now = step * 0.5
+        assert inbox.take(9) == []
+        inbox.put("a")
+    clock.now = 3
+    assert inbox.wait_s() == 0
+    assert inbox.take(9) == ["a"]
+
+
+def test_too_many_paths_are_dropped_and_told() -> None:
+    inbox = Inbox(Clock(), limit=2)
+    for name in "abc":
+        inbox.put(name)
+    assert len(inbox) == 2
+    assert inbox.overflowed

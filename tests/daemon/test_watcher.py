@@ -1,0 +1,78 @@
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from credguard.daemon.watcher import Watcher, kept_folders
+
+
+def until(condition: Callable[[], bool], deadline_s: float = 30) -> None:
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def seen() -> set[str]:
+    return set()
+
+
+@pytest.fixture
+def watcher(seen: set[str]) -> Iterator[Watcher]:
+    watcher = Watcher(seen.add)
+    yield watcher
+    watcher.close()
+
+
+def test_dependency_and_object_folders_are_not_entered(tmp_path: Path) -> None:
+    for name in ("src/a", ".git/objects", "x/node_modules/y", ".venv/lib"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    folders = {os.path.relpath(folder, tmp_path) for folder, _ in kept_folders(str(tmp_path))}
+    assert folders == {".", "src", "src/a", "x"}
+
+
+def test_written_moved_and_deleted_files_are_seen(
+    tmp_path: Path, watcher: Watcher, seen: set[str]
+) -> None:
+    (tmp_path / "old").write_text("x")
+    assert list(watcher.add_tree(str(tmp_path))) == [str(tmp_path / "old")]
+    (tmp_path / "new").write_text("x")
+    until(lambda: str(tmp_path / "new") in seen)
+    (tmp_path / "new").rename(tmp_path / "renamed")
+    until(lambda: str(tmp_path / "renamed") in seen)
+    (tmp_path / "old").unlink()
+    until(lambda: str(tmp_path / "old") in seen)
+
+
+def test_a_new_folder_is_put_and_its_content_given(
+    tmp_path: Path, watcher: Watcher, seen: set[str]
+) -> None:
+    list(watcher.add_tree(str(tmp_path)))
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "f").write_text("x")
+    until(lambda: str(tmp_path / "a") in seen)
+    assert list(watcher.add_tree(str(tmp_path / "a"))) == [str(tmp_path / "a" / "b" / "f")]
+
+
+def test_a_moved_folder_reports_under_its_new_name(
+    tmp_path: Path, watcher: Watcher, seen: set[str]
+) -> None:
+    (tmp_path / "a").mkdir()
+    list(watcher.add_tree(str(tmp_path)))
+    (tmp_path / "a").rename(tmp_path / "b")
+    until(lambda: str(tmp_path / "b") in seen)
+    list(watcher.add_tree(str(tmp_path / "b")))
+    (tmp_path / "b" / "f").write_text("x")
+    until(lambda: str(tmp_path / "b" / "f") in seen)
+    assert watcher.count == 2
+
+
+def test_a_stopped_event_thread_is_told(tmp_path: Path) -> None:
+    watcher = Watcher(lambda _: None)
+    assert watcher.alive
+    watcher.close()
+    assert not watcher.alive

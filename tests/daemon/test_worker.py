@@ -1,0 +1,113 @@
+import os
+import sqlite3
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from credguard import paths
+from credguard.daemon.worker import Worker, fingerprint_key
+from credguard.scan.model import HIGH, Finding
+from credguard.store import db, findings
+from tests.support import samples
+
+
+class KeyScanner:
+    """Finds one known value."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value.encode()
+
+    def scan(self, data: bytes, path: bytes) -> list[Finding]:
+        if self.value not in data:
+            return []
+        return [Finding(path, 1, 1, 1, "aws-secret-key", "AWS secret key", HIGH, self.value)]
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def connection() -> sqlite3.Connection:
+    return db.connect()
+
+
+@pytest.fixture
+def worker(connection: sqlite3.Connection, told: list[str]) -> Worker:
+    def tell(title: str, body: str) -> bool:
+        told.append(title + body)
+        return True
+
+    scanner = KeyScanner(samples.aws_secret())
+    return Worker(scanner, connection, fingerprint_key(), max_bytes=1000, tell=tell, now=time.time)
+
+
+def test_a_finding_is_stored_masked_told_once_and_resolved_by_edit(
+    tmp_path: Path, worker: Worker, connection: sqlite3.Connection, told: list[str]
+) -> None:
+    file = tmp_path / "env"
+    file.write_text(samples.aws_secret())
+    worker.scan(str(file))
+    worker.scan(str(file))
+    (found,) = findings.open_findings(connection)
+    assert found.path == str(file)
+    assert found.notified is not None
+    assert len(told) == 1
+    dump = "".join(connection.iterdump()) + told[0]
+    assert samples.aws_secret() not in dump
+    file.write_text("clean")
+    worker.scan(str(file))
+    assert findings.open_findings(connection) == []
+    file.write_text(samples.aws_secret())
+    worker.scan(str(file))
+    assert len(findings.open_findings(connection)) == 1
+    assert len(told) == 1
+
+
+def test_a_deleted_folder_resolves_what_was_below(
+    tmp_path: Path, worker: Worker, connection: sqlite3.Connection
+) -> None:
+    file = tmp_path / "d" / "env"
+    file.parent.mkdir()
+    file.write_text(samples.aws_secret())
+    worker.scan(str(file))
+    worker.gone(str(tmp_path / "d"))
+    assert findings.open_findings(connection) == []
+
+
+def test_fifos_symlinks_and_large_files_are_left_alone(tmp_path: Path, worker: Worker) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "target").write_text(samples.aws_secret())
+    (tmp_path / "link").symlink_to("target")
+    (tmp_path / "large").write_text(samples.aws_secret() + "x" * 1000)
+    for name in ("fifo", "link", "large", "absent"):
+        assert worker.scan(str(tmp_path / name)) == []
+
+
+def test_a_name_that_is_not_utf8_is_stored(
+    tmp_path: Path, worker: Worker, connection: sqlite3.Connection
+) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n")
+    with open(path, "w") as file:
+        file.write(samples.aws_secret())
+    worker.scan(path)
+    assert findings.open_findings(connection)[0].path.endswith("\\xff\n")
+
+
+def test_only_what_changed_is_read_by_a_rescan(tmp_path: Path, worker: Worker) -> None:
+    file = tmp_path / "f"
+    file.write_text("a")
+    assert worker.changed(str(file))
+    worker.scan(str(file))
+    assert not worker.changed(str(file))
+    file.write_text("ab")
+    assert worker.changed(str(file))
+
+
+def test_the_fingerprint_key_stays_and_is_private() -> None:
+    assert fingerprint_key() == fingerprint_key()
+    mode = os.stat(os.path.join(paths.state_dir(), "fingerprint.key")).st_mode
+    assert stat.S_IMODE(mode) == 0o600

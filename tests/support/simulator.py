@@ -1,0 +1,114 @@
+"""The `simulator` fixture: moto over HTTP with one seeded user, fresh for each test."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from credguard.demo import simulator as local_aws
+from credguard.secret import Secret
+
+ACCOUNT = "123456789012"
+
+
+class Admin:
+    """Looks into and edits IAM in process, past every permission."""
+
+    def _user(self, user_name: str) -> Any:
+        from moto.iam.models import iam_backends
+
+        return iam_backends[ACCOUNT]["aws"].get_user(user_name)
+
+    def _key(self, key_id: str) -> Any:
+        from moto.iam.models import iam_backends
+
+        backend = iam_backends[ACCOUNT]["aws"]
+        for user in backend.list_users("/", None, None):
+            for key in user.access_keys:
+                if key.access_key_id == key_id:
+                    return key
+        raise KeyError(key_id)
+
+    def keys(self, user_name: str) -> list[tuple[str, str]]:
+        """(key id, status) of each key of the user."""
+        return [(key.access_key_id, key.status) for key in self._user(user_name).access_keys]
+
+    def last_used(self, key_id: str) -> float | None:
+        """When the key was last used, Unix seconds; None: never."""
+        used = self._key(key_id).last_used
+        return None if used is None else used.timestamp.timestamp()
+
+    def set_last_used(self, key_id: str, at: float | None) -> None:
+        """Pretend the key was last used at `at` (service s3); None: never."""
+        from moto.iam.models import AccessKeyLastUsed
+
+        self._key(key_id).last_used = (
+            None if at is None else AccessKeyLastUsed(_naive(at), "s3", "us-east-1")
+        )
+
+    def set_created(self, key_id: str, at: float) -> None:
+        """Pretend the key was made at `at`, Unix seconds."""
+        self._key(key_id).create_date = _naive(at)
+
+    def create_key(self, user_name: str) -> tuple[str, Secret]:
+        """A further key of the user, as another device would make it."""
+        from moto.iam.models import iam_backends
+
+        key = iam_backends[ACCOUNT]["aws"].create_access_key(user_name)
+        return key.access_key_id, Secret(key.secret_access_key)
+
+    def set_status(self, key_id: str, status: str) -> None:
+        """Set Active or Inactive."""
+        self._key(key_id).status = status
+
+    def set_policy(self, user_name: str, document: str) -> None:
+        """Replace the user's only inline policy by this JSON."""
+        from moto.iam.models import iam_backends
+
+        iam_backends[ACCOUNT]["aws"].put_user_policy(user_name, "everything", document)
+
+
+def _naive(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None)
+
+
+@dataclass
+class Simulator:
+    """`url` is in AWS_ENDPOINT_URL; the user may do everything; enforcement is on."""
+
+    url: str
+    user_name: str
+    key_id: str
+    secret: Secret
+    account: str = ACCOUNT
+
+    def iam(self) -> Admin:
+        return Admin()
+
+    def enforce(self, on: bool) -> None:
+        local_aws.enforce(self.url, on)
+
+    def seed_user(self, user_name: str) -> tuple[str, Secret]:
+        key_id, secret = local_aws.seed_user(self.url, user_name)
+        return key_id, Secret(secret)
+
+
+@pytest.fixture(scope="session")
+def simulator_server() -> Iterator[local_aws.Server]:
+    server = local_aws.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def simulator(
+    simulator_server: local_aws.Server, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Simulator]:
+    url = simulator_server.url
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    local_aws.reset(url)
+    key_id, secret = local_aws.seed_user(url, "dev")
+    yield Simulator(url, "dev", key_id, Secret(secret))
+    local_aws.reset(url)
