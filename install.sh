@@ -140,7 +140,7 @@ build_wheel() {
         --requirement "$here/requirements/build.txt"
     # hatchling leaves out what a .gitignore further up names, so it builds from a copy.
     mkdir -- "$scratch/source"
-    (cd "$here" && cp -R pyproject.toml README.md LICENSE credguard "$scratch/source/")
+    (cd "$here" && cp -R pyproject.toml README.md LICENSE credguard hooks "$scratch/source/")
     (cd "$scratch/source" && PYTHONPATH="$scratch/build" "$environment/bin/python" -m hatchling build \
         --target wheel --directory "$scratch/wheel") >"$scratch/build.log" 2>&1 || {
         tail -n 15 "$scratch/build.log" >&2
@@ -222,7 +222,7 @@ install() {
     if [ -e "$home/venv" ] && [ ! -L "$home/venv" ]; then
         die "$home/venv is not a link that install.sh made" "move it away, then run it again"
     fi
-    name=$(cd "$here" && boot stamp pyproject.toml README.md LICENSE credguard \
+    name=$(cd "$here" && boot stamp pyproject.toml README.md LICENSE credguard hooks \
         requirements/runtime.txt requirements/build.txt | cut -c 1-16)
     old=
     if [ -L "$home/venv" ]; then old=$(readlink "$home/venv") && old=${old##*/}; fi

@@ -1,8 +1,14 @@
-"""Replacing a file all at once: a reader sees the old bytes or the new, and so does a crash."""
+"""Files that change all at once (a crash leaves the old bytes or the new), and locks on files."""
 
 import contextlib
 import os
 import secrets
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+from credguard.errors import Busy
 
 
 def write_private(path: str, data: bytes, mode: int = 0o600) -> None:
@@ -35,3 +41,39 @@ def sync_dir(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(path: str, deadline_s: float = 10.0) -> Iterator[None]:
+    """Hold an exclusive lock on `path` (made 0600 where missing); the kernel drops it at our end.
+
+    Raises Busy when another process keeps it longer than `deadline_s` seconds, and OSError.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        end = time.monotonic() + deadline_s
+        while not _try_lock(descriptor):
+            if time.monotonic() >= end:
+                raise Busy(f"another credguard keeps {path}")
+            threading.Event().wait(0.02)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

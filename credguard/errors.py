@@ -18,6 +18,7 @@ CredguardError                2  could not do, or could not tell
     AlreadyExists                what was to be made exists
     Throttled                    too many requests
     NetworkDown                  no answer, or a broken connection: executed or not is unknown
+  Busy                           another credguard holds the lock
   GitError                       git failed or the repository is not usable
   RotationRefused                a rotation must not go on without a person
   Unsupported                    this platform or this input cannot be served
@@ -48,6 +49,12 @@ class StoreError(CredguardError):
     """The state database cannot be opened, read or written."""
 
     hint = "check the free space and the modes of the folder, then run: credguard status"
+
+
+class Busy(CredguardError):
+    """Another process of credguard holds what is needed."""
+
+    hint = "wait for the other credguard to end, then run it again"
 
 
 class VaultError(CredguardError):

@@ -1,4 +1,4 @@
-"""What one command works with: settings and state database, each opened on first use."""
+"""What one command works with: settings, state database and vault, each opened on first use."""
 
 import sqlite3
 import time
@@ -6,6 +6,7 @@ from functools import cached_property
 
 from credguard import config as settings
 from credguard.store import db
+from credguard.vault.base import Vault
 
 
 class Context:
@@ -20,6 +21,13 @@ class Context:
     def db(self) -> sqlite3.Connection:
         """The state database. Raises StoreError."""
         return db.connect()
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The vault that the settings name. Raises VaultError (not chosen yet: run init)."""
+        from credguard.vault.select import open_vault
+
+        return open_vault(self.config.vault.backend)
 
     def now(self) -> float:
         """Unix seconds."""

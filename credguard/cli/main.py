@@ -19,10 +19,82 @@ EXIT_BUG = 3
 EXIT_INTERRUPTED = 130
 
 
+def _add() -> click.Command:
+    from credguard.cli.keys import add
+
+    return add
+
+
 def _config() -> click.Command:
     from credguard.cli.config import config
 
     return config
+
+
+def _daemon() -> click.Command:
+    from credguard.cli.daemon import daemon
+
+    return daemon
+
+
+def _demo() -> click.Command:
+    from credguard.cli.demo import demo
+
+    return demo
+
+
+def _exec() -> click.Command:
+    from credguard.cli.execute import execute
+
+    return execute
+
+
+def _hook() -> click.Command:
+    from credguard.cli.hook import hook
+
+    return hook
+
+
+def _import() -> click.Command:
+    from credguard.cli.keys import import_
+
+    return import_
+
+
+def _init() -> click.Command:
+    from credguard.cli.init import init
+
+    return init
+
+
+def _list() -> click.Command:
+    from credguard.cli.keys import list_
+
+    return list_
+
+
+def _remove() -> click.Command:
+    from credguard.cli.keys import remove
+
+    return remove
+
+
+def _rotate() -> click.Command:
+    from credguard.cli.rotate import rotate
+
+    return rotate
+
+
+def _scan() -> click.Command:
+    from credguard.cli.scan import scan
+
+    return scan
+
+
+def _secret() -> click.Command:
+    from credguard.cli.secret import secret
+
+    return secret
 
 
 def _service() -> click.Command:
@@ -31,16 +103,56 @@ def _service() -> click.Command:
     return service
 
 
+def _ssh() -> click.Command:
+    from credguard.cli.ssh import ssh
+
+    return ssh
+
+
 def _status() -> click.Command:
     from credguard.cli.status import status
 
     return status
 
 
+def _uninstall() -> click.Command:
+    from credguard.cli.uninstall import uninstall
+
+    return uninstall
+
+
+def _vault() -> click.Command:
+    from credguard.cli.vault import vault
+
+    return vault
+
+
+def _watch() -> click.Command:
+    from credguard.cli.watch import watch
+
+    return watch
+
+
 _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
+    "add": ("Put an access key into the vault under a profile.", _add),
     "config": ("Read or change a setting.", _config),
+    "daemon": ("Run the background service in the foreground.", _daemon),
+    "demo": ("Show the main job in a throw-away home.", _demo),
+    "exec": ("Run a command with a profile's credentials.", _exec),
+    "hook": ("Install, remove or look at the git hooks.", _hook),
+    "import": ("Move keys from ~/.aws/credentials into the vault.", _import),
+    "init": ("Choose the vault and set everything up.", _init),
+    "list": ("List the profiles in the vault.", _list),
+    "remove": ("Take a profile out of the vault.", _remove),
+    "rotate": ("Replace access keys through IAM.", _rotate),
+    "scan": ("Look for secrets in files or in what is staged.", _scan),
+    "secret": ("Keep any other secret in the vault.", _secret),
     "service": ("Install, remove or look at the background service.", _service),
+    "ssh": ("Make and list your own SSH keys in EC2.", _ssh),
     "status": ("Show keys, hooks, watched folders and the service.", _status),
+    "uninstall": ("Undo every change before the program goes.", _uninstall),
+    "vault": ("Back up or restore the vault.", _vault),
+    "watch": ("Choose the folders that the service watches.", _watch),
 }
 
 

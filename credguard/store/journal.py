@@ -27,16 +27,22 @@ def read(connection: sqlite3.Connection, identity: str) -> dict[str, object] | N
             "SELECT record FROM rotation WHERE identity = ?", (identity,)
         ).fetchone()
         return None if row is None else dict(json.loads(row["record"]))
-    except (sqlite3.Error, ValueError) as exc:
+    except (sqlite3.Error, ValueError, TypeError) as exc:
         raise StoreError(f"cannot read the journal of {identity}: {exc}") from exc
 
 
 def identities(connection: sqlite3.Connection) -> list[str]:
-    """Every identity with a rotation on the way, sorted."""
-    rows = connection.execute("SELECT identity FROM rotation ORDER BY identity")
-    return [row["identity"] for row in rows]
+    """Every identity with a rotation on the way, sorted. Raises StoreError."""
+    try:
+        rows = connection.execute("SELECT identity FROM rotation ORDER BY identity")
+        return [row["identity"] for row in rows]
+    except sqlite3.Error as exc:
+        raise StoreError(f"cannot read the journal: {exc}") from exc
 
 
 def remove(connection: sqlite3.Connection, identity: str) -> None:
-    """End the rotation of `identity`; absent is not an error."""
-    connection.execute("DELETE FROM rotation WHERE identity = ?", (identity,))
+    """End the rotation of `identity`; absent is not an error. Raises StoreError."""
+    try:
+        connection.execute("DELETE FROM rotation WHERE identity = ?", (identity,))
+    except sqlite3.Error as exc:
+        raise StoreError(f"cannot write the journal of {identity}: {exc}") from exc

@@ -13,7 +13,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 def test_help_lists_the_commands_and_an_example() -> None:
     done = run("--help")
     assert done.returncode == 0
-    assert "status" in done.stdout
+    assert "rotate" in done.stdout
     assert "Example: credguard" in done.stdout
 
 

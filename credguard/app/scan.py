@@ -1,0 +1,63 @@
+"""Use case: look for secrets in files, or in what is staged."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from credguard import paths
+from credguard.scan.model import LOW, Finding
+
+
+@dataclass(slots=True)
+class Result:
+    """`unread`: files that could not be read, and why: about them nothing can be told."""
+
+    findings: list[Finding] = field(default_factory=list)
+    unread: list[tuple[bytes, str]] = field(default_factory=list)
+    scanned: int = 0
+    size: int = 0
+
+
+def scan_paths(
+    names: list[str], least: int = LOW, on_file: Callable[[int, int], None] = lambda _n, _b: None
+) -> Result:
+    """Scan every file at and below `names`; findings of confidence `least` and above.
+
+    `on_file` hears (files, bytes) so far. Raises CredguardError when the rules do not load.
+    """
+    from credguard.sources.database import load_engine
+    from credguard.sources.files import files
+
+    engine = load_engine(paths.cache_dir())
+    result = Result()
+    for name in names:
+        for file in files(os.fsencode(name)):
+            if file.data is None:
+                result.unread.append((file.path, file.problem))
+                continue
+            result.scanned += 1
+            result.size += len(file.data)
+            hits = engine.scan(file.data, file.path)
+            result.findings += [hit for hit in hits if hit.confidence >= least]
+            on_file(result.scanned, result.size)
+    return result
+
+
+def scan_staged(least: int = LOW) -> Result:
+    """Scan what the next commit would add, in the repository around the working directory.
+
+    Raises GitError, CredguardError.
+    """
+    from credguard.sources.database import load_engine
+    from credguard.sources.staging import Staging
+
+    staging = Staging(None)
+    engine = load_engine(paths.cache_dir())
+    result = Result()
+    for file in staging:
+        result.scanned += 1
+        hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= least]
+        if hits:
+            hits = engine.scan_added(file.data, file.path, file.added)
+        result.findings += [hit for hit in hits if hit.confidence >= least]
+    return result

@@ -1,0 +1,128 @@
+"""Use case: undo every change credguard made outside its own folders, before the program goes."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from credguard import paths
+from credguard.app.context import Context
+from credguard.errors import CredguardError, RotationRefused, StoreError, Unsupported
+from credguard.store import profiles
+from credguard.vault.base import key_item, secret_item, ssh_item
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a person decided: keys back into ~/.aws/credentials, and whether the vault goes."""
+
+    write_back: bool
+    delete_vault: bool
+
+
+def installed_profiles(ctx: Context) -> list[str]:
+    """The profiles whose keys only the vault holds; empty where credguard was never used."""
+    if not os.path.exists(paths.database_file()):
+        return []
+    return [profile.name for profile in profiles.profiles(ctx.db)]
+
+
+def refuse_midway(ctx: Context) -> None:
+    """Raise RotationRefused while a rotation is on the way: its second key would be orphaned."""
+    from credguard.app.rotate import rotation_midway
+
+    if not os.path.exists(paths.database_file()):
+        return
+    midway = rotation_midway(ctx)
+    if midway:
+        raise RotationRefused(
+            f"a rotation is midway: {', '.join(midway)}",
+            hint="see when it ends: credguard rotate --status; then uninstall again",
+        )
+
+
+def uninstall(ctx: Context, plan: Plan, on_step: Callable[[str], None]) -> None:
+    """Stop the service, put keys back, restore hooks, and delete the vault when planned.
+
+    `on_step` gets one line for each thing done. Safe to repeat: what fails or is interrupted
+    leaves the later parts as they were. Raises RotationRefused before anything is changed, and
+    what the parts raise.
+    """
+    refuse_midway(ctx)
+    _stop_service(on_step)
+    if os.path.exists(paths.database_file()):
+        if plan.write_back:
+            _write_back(ctx, on_step)
+        from credguard.app import hook
+
+        for note in hook.uninstall_all(ctx):
+            on_step(note)
+        if plan.delete_vault:
+            _empty_vault(ctx, on_step)
+            ctx.db.close()
+    if plan.delete_vault:
+        _delete_files()
+        on_step("deleted the settings and the state")
+
+
+def _stop_service(on_step: Callable[[str], None]) -> None:
+    from credguard.app import service
+    from credguard.app.status import daemon_state
+
+    try:
+        if service.status() != "not installed":
+            service.uninstall()
+            on_step("stopped and removed the background service")
+    except Unsupported:
+        pass  # no service manager here, so none was installed
+    if daemon_state() == "running":
+        raise CredguardError(
+            "credguard daemon run is still running", hint="stop it, then uninstall again"
+        )
+
+
+def _write_back(ctx: Context, on_step: Callable[[str], None]) -> None:
+    from credguard.app.keys import write_back_all
+
+    if not installed_profiles(ctx):
+        return
+    for name in write_back_all(ctx):
+        on_step(f"wrote the key of profile {name} back to {paths.aws_credentials_file()}")
+
+
+def _empty_vault(ctx: Context, on_step: Callable[[str], None]) -> None:
+    items = [key_item(k.partition, k.account, k.key_id) for k in profiles.keys(ctx.db)]
+    items += [secret_item(row["name"]) for row in ctx.db.execute("SELECT name FROM secret_name")]
+    items += [ssh_item(row["name"]) for row in ctx.db.execute("SELECT name FROM ssh_key")]
+    if ctx.config.vault.backend == "file":
+        _remove(paths.vault_file())
+    else:
+        for item in items:
+            ctx.vault.delete(item)
+    on_step(f"deleted the vault: {len(items)} secrets")
+
+
+def _delete_files() -> None:
+    """Our own files by name: the folders may hold something a person put there."""
+    database = paths.database_file()
+    for path in (database, database + "-wal", database + "-shm", paths.config_file()):
+        _remove(path)
+    for folder in (paths.state_dir(), paths.cache_dir(), paths.config_dir()):
+        if not os.path.isdir(folder):
+            continue
+        ours = ("credguard.log",) if folder != paths.cache_dir() else ("",)
+        for name in os.listdir(folder):
+            path = os.path.join(folder, name)
+            if os.path.isfile(path) and (name.startswith(ours) or name.endswith(".lock")):
+                _remove(path)
+        if not os.listdir(folder) and sys.platform != "win32":
+            os.rmdir(folder)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        raise StoreError(f"cannot delete {path}: {exc.strerror}") from exc

@@ -1,0 +1,153 @@
+"""Use case: an encrypted copy of the vault with its index, and back."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+
+from credguard import paths
+from credguard.app.context import Context
+from credguard.errors import CredguardError, VaultCorrupt, VaultError
+from credguard.secret import Secret
+from credguard.store import profiles, secrets, ssh
+from credguard.vault.base import key_item, secret_item, ssh_item
+from credguard.vault.encfile import EncryptedFile
+from credguard.vault.passphrase import obtain
+
+_INDEX = "index"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """`kept`: items that the vault held already with another value, left as they were."""
+
+    items: int
+    profiles: list[str]
+    kept: list[str]
+
+
+def _copy(path: str, passphrase_file: str | None) -> EncryptedFile:
+    purpose = f"the backup {path}"
+    # The vault's own passphrase is not the backup's unless a person says so.
+    known: list[Secret] = []
+
+    def passphrase(new: bool) -> Secret:
+        if not known:
+            known.append(obtain(purpose, new=new, path=passphrase_file))
+        return known[0]
+
+    return EncryptedFile(path, passphrase)
+
+
+def backup(ctx: Context, path: str, passphrase_file: str | None = None) -> int:
+    """Write everything in the vault into the encrypted file `path`; gives the number of secrets.
+
+    Raises VaultError: `path` exists, an item is missing, or it cannot be read back. A crash midway
+    leaves no file.
+    """
+    if os.path.lexists(path):
+        raise VaultError(f"{path} exists already", hint="name a file that does not exist")
+    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise VaultError(f"the folder of {path} does not exist", hint="name an existing folder")
+    keys = profiles.keys(ctx.db)
+    names = [key_item(key.partition, key.account, key.key_id) for key in keys]
+    names += [secret_item(name) for name in secrets.names(ctx.db)]
+    names += [ssh_item(key.name) for key in ssh.keys(ctx.db)]
+    items = {name: _held(ctx, name) for name in names}
+    index = {
+        "keys": [asdict(key) for key in keys],
+        "profiles": [
+            {
+                "name": each.name,
+                "key_id": each.key.key_id,
+                "consent": each.consent,
+                "used_elsewhere": each.used_elsewhere,
+            }
+            for each in profiles.profiles(ctx.db)
+        ],
+        "secrets": secrets.names(ctx.db),
+    }
+    copy = _copy(path, passphrase_file)
+    try:
+        copy.replace({**items, _INDEX: Secret(json.dumps(index))})
+        if set(copy.items()) != {*items, _INDEX}:
+            raise VaultCorrupt(f"the backup {path} cannot be read back")
+    finally:
+        _remove(path + ".lock")
+    return len(items)
+
+
+def _held(ctx: Context, name: str) -> Secret:
+    secret = ctx.vault.get(name)
+    if secret is None:
+        raise VaultError(f"the vault holds no {name}, so a backup would be incomplete")
+    return secret
+
+
+def restore(
+    ctx: Context, path: str, passphrase_file: str | None = None, *, force: bool = False
+) -> Restored:
+    """Put what the backup `path` holds back into the vault; profiles that exist keep their key.
+
+    An item that the vault holds with another value stays unless `force`. Safe to repeat. Raises
+    VaultError: no such file, a wrong passphrase, damage.
+    """
+    if not os.path.exists(path):
+        raise VaultError(f"no file {path}", hint="name a file made by: credguard vault backup FILE")
+    items = _copy(path, passphrase_file).items()
+    raw = items.pop(_INDEX, None)
+    try:
+        index = json.loads((raw or Secret("")).reveal())
+        keys = {row["key_id"]: profiles.Key(**row) for row in index["keys"]}
+        rows, names = index["profiles"], list(index["secrets"])
+    except (ValueError, TypeError, KeyError):
+        raise VaultCorrupt(f"the backup {path} has no usable index") from None
+    kept = []
+    for name, secret in items.items():
+        held = ctx.vault.get(name)
+        if held is None or force:
+            ctx.vault.put(name, secret)
+        elif held != secret:
+            kept.append(name)
+    now = ctx.now()
+    for key in keys.values():
+        profiles.add_key(ctx.db, key, now)
+    for name in names:
+        secrets.add(ctx.db, name, now)
+    known = {each.name for each in profiles.profiles(ctx.db)}
+    added = []
+    for row in rows:
+        if row["name"] in known or row["key_id"] not in keys:
+            continue
+        profiles.add_profile(
+            ctx.db,
+            row["name"],
+            keys[row["key_id"]],
+            now,
+            consent=bool(row["consent"]),
+            used_elsewhere=bool(row["used_elsewhere"]),
+        )
+        added.append(row["name"])
+    return Restored(len(items), added, kept)
+
+
+def state(ctx: Context) -> str:
+    """`ok`, after a canary item went in and out. Raises VaultError."""
+    from credguard.vault.base import check
+
+    check(ctx.vault)
+    return "ok"
+
+
+def where(ctx: Context) -> str:
+    """The vault's place, for a person."""
+    backend = ctx.config.vault.backend
+    return paths.vault_file() if backend == "file" else backend
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        raise CredguardError(f"cannot delete {path}: {exc.strerror}") from exc

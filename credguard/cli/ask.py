@@ -1,0 +1,23 @@
+"""Questions: answered by --yes where nobody is there."""
+
+import sys
+
+import click
+
+from credguard.errors import Aborted
+
+
+def confirm(question: str, *, yes: bool, default: bool = False) -> bool:
+    """The person's answer; True at once with `yes`. Raises Aborted when nobody can answer."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise Aborted(f"nobody is here to answer: {question}", hint="add --yes to agree beforehand")
+    return click.confirm(question, default=default, err=True)
+
+
+def offer(question: str, *, wanted: bool, ask: bool) -> bool:
+    """`wanted` at once; else the person's answer where one is there and `ask`; else False."""
+    if wanted or not ask or not sys.stdin.isatty():
+        return wanted
+    return click.confirm(question, default=False, err=True)

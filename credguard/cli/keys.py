@@ -1,0 +1,145 @@
+"""`credguard add`, `import`, `list`, `remove`."""
+
+import json
+import sys
+
+import click
+
+from credguard.app import importing, keys
+from credguard.app.context import Context
+from credguard.cli.ask import confirm, offer
+from credguard.errors import CredguardError
+from credguard.secret import Secret
+
+
+@click.command(epilog="Example: credguard add work")
+@click.argument("profile")
+def add(profile: str) -> None:
+    """Put an access key into the vault under PROFILE.
+
+    Asked for; without a terminal two lines on standard input: the key id, the secret.
+    """
+    keys.check_name(profile)
+    if sys.stdin.isatty():
+        key_id = click.prompt("Access key id", err=True).strip()
+        secret = Secret(click.prompt("Secret access key", hide_input=True, err=True).strip())
+    else:
+        lines = sys.stdin.read().split()
+        if len(lines) != 2:
+            raise CredguardError(
+                "standard input holds no key", hint="give two lines: the key id, then the secret"
+            )
+        key_id, secret = lines[0], Secret(lines[1])
+    key = keys.add(Context(), profile, key_id, secret)
+    click.echo(f"profile {profile}: key {key.key_id} of {key.user_name} is in the vault", err=True)
+
+
+@click.command("import", epilog="Example: credguard import --all")
+@click.argument("profile", nargs=-1)
+@click.option("--all", "all_", is_flag=True, help="Every profile with a key in plaintext.")
+@click.option("--used-elsewhere", is_flag=True, help="The key is used on other machines too.")
+@click.option("--rotate", "rotate_now", is_flag=True, help="Replace each key at once.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+def import_(
+    profile: tuple[str, ...], all_: bool, used_elsewhere: bool, rotate_now: bool, yes: bool
+) -> None:
+    """Move keys from ~/.aws/credentials into the vault.
+
+    Each is proven with AWS, stored, read back; then AWS tools ask credguard for it and the
+    plaintext goes. A key that has lain in plaintext should be replaced: --rotate.
+    """
+    ctx = Context()
+    plain = importing.chosen(list(profile), all_)
+    for note in importing.notes():
+        click.echo(f"note: {note}", err=True)
+    if not plain:
+        click.echo("no key lies in plaintext", err=True)
+        return
+    done, failures = [], []
+    for each in plain:
+        if not confirm(f"Move the key of profile {each.profile} into the vault?", yes=yes):
+            continue
+        elsewhere = offer(
+            f"Is the key of {each.profile} used elsewhere (another machine, a server, CI)?",
+            wanted=used_elsewhere,
+            ask=not yes,
+        )
+        try:
+            key = importing.import_key(ctx, each, used_elsewhere=elsewhere)
+        except CredguardError as error:
+            failures.append(error)
+            click.echo(f"credguard: profile {each.profile}: {error}", err=True)
+            click.echo(f"  hint: {error.hint}", err=True)
+            continue
+        done.append(each.profile)
+        click.echo(
+            f"profile {each.profile}: key {key.key_id} of {key.user_name} is in the vault;"
+            f" no plaintext is left in {each.path}",
+            err=True,
+        )
+    _rotate(ctx, done, rotate_now, yes)
+    if failures:
+        raise click.exceptions.Exit(2)
+
+
+def _rotate(ctx: Context, names: list[str], rotate_now: bool, yes: bool) -> None:
+    if not names:
+        return
+    question = "These keys lay in plaintext. Replace them now?"
+    if offer(question, wanted=rotate_now, ask=not yes):
+        from credguard.cli.rotate import run
+
+        run(ctx, names, yes=True)
+    else:
+        click.echo(
+            f"next, since they lay in plaintext: credguard rotate {' '.join(names)}", err=True
+        )
+
+
+@click.command("list", epilog="Example: credguard list --json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """List the profiles in the vault and the keys they hand out."""
+    from credguard.app.status import status
+
+    ctx = Context()
+    rows = status(ctx).keys
+    if as_json:
+        found = [
+            {
+                "profile": row.profile,
+                "key_id": row.key_id,
+                "identity": row.identity,
+                "age_days": row.age_days,
+                "due_in_days": row.due_in_days,
+            }
+            for row in rows
+        ]
+        click.echo(json.dumps(found, indent=2))
+        return
+    if not rows:
+        click.echo("no profiles yet; next: credguard import --all", err=True)
+        return
+    width = max(len(row.profile) for row in rows)
+    for row in rows:
+        age = "age UNKNOWN" if row.age_days is None else f"{row.age_days:.0f} days old"
+        click.echo(f"{row.profile:<{width}}  {row.key_id}  {row.identity}  {age}")
+
+
+@click.command(epilog="Example: credguard remove old-account --write-back")
+@click.argument("profile")
+@click.option("--write-back", is_flag=True, help="Put the key back into ~/.aws/credentials.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+def remove(profile: str, write_back: bool, yes: bool) -> None:
+    """Take PROFILE out of the vault; its key is lost unless --write-back or shared."""
+    ctx = Context()
+    if not write_back:
+        from credguard.store.profiles import profile as lookup
+
+        key = lookup(ctx.db, profile).key
+        question = f"The vault may hold the only copy of key {key.key_id}. Delete it for good?"
+        if not confirm(question, yes=yes):
+            return
+    gone = keys.remove(ctx, profile, write_back_first=write_back)
+    what = "and its key are" if gone else "is; its key stays for other profiles, it is"
+    click.echo(f"profile {profile} {what} out of the vault", err=True)

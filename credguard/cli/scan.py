@@ -1,0 +1,63 @@
+"""`credguard scan`: look for secrets in files or in what is staged."""
+
+import sys
+import time
+
+import click
+
+from credguard.app import scan as app
+from credguard.report.jsonv1 import findings_json
+from credguard.report.text import findings_text, path_text
+from credguard.scan.model import CONFIDENCE_NAMES
+
+_TICK_S = 0.2
+
+
+@click.command(epilog="Example: credguard scan . --json")
+@click.argument("path", nargs=-1, type=click.Path())
+@click.option("--staged", is_flag=True, help="What the next commit would add, instead of files.")
+@click.option(
+    "--confidence",
+    type=click.Choice(list(CONFIDENCE_NAMES.values())),
+    default="medium",
+    show_default=True,
+    help="The least confidence that is reported.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def scan(path: tuple[str, ...], staged: bool, confidence: str, as_json: bool) -> None:
+    """Look for secrets in the files at and below each PATH, or in what is staged.
+
+    Exit code 0: none, 1: some, 2: something could not be read, so it cannot be told.
+    """
+    if staged == bool(path):
+        raise click.UsageError("name at least one PATH, or --staged")
+    least = {name: level for level, name in CONFIDENCE_NAMES.items()}[confidence]
+    result = app.scan_staged(least) if staged else app.scan_paths(list(path), least, _progress())
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", err=True, nl=False)
+    if as_json:
+        click.echo(findings_json(result.findings, result.unread, result.scanned))
+    else:
+        click.echo(findings_text(result.findings), nl=False)
+    for name, why in result.unread:
+        click.echo(f"credguard: not read: {path_text(name)}: {why}", err=True)
+    if result.findings:
+        noun = "secret" if len(result.findings) == 1 else "secrets"
+        click.echo(f"{len(result.findings)} {noun} in {result.scanned} files", err=True)
+        raise click.exceptions.Exit(1)
+    if result.unread:
+        raise click.exceptions.Exit(2)
+
+
+class _progress:  # noqa: N801 - a callable made at the call
+    """Writes one line that is overwritten, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._on = sys.stderr.isatty()
+
+    def __call__(self, count: int, size: int) -> None:
+        now = time.monotonic()
+        if self._on and now - self._last > _TICK_S:
+            self._last = now
+            click.echo(f"\r\x1b[K{count} files, {size / 1e6:.0f} MB", err=True, nl=False)

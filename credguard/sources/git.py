@@ -1,0 +1,285 @@
+"""The one git runner: processes, and blobs by object id.
+
+A repository's config can make git run programs, so every process started here switches that off.
+The hook loads this module under `python -I -S`: only `os`, `sys`, `select` and `errno` are used,
+and `subprocess` only on Windows.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from credguard.errors import GitError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+QUIET_S = 30.0
+"""Seconds that a git process may stay silent before it is killed."""
+MAX_BLOB = 1 << 30
+_AHEAD = 32  # requests in flight: 32 ids of 65 bytes fit any pipe, so neither side can block
+_READ = 1 << 20
+_SIGPIPE = 13  # importing signal costs an enum
+_SAFE = ("-c", "core.fsmonitor=false", "--no-pager", "--no-replace-objects")
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+_ENVIRONMENT = {
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+_OF_ANOTHER_REPOSITORY = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+)
+
+
+def git_command(cwd: str | None, args: tuple[str, ...], *, hooks: bool) -> list[str]:
+    """The argument list that runs git in `cwd` without anything a repository could start."""
+    where = ("-C", cwd) if cwd not in (None, ".") else ()
+    return ["git", *where, *_SAFE, *(() if hooks else _NO_HOOKS), *args]
+
+
+def git_environment(*, inherit: bool) -> dict[str, str]:
+    """The environment for git; `inherit`: the caller's GIT_DIR, GIT_INDEX_FILE and kin hold."""
+    environment = {**os.environ, **_ENVIRONMENT}
+    if not inherit:
+        for name in _OF_ANOTHER_REPOSITORY:
+            environment.pop(name, None)
+    return environment
+
+
+class Process:
+    """A git process with pipes (POSIX). Reads fail after `QUIET_S` seconds of silence."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        """Start `command`. Raises GitError when there is no git."""
+        from select import POLLIN, poll
+
+        self._name = next((a for a in command if a in ("diff", "cat-file")), command[-1])
+        ends = [*os.pipe(), *os.pipe(), *os.pipe()]
+        actions = [
+            (os.POSIX_SPAWN_DUP2, ends[0], 0),
+            (os.POSIX_SPAWN_DUP2, ends[3], 1),
+            (os.POSIX_SPAWN_DUP2, ends[5], 2),
+        ]
+        try:
+            self._pid = os.posix_spawnp(
+                "git", command, environment, file_actions=actions, setsigdef=[_SIGPIPE]
+            )
+        except OSError as exc:
+            for end in ends:
+                os.close(end)
+            raise GitError(f"cannot run git: {exc.strerror}", hint="install git") from exc
+        for end in (ends[0], ends[3], ends[5]):
+            os.close(end)
+        self._stdin, self._stdout, self._stderr = ends[1], ends[2], ends[4]
+        self._errors = bytearray()
+        self._poll = poll()
+        self._poll.register(self._stdout, POLLIN)
+        self._poll.register(self._stderr, POLLIN)
+
+    def write(self, data: bytes) -> None:
+        """Send `data`, which must fit a pipe. Raises GitError when git is gone."""
+        try:
+            os.write(self._stdin, data)
+        except BrokenPipeError:
+            self.fail()
+
+    def close_stdin(self) -> None:
+        """No more requests."""
+        if self._stdin >= 0:
+            os.close(self._stdin)
+            self._stdin = -1
+
+    def read(self) -> bytes:
+        """The next bytes of standard output; empty at its end. Raises GitError on silence."""
+        while True:
+            ready = self._poll.poll(QUIET_S * 1000)
+            if not ready:
+                self.kill()
+                raise GitError(
+                    f"git {self._name} gave no answer for {QUIET_S:.0f} seconds",
+                    hint="run it again",
+                )
+            for descriptor, _ in ready:
+                data = os.read(descriptor, _READ)
+                if descriptor == self._stdout:
+                    return data
+                if not data:
+                    self._poll.unregister(descriptor)
+                self._errors += data
+
+    def finish(self) -> int:
+        """The exit code, once standard output has ended."""
+        self.close_stdin()
+        self._poll.unregister(self._stdout)
+        while data := self._rest():
+            self._errors += data
+        return os.waitstatus_to_exitcode(self._reap())
+
+    def _rest(self) -> bytes:
+        # A grandchild may hold standard error open: what is not there within a moment is not read.
+        ready = self._poll.poll(200)
+        return os.read(self._stderr, _READ) if ready else b""
+
+    def _reap(self) -> int:
+        os.close(self._stdout)
+        os.close(self._stderr)
+        pid, self._pid = self._pid, 0
+        return os.waitpid(pid, 0)[1]
+
+    def kill(self) -> None:
+        """End it at once; safe to repeat."""
+        self.close_stdin()
+        if self._pid:
+            os.kill(self._pid, 9)
+            self._reap()
+
+    def fail(self) -> None:
+        """Raise GitError with what git said."""
+        while self.read():
+            pass
+        self.finish()
+        raise failed(self._name, bytes(self._errors))
+
+    def errors(self) -> bytes:
+        """What git wrote on standard error so far."""
+        return bytes(self._errors)
+
+
+def printable(text: bytes | str) -> str:
+    """`text` for a terminal or a message: control and undecodable bytes escaped, in one line."""
+    shown = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii")
+        for c in shown
+    )
+
+
+def failed(name: str, errors: bytes) -> GitError:
+    """What git said on standard error as one line."""
+    lines = [line for line in errors.splitlines() if line.strip()]
+    said = printable(lines[0].removeprefix(b"fatal: ")) if lines else "no message"
+    return GitError(f"git {name} failed: {said}")
+
+
+def run(
+    cwd: str | None,
+    *args: str,
+    inherit: bool = False,
+    hooks: bool = False,
+    ok: tuple[int, ...] = (0,),
+) -> bytes:
+    """The standard output of `git args` in `cwd` (None: here).
+
+    `inherit` keeps GIT_DIR, GIT_INDEX_FILE and the like, which a hook's git gives; `hooks` leaves
+    core.hooksPath readable, for commands that run no hook. Raises GitError: no git, an exit code
+    not in `ok`, or `QUIET_S` seconds of silence.
+    """
+    command = git_command(cwd, args, hooks=hooks)
+    environment = git_environment(inherit=inherit)
+    if sys.platform == "win32":
+        return _run_portable(command, environment, b"", ok)
+    process = Process(command, environment)
+    process.close_stdin()
+    parts = []
+    while data := process.read():
+        parts.append(data)
+    if process.finish() not in ok:
+        raise failed(args[0], process.errors())
+    return b"".join(parts)
+
+
+def _run_portable(
+    command: list[str], environment: dict[str, str], request: bytes, ok: tuple[int, ...] = (0,)
+) -> bytes:
+    from subprocess import TimeoutExpired
+    from subprocess import run as run_process
+
+    # Windows would look for git.exe in the repository first.
+    environment = {**environment, "NoDefaultCurrentDirectoryInExePath": "1"}
+    try:
+        done = run_process(
+            command,
+            input=request,
+            env=environment,
+            capture_output=True,
+            timeout=QUIET_S * 4,
+            check=False,
+        )
+    except OSError as exc:
+        raise GitError(f"cannot run git: {exc}", hint="install git") from exc
+    except TimeoutExpired as exc:
+        raise GitError(f"git {command[-1]} gave no answer", hint="run it again") from exc
+    if done.returncode not in ok:
+        raise failed(command[-1], done.stderr)
+    return done.stdout
+
+
+def blobs(cwd: str | None, oids: list[str]) -> Iterator[bytes]:
+    """The objects `oids` in order, through one `cat-file --batch`. Raises GitError."""
+    command = git_command(cwd, ("cat-file", "--batch"), hooks=False)
+    environment = git_environment(inherit=True)
+    if sys.platform == "win32":
+        request = "".join(f"{oid}\n" for oid in oids).encode()
+        output = _run_portable(command, environment, request)
+        feed: Iterator[bytes] = iter([output])
+        yield from _parse(oids, feed)
+        return
+    process = Process(command, environment)
+    try:
+        yield from _parse(oids, chunks(process), process)
+    finally:
+        process.kill()
+
+
+def chunks(process: Process) -> Iterator[bytes]:
+    """Everything the process prints, piece by piece. Raises GitError."""
+    while data := process.read():
+        yield data
+
+
+def _parse(
+    oids: list[str], feed: Iterator[bytes], process: Process | None = None
+) -> Iterator[bytes]:
+    buffer = b""
+    asked = 0
+    for number, oid in enumerate(oids):
+        if process is not None and number == asked:
+            ahead = oids[asked : asked + _AHEAD]
+            process.write("".join(f"{name}\n" for name in ahead).encode())
+            asked += len(ahead)
+        while b"\n" not in buffer:
+            more = next(feed, b"")
+            if not more:
+                raise failed("cat-file", process.errors() if process else b"")
+            buffer += more
+        header, buffer = buffer.split(b"\n", 1)
+        words = header.split(b" ")
+        if len(words) != 3 or words[0] != oid.encode():
+            raise GitError(
+                f"git has not the object {oid}",
+                hint="fetch what a partial clone lacks, or run: git fsck",
+            )
+        size = int(words[2])
+        if size > MAX_BLOB:
+            raise GitError(f"object {oid} is too large to scan ({size} bytes)")
+        parts, have = [buffer], len(buffer)
+        while have <= size:
+            more = next(feed, b"")
+            if not more:
+                raise failed("cat-file", process.errors() if process else b"")
+            parts.append(more)
+            have += len(more)
+        joined = parts[0] if len(parts) == 1 else b"".join(parts)
+        yield joined[:size]
+        buffer = joined[size + 1 :]

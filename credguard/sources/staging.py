@@ -1,0 +1,185 @@
+"""What is staged: bytes by object id, never the worktree or a text diff. The hook loads this."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from credguard.errors import GitError
+from credguard.sources.git import (
+    Process,
+    blobs,
+    chunks,
+    failed,
+    git_command,
+    git_environment,
+    run,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DIFF = (
+    "diff",
+    "--cached",
+    "--raw",
+    "-z",
+    "--no-abbrev",
+    "--no-renames",
+    "--no-relative",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--ignore-submodules=all",
+)
+
+
+class StagedFile:
+    """One path whose staged content differs from every parent's. `data`: the staged bytes."""
+
+    __slots__ = ("_cwd", "_old", "data", "path")
+
+    def __init__(self, path: bytes, data: bytes, old: list[str] | None, cwd: str | None) -> None:
+        """`old`: the parents' object ids of this path; None when it is new."""
+        self.path = path
+        self.data = data
+        self._old = old
+        self._cwd = cwd
+
+    @property
+    def added(self) -> list[tuple[int, int]] | None:
+        """1-based inclusive ranges of lines that no parent's version has; None: all lines.
+
+        Read from git only when asked for: a clean commit never needs it. Raises GitError.
+        """
+        if self._old is None:
+            return None
+        return added_ranges(self.data, list(blobs(self._cwd, self._old)))
+
+
+def added_ranges(data: bytes, old: list[bytes]) -> list[tuple[int, int]] | None:
+    """1-based inclusive ranges of the lines of `data` that stand in none of `old`; None: all.
+
+    A moved or repeated line is not new. With a NUL byte (UTF-16, binary) lines mean something else
+    to the decoder, so everything counts as new.
+    """
+    if b"\0" in data or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return None
+    known: set[bytes] = set()
+    for version in old:
+        known.update(version.split(b"\n"))
+    ranges: list[tuple[int, int]] = []
+    start = 0
+    number = 0
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line not in known:
+            start = start or number
+        elif start:
+            ranges.append((start, number - 1))
+            start = 0
+    if start:
+        ranges.append((start, number))
+    return ranges
+
+
+def _entries(raw: bytes) -> dict[bytes, tuple[str, str | None]]:
+    """Path to (staged object id, the parent's or None when nothing comparable was there)."""
+    fields = raw.split(b"\0")
+    found: dict[bytes, tuple[str, str | None]] = {}
+    for head, path in zip(fields[::2], fields[1::2], strict=False):
+        old_mode, new_mode, old, new, _ = head.decode("ascii").split(" ")
+        if new_mode in ("000000", "160000") or (old == new and old_mode[1:3] == new_mode[:2]):
+            continue  # deleted or unmerged, a submodule, or only the mode changed
+        comparable = old_mode[1:3] == new_mode[:2]
+        found[path] = (new, old if comparable else None)
+    return found
+
+
+def _git_dir(cwd: str | None) -> str | None:
+    """The git folder that git would find from `cwd`, without a process; None: not found."""
+    given = os.environ.get("GIT_DIR")
+    folder = os.path.abspath(cwd or ".")
+    if given:
+        return os.path.join(folder, given)
+    while True:
+        candidate = os.path.join(folder, ".git")
+        if os.path.isdir(candidate):
+            return candidate
+        try:
+            with open(candidate, "rb") as file:
+                line = file.read(8192)
+        except OSError:
+            parent = os.path.dirname(folder)
+            if parent == folder:
+                return None
+            folder = parent
+            continue
+        if not line.startswith(b"gitdir: "):
+            return None
+        return os.path.join(folder, os.fsdecode(line[8:].rstrip(b"\r\n")))
+
+
+def _is_oid(text: str) -> bool:
+    return len(text) in (40, 64) and all(c in "0123456789abcdef" for c in text)
+
+
+def _merged(cwd: str | None) -> list[str]:
+    """The commits being merged into HEAD; empty when no merge is going on.
+
+    Git writes MERGE_HEAD only after pre-merge-commit, but tells the heads by GITHEAD_<id>.
+    """
+    git_dir = _git_dir(cwd)
+    if git_dir is not None:
+        try:
+            with open(os.path.join(git_dir, "MERGE_HEAD"), encoding="ascii") as file:
+                return [line for line in file.read().split() if _is_oid(line)]
+        except (OSError, UnicodeDecodeError):
+            pass
+    names = [name[8:] for name in os.environ if name.startswith("GITHEAD_")]
+    return [name for name in names if _is_oid(name)]
+
+
+class Staging:
+    """What is staged in the repository around `cwd`; git starts at once, iterate to read.
+
+    Against HEAD (or nothing, without commits); in a merge only what differs from every parent.
+    Honours GIT_DIR and GIT_INDEX_FILE. One use.
+    """
+
+    def __init__(self, cwd: str | None = None) -> None:
+        """Start reading. Raises GitError when there is no git."""
+        self._cwd = cwd
+        self._process: Process | None = None
+        command = git_command(cwd, _DIFF, hooks=False)
+        if sys.platform != "win32":
+            self._process = Process(command, git_environment(inherit=True))
+            self._process.close_stdin()
+
+    def _raw(self) -> bytes:
+        if self._process is None:
+            return run(self._cwd, *_DIFF, inherit=True)
+        raw = b"".join(chunks(self._process))
+        if self._process.finish() != 0:
+            errors = self._process.errors()
+            if b"usage: git diff" in errors or b"must be run in a work tree" in errors:
+                raise GitError("nothing is staged here: not inside a git work tree")
+            raise failed("diff", errors)
+        return raw
+
+    def __iter__(self) -> Iterator[StagedFile]:
+        """Each staged file, one in memory at a time. Raises GitError."""
+        kept = {path: (new, [old]) for path, (new, old) in _entries(self._raw()).items()}
+        for commit in _merged(self._cwd) if kept else ():
+            against = _entries(run(self._cwd, *_DIFF, commit, "--", inherit=True))
+            kept = {p: (n, [*old, against[p][1]]) for p, (n, old) in kept.items() if p in against}
+        if not kept:
+            return
+        objects = blobs(self._cwd, [new for new, _ in kept.values()])
+        for (path, (_, old)), data in zip(kept.items(), objects, strict=False):
+            known = [name for name in old if name is not None and name.strip("0")]
+            yield StagedFile(path, data, known or None, self._cwd)
+
+
+def staged(cwd: str | None = None) -> list[StagedFile]:
+    """Every staged file of the repository around `cwd`. Raises GitError; see Staging."""
+    return list(Staging(cwd))

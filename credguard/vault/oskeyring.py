@@ -1,0 +1,156 @@
+"""The OS keyring, behind a worker process, since a keyring call may wait for a dialog for ever.
+
+The worker (keyring_worker.py) is started on first use, answers each JSON line by one, and is killed
+when an answer does not come within the deadline. The backend's class is named by our own settings;
+the library's own choice, its environment variables and its configuration file are never used.
+"""
+
+import base64
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from typing import Any
+
+from credguard.errors import (
+    VaultCorrupt,
+    VaultError,
+    VaultLocked,
+    VaultTimeout,
+    VaultUnavailable,
+)
+from credguard.secret import Secret
+
+PREFIX = "keyring:"
+# A person may have to find and type the keyring's password.
+DEADLINE_S = 60.0
+_LARGEST = 1 << 20
+# What the stored text begins with when the secret is not plain UTF-8 text.
+_BINARY = "base64:"
+
+
+class OsKeyring:
+    """A Vault in the OS keyring; service "credguard", user name = item."""
+
+    def __init__(self, backend: str, *, deadline_s: float = DEADLINE_S) -> None:
+        """`backend`: secretservice, kwallet, macos or windows. Nothing is started yet."""
+        self.name = PREFIX + backend
+        self._backend = backend
+        self._deadline_s = deadline_s
+        self._worker: subprocess.Popen[bytes] | None = None
+
+    def get(self, item: str) -> Secret | None:
+        """See Vault. Raises VaultLocked, VaultTimeout, VaultUnavailable."""
+        value = self._ask("get", item)
+        return None if value is None else _decoded(value)
+
+    def put(self, item: str, secret: Secret) -> None:
+        """See Vault."""
+        self._ask("set", item, _encoded(secret))
+        if self.get(item) != secret:
+            raise VaultCorrupt(f"the keyring {self.name} gives back other bytes than were stored")
+
+    def delete(self, item: str) -> None:
+        """See Vault."""
+        self._ask("delete", item)
+
+    def close(self) -> None:
+        """End the worker; the next call starts a new one."""
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return
+        for pipe in (worker.stdin, worker.stdout):
+            if pipe is not None:
+                pipe.close()
+        worker.kill()
+        worker.wait()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _ask(self, operation: str, item: str, value: str | None = None) -> str | None:
+        worker = self._worker or self._start()
+        request = {"op": operation, "item": item, "value": value}
+        try:
+            answer = self._exchange(worker, json.dumps(request).encode() + b"\n")
+        except OSError as exc:
+            self.close()
+            raise VaultUnavailable(f"the keyring {self.name} cannot be asked: {exc}") from exc
+        if "error" in answer:
+            self.close()
+            raise self._error(str(answer["error"]), str(answer.get("what", "")))
+        result = answer.get("value")
+        return None if result is None else str(result)
+
+    def _error(self, kind: str, what: str) -> VaultError:
+        if kind == "locked":
+            return VaultLocked(f"the keyring {self.name} is locked")
+        if kind == "unavailable":
+            return VaultUnavailable(f"the keyring {self.name} cannot be used here ({what})")
+        return VaultError(f"the keyring {self.name} refused ({what})")
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        from credguard.vault import keyring_worker
+
+        script = os.path.abspath(keyring_worker.__file__)
+        site = os.path.dirname(os.path.dirname(os.path.dirname(script)))
+        variables = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("KEYRING_", "PYTHON_KEYRING", "PYTHON"))
+        }
+        try:
+            # Without -S: the backends' own packages find their data through site-packages.
+            self._worker = subprocess.Popen(
+                [sys.executable, "-I", script, self._backend, site],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=variables,
+                bufsize=0,
+            )
+        except OSError as exc:
+            raise VaultUnavailable(f"cannot start {sys.executable}: {exc.strerror}") from exc
+        return self._worker
+
+    def _exchange(self, worker: subprocess.Popen[bytes], line: bytes) -> dict[str, Any]:
+        if worker.stdin is None or worker.stdout is None:
+            raise OSError("no pipe")
+        worker.stdin.write(line)
+        answer = b""
+        end = time.monotonic() + self._deadline_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(worker.stdout, selectors.EVENT_READ)
+            while not answer.endswith(b"\n"):
+                if not selector.select(max(0.0, end - time.monotonic())):
+                    self.close()
+                    raise VaultTimeout(
+                        f"the keyring {self.name} did not answer within {self._deadline_s:.0f} s"
+                    )
+                part = os.read(worker.stdout.fileno(), 65536)
+                answer += part
+                if not part or len(answer) > _LARGEST:
+                    self.close()
+                    raise VaultUnavailable(f"the keyring {self.name} ended without an answer")
+        return dict(json.loads(answer))
+
+
+def _encoded(secret: Secret) -> str:
+    try:
+        text = secret.reveal()
+    except UnicodeDecodeError:
+        text = _BINARY
+    if text.startswith(_BINARY) or "\0" in text:
+        return _BINARY + base64.b64encode(secret.reveal_bytes()).decode("ascii")
+    return text
+
+
+def _decoded(value: str) -> Secret:
+    if not value.startswith(_BINARY):
+        return Secret(value)
+    try:
+        return Secret(base64.b64decode(value.removeprefix(_BINARY), validate=True))
+    except ValueError:
+        raise VaultCorrupt("an item in the keyring is damaged") from None

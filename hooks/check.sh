@@ -1,0 +1,11 @@
+#!/bin/sh
+# credguard hook shim: @NAME@. Looks for secrets in what is staged. Remove: credguard hook uninstall
+kept=@KEPT@
+if [ ! -x @PYTHON@ ] || [ ! -f @ENTRY@ ]; then
+  echo 'credguard: blocked, its program is gone; repair: ./install.sh or credguard hook install; remove:' "rm '$0'" >&2
+  exit 2
+fi
+if [ "$CREDGUARD_CHAIN" = "$PWD/$kept" ] || [ ! -x "$kept" ] || [ -d "$kept" ]; then
+  exec @PYTHON@ -I -S -c @CODE@ </dev/null
+fi
+@PYTHON@ -I -S -c @CODE@ </dev/null || exit $?

@@ -1,0 +1,144 @@
+"""Installing hooks beside what is there, and putting it back exactly."""
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from credguard import paths
+from credguard.app import hook
+from credguard.app.context import Context
+from credguard.errors import GitError
+
+
+def git(cwd: Path, *args: str) -> str:
+    done = subprocess.run(["git", *args], cwd=cwd, check=True, capture_output=True, timeout=30)
+    return done.stdout.decode().strip()
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    folder = tmp_path / "re po'"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    (folder / ".git/hooks").mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def ctx() -> Context:
+    return Context()
+
+
+def commit(repo: Path, text: str = "x\n") -> subprocess.CompletedProcess[bytes]:
+    (repo / "a").write_text(text)
+    git(repo, "add", "a")
+    return subprocess.run(
+        ["git", "commit", "-qm", "x"], cwd=repo, capture_output=True, timeout=60, check=False
+    )
+
+
+def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        p.name: (p.read_bytes(), stat.S_IMODE(p.lstat().st_mode))
+        for p in folder.iterdir()
+        if p.is_file()
+    }
+
+
+def write_hook(path: Path, text: str, mode: int = 0o755) -> None:
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def test_install_twice_then_uninstall_restores_exactly(repo: Path, ctx: Context) -> None:
+    hooks = repo / ".git/hooks"
+    write_hook(hooks / "pre-commit", "#!/bin/sh\nexit 7\n", 0o750)
+    before = snapshot(hooks)
+    hook.install(ctx, str(repo), global_=False)
+    once = snapshot(hooks)
+    assert hook.install(ctx, str(repo), global_=False) == []
+    assert snapshot(hooks) == once
+    assert hook.status(ctx, str(repo)).state == "installed"
+    hook.uninstall(ctx, str(repo), global_=False)
+    assert snapshot(hooks) == before
+    assert hook.status(ctx, str(repo)).state == "absent"
+
+
+@pytest.mark.parametrize("shebang", ["#!/bin/sh", "#!/usr/bin/env sh", "#!/bin/sh -u"])
+def test_the_earlier_hook_runs_with_its_exit_code(repo: Path, ctx: Context, shebang: str) -> None:
+    ran = repo / "ran"
+    write_hook(repo / ".git/hooks/pre-commit", f'{shebang}\necho "$0 $#" > ran\nexit 7\n')
+    hook.install(ctx, str(repo), global_=False)
+    assert commit(repo).returncode != 0
+    name, count = ran.read_text().split()
+    assert name.rsplit("/", 1)[1].startswith("pre-commit")
+    assert count == "0"
+
+
+def test_a_hook_without_the_execute_bit_stays_off(repo: Path, ctx: Context) -> None:
+    write_hook(repo / ".git/hooks/pre-commit", "#!/bin/sh\nexit 7\n", 0o644)
+    hook.install(ctx, str(repo), global_=False)
+    assert commit(repo).returncode == 0
+
+
+def test_refused_places(tmp_path: Path, ctx: Context) -> None:
+    with pytest.raises(GitError, match="not in a git repository"):
+        hook.install(ctx, str(tmp_path), global_=False)
+    git(tmp_path, "init", "-q", "--bare", "bare")
+    with pytest.raises(GitError, match="bare repository"):
+        hook.install(ctx, str(tmp_path / "bare"), global_=False)
+    with pytest.raises(GitError, match="not a folder"):
+        hook.install(ctx, str(tmp_path / "absent"), global_=False)
+
+
+def test_a_hooks_path_inside_the_worktree(repo: Path, ctx: Context) -> None:
+    (repo / ".husky/_").mkdir(parents=True)
+    git(repo, "config", "core.hooksPath", ".husky/_")
+    (note,) = hook.install(ctx, str(repo), global_=False)
+    assert "inside the work tree" in note
+    assert sorted(os.listdir(repo / ".husky/_")) == ["pre-commit", "pre-merge-commit"]
+    hook.uninstall_all(ctx)
+    assert os.listdir(repo / ".husky/_") == []
+
+
+def test_a_hooks_path_for_every_repository_is_refused(
+    repo: Path, ctx: Context, tmp_path: Path
+) -> None:
+    git(repo, "config", "--global", "core.hooksPath", str(tmp_path / "mine"))
+    with pytest.raises(GitError, match="every repository"):
+        hook.install(ctx, str(repo), global_=False)
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_global_chains_and_restores(
+    repo: Path, ctx: Context, tmp_path: Path, poisoned: Path, earlier: bool
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    if earlier:
+        git(repo, "config", "--global", "core.hooksPath", str(mine))
+    before = (poisoned / ".gitconfig").read_text()
+    for folder, word in ((mine, "mine"), (repo / ".git/hooks", "repo")):
+        for name in ("pre-commit", "post-commit"):
+            write_hook(folder / name, f"#!/bin/sh\necho {word} {name} >> ran\n")
+    hook.install(ctx, None, global_=True)
+    hook.install(ctx, None, global_=True)
+    assert commit(repo).returncode == 0
+    word = "mine" if earlier else "repo"
+    assert (repo / "ran").read_text() == f"{word} pre-commit\n{word} post-commit\n"
+    assert hook.status(ctx, str(repo)).state == "installed"
+    hook.uninstall_all(ctx)
+    assert git(repo, "config", "--default", "", "--get", "core.hooksPath") == (
+        str(mine) if earlier else ""
+    )
+    assert (poisoned / ".gitconfig").read_text() == before
+    assert not os.path.exists(os.path.join(paths.data_dir(), "hooks"))
+
+
+def test_a_shadowed_global_hook_is_told(repo: Path, ctx: Context) -> None:
+    hook.install(ctx, None, global_=True)
+    git(repo, "config", "core.hooksPath", ".husky/_")
+    assert hook.status(ctx, str(repo)).state == "shadowed"

@@ -1,0 +1,189 @@
+"""The hook as git runs it: real commits through the installed shim."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from credguard.app import hook
+from credguard.app.context import Context
+from tests.support import samples
+
+EXAMPLE = "aws_access_key_id = {}\naws_secret_access_key = {}\n"
+
+
+def leak(seed: int = 1) -> str:
+    return EXAMPLE.format(samples.aws_key_id(seed), samples.aws_secret(seed))
+
+
+def git(cwd: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["git", *args], cwd=cwd, capture_output=True, text=True, errors="replace", timeout=60,
+        check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def ok(cwd: Path, *args: str) -> str:
+    done = git(cwd, *args)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    ok(folder, "init", "-q")
+    (folder / "a").write_text("one\n")
+    ok(folder, "add", "a")
+    ok(folder, "commit", "-qm", "first")
+    hook.install(Context(), str(folder), global_=False)
+    return folder
+
+
+def blocked(repo: Path, *args: str) -> str:
+    before = git(repo, "rev-parse", "HEAD").stdout
+    done = git(repo, *args)
+    assert done.returncode != 0, done.stdout + done.stderr
+    assert "blocked" in done.stderr
+    assert "could not tell" not in done.stderr
+    assert "bug" not in done.stderr
+    assert samples.aws_secret() not in done.stderr
+    assert git(repo, "rev-parse", "HEAD").stdout == before
+    return done.stderr
+
+
+def test_a_clean_commit_passes_without_a_word(repo: Path) -> None:
+    (repo / "b").write_text("nothing here\n")
+    ok(repo, "add", "b")
+    done = git(repo, "commit", "-qm", "clean")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_secret_is_blocked_with_place_rule_and_advice(repo: Path) -> None:
+    (repo / "b.ini").write_text("# mine\n" + leak())
+    ok(repo, "add", "b.ini")
+    said = blocked(repo, "commit", "-qm", "leak")
+    assert "b.ini:2 " in said or "b.ini:3 " in said
+    assert "credguard:allow" in said
+
+
+def test_the_first_commit_is_checked(tmp_path: Path) -> None:
+    ok(tmp_path, "init", "-q")
+    hook.install(Context(), str(tmp_path), global_=False)
+    (tmp_path / "b.ini").write_text(leak())
+    ok(tmp_path, "add", ".")
+    blocked(tmp_path, "commit", "-qm", "leak")
+
+
+@pytest.mark.parametrize("args", [("-a",), ("--only", "a"), ("a",), ("-a", "--amend")])
+def test_every_way_to_choose_what_is_committed(repo: Path, args: tuple[str, ...]) -> None:
+    (repo / "a").write_text("one\n" + leak())
+    blocked(repo, "commit", "-qm", "leak", *args)
+
+
+def test_what_is_not_staged_does_not_count(repo: Path) -> None:
+    (repo / "a").write_text("one\ntwo\n")
+    ok(repo, "add", "a")
+    (repo / "a").write_text("one\ntwo\n" + leak())
+    ok(repo, "commit", "-qm", "clean")
+
+
+def test_an_amend_that_takes_the_secret_out_passes(repo: Path) -> None:
+    (repo / "a").write_text("one\n" + leak())
+    ok(repo, "commit", "-qam", "leak", "--no-verify")
+    (repo / "a").write_text("one\nmore\n")
+    ok(repo, "commit", "-qa", "--amend", "-m", "clean")
+
+
+def test_an_old_secret_is_not_reported_again(repo: Path) -> None:
+    (repo / "a").write_text("one\n" + leak())
+    ok(repo, "commit", "-qam", "leak", "--no-verify")
+    (repo / "a").write_text("one\n" + leak() + "two\n")
+    ok(repo, "commit", "-qam", "more")
+
+
+def test_a_wild_name_does_not_reach_the_terminal(repo: Path) -> None:
+    name = os.fsencode(repo) + b"/x\n\x1b[31m\xff.ini"
+    Path(os.fsdecode(name)).write_text(leak())
+    ok(repo, "add", ".")
+    said = blocked(repo, "commit", "-qm", "leak")
+    assert "\x1b" not in said
+    assert "x\\n\\x1b[31m\\xff.ini:" in said
+
+
+def test_utf_16_and_no_diff_attribute(repo: Path) -> None:
+    (repo / ".gitattributes").write_text("* -diff\n")
+    (repo / "b.ini").write_bytes(leak().encode("utf-16"))
+    ok(repo, "add", ".")
+    blocked(repo, "commit", "-qm", "leak")
+
+
+def _diverge(repo: Path, *, conflict: bool) -> None:
+    ok(repo, "checkout", "-qb", "other")
+    (repo / ("a" if conflict else "theirs")).write_text("theirs\n")
+    (repo / "old.ini").write_text(leak(2))
+    ok(repo, "add", ".")
+    ok(repo, "commit", "-qm", "theirs", "--no-verify")
+    ok(repo, "checkout", "-q", "main")
+    (repo / "a").write_text("ours\n")
+    ok(repo, "commit", "-qam", "ours")
+
+
+def test_a_secret_in_a_merge_resolution(repo: Path) -> None:
+    _diverge(repo, conflict=True)
+    git(repo, "merge", "other")
+    (repo / "a").write_text("ours\n" + leak())
+    ok(repo, "add", "a")
+    said = blocked(repo, "commit", "-qm", "merge")
+    assert "old.ini" not in said
+
+
+def test_a_merge_does_not_report_what_it_brings_in(repo: Path) -> None:
+    _diverge(repo, conflict=False)
+    ok(repo, "merge", "-q", "other", "-m", "merge")
+
+
+def test_a_linked_worktree(repo: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    ok(repo, "worktree", "add", "-q", str(tree), "-b", "tree")
+    (tree / "a").write_text("one\n" + leak())
+    blocked(tree, "commit", "-qam", "leak")
+    assert hook.status(Context(), str(tree)).state == "installed"
+
+
+def test_a_package_of_our_name_in_the_repository_has_no_effect(repo: Path) -> None:
+    for name in ("credguard", "os", "select", "hyperscan"):
+        (repo / name).mkdir()
+        (repo / name / "__init__.py").write_text("raise SystemExit(0)\n")
+    (repo / "b.ini").write_text(leak())
+    ok(repo, "add", ".")
+    blocked(repo, "commit", "-qm", "leak")
+
+
+def test_what_cannot_be_told_blocks_and_says_how_to_go_on(repo: Path) -> None:
+    (repo / "big").write_text("x\n")
+    ok(repo, "add", "big")
+    oid = ok(repo, "rev-parse", ":big").strip()
+    loose = repo / ".git/objects" / oid[:2] / oid[2:]
+    loose.chmod(0o644)
+    loose.unlink()
+    done = subprocess.run(
+        [str(repo / ".git/hooks/pre-commit")], cwd=repo, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "could not tell" in done.stderr
+    assert "--no-verify" in done.stderr
+
+
+def test_a_missing_interpreter_blocks_with_one_line(repo: Path) -> None:
+    shim = repo / ".git/hooks/pre-commit"
+    shim.write_text(shim.read_text().replace(sys.executable, "/nonexistent/python"))
+    (repo / "a").write_text("two\n")
+    done = git(repo, "commit", "-qam", "x")
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert "./install.sh" in done.stderr
+    assert "rm " in done.stderr

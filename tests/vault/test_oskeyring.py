@@ -1,0 +1,56 @@
+import pytest
+
+from credguard.errors import VaultLocked, VaultTimeout, VaultUnavailable
+from credguard.secret import Secret
+from credguard.vault import select
+from credguard.vault.oskeyring import OsKeyring
+from tests.support.keyring_session import KeyringSession
+
+
+def test_without_a_bus_it_is_unavailable() -> None:
+    with pytest.raises(VaultUnavailable):
+        OsKeyring("secretservice", deadline_s=20).get("x")
+
+
+@pytest.mark.keyring
+def test_a_locked_keyring_says_so(keyring_session: KeyringSession) -> None:
+    vault = OsKeyring("secretservice", deadline_s=20)
+    vault.put("x", Secret("value"))
+    keyring_session.lock()
+    with pytest.raises(VaultLocked):
+        vault.get("x")
+    vault.close()
+
+
+@pytest.mark.keyring
+def test_a_keyring_that_never_answers_is_left(keyring_session: KeyringSession) -> None:
+    vault = OsKeyring("secretservice", deadline_s=20)
+    vault.put("x", Secret("value"))
+    vault.close()
+    keyring_session.freeze()
+    with pytest.raises(VaultTimeout):
+        OsKeyring("secretservice", deadline_s=1).get("x")
+
+
+@pytest.mark.keyring
+def test_the_environment_does_not_choose_the_store(
+    keyring_session: KeyringSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    vault = OsKeyring("secretservice", deadline_s=20)
+    vault.put("x", Secret("value"))
+    assert vault.get("x") == Secret("value")
+    vault.close()
+
+
+@pytest.mark.keyring
+def test_the_probe_finds_it(keyring_session: KeyringSession) -> None:
+    found = {each.backend: each.problem for each in select.probe()}
+    assert found["keyring:secretservice"] is None
+    assert found["keyring:kwallet"] is not None
+
+
+def test_no_vault_chosen_points_to_init() -> None:
+    with pytest.raises(VaultUnavailable) as caught:
+        select.open_vault("")
+    assert "credguard init" in caught.value.hint
