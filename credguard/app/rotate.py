@@ -200,7 +200,8 @@ def _one(
             raise RotationRefused(f"no profile hands out a key of {identity}")
         effects = RealEffects(ctx, group[0].key)
         if record is None:
-            _agreed(ctx, group, yes)
+            if not dry_run:
+                _agreed(ctx, group, yes)
             baseline = _precheck(ctx, effects, group, dry_run)
             if dry_run:
                 return _outcome(ctx, identity, "planned")

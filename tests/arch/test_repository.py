@@ -58,9 +58,8 @@ def test_functions_stay_short() -> None:
 
 
 def test_no_file_holds_a_secret(tmp_path: Path) -> None:
-    from credguard.sources.database import load_engine
-
     from credguard.scan.model import HIGH
+    from credguard.sources.database import load_engine
 
     engine = load_engine(str(tmp_path))
     found = [

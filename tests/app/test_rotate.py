@@ -1,0 +1,170 @@
+from pathlib import Path
+
+import pytest
+
+from credguard import config
+from credguard.app import keys, rotate
+from credguard.app.context import Context
+from credguard.errors import Busy, NetworkDown, QuotaExceeded, RotationRefused
+from credguard.store import journal, profiles
+from credguard.vault.base import key_item
+from credguard.vault.memory import MemoryVault
+from tests.support.simulator import Simulator
+
+
+@pytest.fixture
+def ctx(simulator: Simulator) -> Context:
+    for name in ("grace", "soak", "orphan_wait", "prove_interval"):
+        config.set_value(f"rotation.{name}", "0s")
+    return _context(simulator)
+
+
+def _context(simulator: Simulator) -> Context:
+    context = Context()
+    vault = MemoryVault()
+    context.__dict__["vault"] = vault
+    vault.put(key_item("aws", simulator.account, simulator.key_id), simulator.secret)
+    key = keys.prove(simulator.key_id, simulator.secret, None, "import")
+    profiles.add_profile(context.db, "work", key, 1.0, consent=False)
+    profiles.add_profile(context.db, "same", key, 1.0, consent=False)
+    return context
+
+
+def test_the_whole_way_with_nothing_to_wait_for(ctx: Context, simulator: Simulator) -> None:
+    (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert outcome.error is None
+    assert outcome.state == "done"
+    assert outcome.profiles == ["same", "work"]
+    ((key_id, status),) = simulator.iam().keys("dev")
+    assert status == "Active"
+    assert key_id != simulator.key_id
+    assert {each.key.key_id for each in profiles.profiles(ctx.db)} == {key_id}
+    assert [each.key_id for each in profiles.keys(ctx.db)] == [key_id]
+    assert ctx.vault.get(key_item("aws", simulator.account, simulator.key_id)) is None
+    assert RealProof(ctx).holds("work")
+    assert journal.identities(ctx.db) == []
+
+
+class RealProof:
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def holds(self, name: str) -> bool:
+        from credguard.aws import sts
+
+        return sts.caller_identity(keys.credentials(self._ctx, name)).user_name == "dev"
+
+
+def test_at_the_defaults_it_returns_after_the_switch(simulator: Simulator) -> None:
+    config.set_value("rotation.prove_interval", "0s")
+    ctx = _context(simulator)
+    (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert outcome.state == "waiting"
+    assert outcome.why == "grace"
+    assert outcome.until is not None
+    assert abs(outcome.until - ctx.now() - 86400) < 60
+    assert dict(simulator.iam().keys("dev"))[simulator.key_id] == "Active"
+    (again,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert again.state == "waiting"
+    assert len(simulator.iam().keys("dev")) == 2
+    rows = {row.key_id: row for row in rotate.statuses(ctx)}
+    assert rows[simulator.key_id].next_step == "deactivate"
+    assert rows[simulator.key_id].next_at == outcome.until
+
+
+def test_without_a_yes_nothing_happens(ctx: Context, simulator: Simulator) -> None:
+    (outcome,) = rotate.rotate(ctx, ["work"])
+    assert isinstance(outcome.error, RotationRefused)
+    assert [key_id for key_id, _ in simulator.iam().keys("dev")] == [simulator.key_id]
+    simulator.iam().set_created(simulator.key_id, 1_000_000.0)
+    profiles.add_key(ctx.db, keys.prove(simulator.key_id, simulator.secret, None, "import"), 1.0)
+    assert rotate.due(ctx) == ["aws/123456789012/dev"]
+    rotate.run_due(ctx)
+    assert [key_id for key_id, _ in simulator.iam().keys("dev")] == [simulator.key_id]
+
+
+def test_due_follows_iams_date_and_an_earlier_yes(ctx: Context, simulator: Simulator) -> None:
+    rotate.rotate(ctx, ["work"], yes=True)
+    assert rotate.due(ctx) == []
+    ((key_id, _),) = simulator.iam().keys("dev")
+    ctx.db.execute("UPDATE key SET created = ?", (ctx.now() - 31 * 86400,))
+    assert rotate.due(ctx) == ["aws/123456789012/dev"]
+    (outcome,) = rotate.run_due(ctx)
+    assert outcome.state == "done"
+    assert simulator.iam().keys("dev")[0][0] != key_id
+
+
+def test_a_dry_run_changes_nothing(ctx: Context, simulator: Simulator) -> None:
+    (outcome,) = rotate.rotate(ctx, ["work"], dry_run=True, yes=True)
+    assert outcome.state == "planned"
+    assert simulator.iam().keys("dev") == [(simulator.key_id, "Active")]
+    assert journal.identities(ctx.db) == []
+    assert not profiles.profile(ctx.db, "work").consent
+
+
+def test_a_second_key_of_someone_else_is_never_touched(ctx: Context, simulator: Simulator) -> None:
+    other, _ = simulator.iam().create_key("dev")
+    (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert isinstance(outcome.error, QuotaExceeded)
+    assert other in str(outcome.error)
+    assert dict(simulator.iam().keys("dev")) == {simulator.key_id: "Active", other: "Active"}
+
+
+def test_no_network_is_said_and_nothing_begun(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert isinstance(outcome.error, NetworkDown)
+    assert journal.identities(ctx.db) == []
+
+
+def test_two_at_once_are_kept_apart(ctx: Context) -> None:
+    with rotate._alone("aws/123456789012/dev"):
+        (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert isinstance(outcome.error, Busy)
+
+
+def test_a_policy_that_forbids_creating_leaves_no_journal(
+    ctx: Context, simulator: Simulator
+) -> None:
+    simulator.iam().set_policy(
+        "dev",
+        '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action":'
+        ' ["iam:List*", "iam:Get*", "sts:*"], "Resource": "*"}]}',
+    )
+    (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert outcome.error is not None
+    assert "iam:CreateAccessKey" in str(outcome.error)
+    assert journal.identities(ctx.db) == []
+    assert Path(config.paths.state_dir()).exists()
+
+
+def test_a_stray_key_is_named_with_its_time_and_then_goes(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.set_value("rotation.prove_interval", "0s")
+    ctx = _context(simulator)
+    from credguard.aws import iam
+
+    real = iam.create_access_key
+
+    def lost(*arguments: object) -> None:
+        real(*arguments)  # type: ignore[arg-type]
+        raise NetworkDown("the answer was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(iam, "create_access_key", lost)
+        (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert outcome.state == "waiting"
+    (stray,) = {key_id for key_id, _ in simulator.iam().keys("dev")} - {simulator.key_id}
+    assert dict(simulator.iam().keys("dev"))[stray] == "Inactive"
+    row = next(row for row in rotate.statuses(ctx) if row.state == "stray")
+    assert row.key_id == stray
+    assert row.next_step == "delete the stray key"
+    assert row.next_at is not None
+    monkeypatch.setattr(Context, "now", lambda self: row.next_at + 1)
+    (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert outcome.state == "waiting"
+    assert outcome.why == "grace"
+    assert stray not in dict(simulator.iam().keys("dev"))

@@ -1,0 +1,92 @@
+"""kill -9 of a real `credguard rotate` at every journal write, then a re-run with real parts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from credguard.app import keys
+from credguard.app.context import Context
+from credguard.aws import sts
+from credguard.errors import CredguardError
+from credguard.store import journal, profiles
+from tests.support import samples
+from tests.support.simulator import Simulator
+
+# Kills the process right before or after the n-th write to the journal reaches the disk.
+KILLER = """
+import os, signal, sys
+from credguard.store import journal
+number, moment = int(sys.argv.pop(1)), sys.argv.pop(1)
+count = 0
+def killing(real):
+    def wrapped(*arguments):
+        global count
+        count += 1
+        if count == number and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(*arguments)
+        if count == number and moment == "after":
+            arguments[0].execute("COMMIT")
+            os.kill(os.getpid(), signal.SIGKILL)
+    return wrapped
+journal.write, journal.remove = killing(journal.write), killing(journal.remove)
+from credguard.cli.main import main
+main()
+"""
+STEPS = 7  # intent, created, stored, proven, switched, deactivated, deleted; then the removal
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env=dict(os.environ),
+    )
+
+
+def _credguard(*arguments: str, stdin: str = "") -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "credguard", *arguments],
+        input=stdin, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def ready(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    passphrase = poisoned / "passphrase"
+    passphrase.write_text(samples.text(20))
+    passphrase.chmod(0o600)
+    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
+    _credguard("config", "set", "vault.backend", "file")
+    for name in ("grace", "soak", "orphan_wait", "prove_interval"):
+        _credguard("config", "set", f"rotation.{name}", "0s")
+    _credguard("add", "work", stdin=f"{simulator.key_id}\n{simulator.secret.reveal()}\n")
+    return simulator
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, STEPS + 2))
+def test_a_kill_at_any_journal_write(ready: Simulator, number: int, moment: str) -> None:
+    killed = _run("-c", KILLER, str(number), moment, "rotate", "work", "--yes")
+    assert killed.returncode == -9, killed.stderr
+    ctx = Context()
+    identity = sts.caller_identity(keys.credentials(ctx, "work"))  # it still works
+    assert identity.user_name == "dev"
+    again = _run("-m", "credguard", "rotate", "work", "--yes")
+    assert again.returncode == 0, again.stderr
+    ((key_id, status),) = ready.iam().keys("dev")
+    assert status == "Active"
+    ctx = Context()
+    assert profiles.profile(ctx.db, "work").key.key_id == key_id
+    assert [key.key_id for key in profiles.keys(ctx.db)] == [key_id]
+    assert sts.caller_identity(keys.credentials(ctx, "work")).user_name == "dev"
+    assert journal.identities(ctx.db) == []
+    with pytest.raises(CredguardError):
+        keys.secret_of(ctx, profiles.Key(ready.key_id, "aws", "123456789012", "", "", None, ""))
