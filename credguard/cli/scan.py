@@ -27,6 +27,8 @@ _TICK_S = 0.2
 def scan(path: tuple[str, ...], staged: bool, confidence: str, as_json: bool) -> None:
     """Look for secrets in the files at and below each PATH, or in what is staged.
 
+    Folders that git, package managers, caches and virtual environments keep are left out; name
+    one to scan it.
     Exit code 0: none, 1: some, 2: something could not be read, so it cannot be told.
     """
     if staged == bool(path):

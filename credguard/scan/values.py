@@ -13,7 +13,8 @@ _PLACEHOLDER = re.compile(
 )
 # A reference to a value that lies elsewhere: template, variable, interpolation, path, call.
 _REFERENCE = re.compile(
-    rb"\$[{(A-Za-z_]|\{\{|%[({sdA-Za-z]|<[A-Za-z_/]|#\{|^@|^!|^&[a-z]|\(\)|^\.{0,2}/|^~/|^[A-Za-z]:\\|://"
+    rb"\$[{(A-Za-z_]|\{\{|\{[A-Za-z_]|%[({sdA-Za-z]|<[A-Za-z_/]|#\{|^@|^!|^&[a-z]|\(\)"
+    rb"|^\.{0,2}/|^~/|^[A-Za-z]:\\|://"
     rb"|(?i:\benv\b|process\.env|os\.environ|getenv|vault:|secretsmanager|^ref\+|^arn:|^ENC\[)"
 )
 _WORDS = re.compile(
@@ -31,6 +32,11 @@ _NAME = re.compile(
     rb"|\A(?:[A-Z][a-z]+)+[0-9]?\Z"  # PascalCase
     rb"|\A[A-Za-z_][\w.]*\(.*\Z"  # call(
 )
+
+_SEPARATED = re.compile(rb"\A[A-Za-z0-9_\-./: ]+\Z")
+_PARTS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+# Random letters of both cases fall into parts of under two; words are longer.
+_WORD_LENGTH = 3.5
 
 
 def entropy(value: bytes) -> float:
@@ -50,7 +56,20 @@ def plausible(value: bytes, least_entropy: float, tests: tuple[str, ...]) -> boo
         _PLACEHOLDER.search(value) or _REFERENCE.search(value) or _WORDS.match(value)
     ):
         return False
-    return not ("name" in tests and _NAME.match(value))
+    return not ("name" in tests and (_NAME.match(value) or _wordy(value)))
+
+
+def _wordy(value: bytes) -> bool:
+    """Made of words, as names in code are: CamelCase, snake_case, dotted, at most one number."""
+    if _SEPARATED.match(value) is None:
+        return False
+    parts = _PARTS.findall(value)
+    words = [part for part in parts if not part.isdigit()]
+    if not words or len(parts) - len(words) > 1:
+        return False
+    letters = b"".join(words).lower()
+    vowels = sum(letters.count(vowel) for vowel in b"aeiouy")
+    return len(letters) >= _WORD_LENGTH * len(words) and vowels * 5 >= len(letters)
 
 
 def _monotonous(value: bytes) -> bool:

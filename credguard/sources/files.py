@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # What git and package managers keep for themselves; a person who wants it names it.
-PRUNED = frozenset({b".git", b".hg", b".svn", b"node_modules", b"__pycache__", b".venv", b".tox"})
+PRUNED = frozenset(
+    b".git .hg .svn node_modules __pycache__ .venv .tox .nox .mypy_cache .ruff_cache"
+    b" .pytest_cache .hypothesis".split()
+)
 MAX_BYTES = 256 << 20
 
 
@@ -41,6 +44,8 @@ def files(path: bytes, max_bytes: int = MAX_BYTES) -> Iterator[File]:
         except OSError as exc:
             yield File(folder, None, exc.strerror or "not readable")
             continue
+        if any(entry.name == b"pyvenv.cfg" for entry in entries) and folder != path:
+            continue  # a virtual environment holds other people's packages
         below = []
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
