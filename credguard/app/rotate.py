@@ -26,6 +26,8 @@ from credguard.vault.base import check
 
 # Early only, so that the age limit is never passed; by identity, so that a team does not crowd.
 _EARLIEST = 0.1
+# What the old key does in each state, in a person's words.
+_RESTING = {State.SWITCHED: "grace", State.DEACTIVATED: "soak", State.DELETED: "deleted"}
 OnStep = Callable[[str, Step], None]
 
 
@@ -358,7 +360,7 @@ def _midway(
             identity,
             [] if switched else names,
             old,
-            record.state.value if switched else "active",
+            _RESTING.get(record.state, "active"),
             created.get(old),
             old_step,
             at,

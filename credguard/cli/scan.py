@@ -44,11 +44,17 @@ def scan(path: tuple[str, ...], staged: bool, confidence: str, as_json: bool) ->
     for name, why in result.unread:
         click.echo(f"credguard: not read: {path_text(name)}: {why}", err=True)
     if result.findings:
-        noun = "secret" if len(result.findings) == 1 else "secrets"
-        click.echo(f"{len(result.findings)} {noun} in {result.scanned} files", err=True)
+        click.echo(
+            f"{_count(len(result.findings), 'secret')} in {_count(result.scanned, 'file')}",
+            err=True,
+        )
         raise click.exceptions.Exit(1)
     if result.unread:
         raise click.exceptions.Exit(2)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 class _progress:  # noqa: N801 - a callable made at the call

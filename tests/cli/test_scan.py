@@ -23,7 +23,7 @@ def test_findings_end_with_one_and_are_masked(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "a.ini:1:25  aws-secret-access-key  high" in done.stdout
     assert samples.aws_secret() not in done.stdout + done.stderr
-    assert "1 secret in 1 files" in done.stderr
+    assert "1 secret in 1 file" in done.stderr
 
 
 def test_clean_is_silent(tmp_path: Path) -> None:
