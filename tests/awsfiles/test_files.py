@@ -1,0 +1,135 @@
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from credguard.awsfiles import files
+from credguard.errors import ConfigError
+from credguard.secret import Secret
+from tests.support import samples
+
+
+@pytest.fixture
+def aws(poisoned: Path) -> Path:
+    folder = poisoned / ".aws"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def _credentials(aws: Path, mode: int = 0o644) -> Path:
+    file = aws / "credentials"
+    file.write_text(
+        f"# mine\n[work]\naws_access_key_id = {samples.aws_key_id()}\n"
+        f"aws_secret_access_key = {samples.aws_secret()}\n"
+    )
+    file.chmod(mode)
+    return file
+
+
+def test_keys_are_found_in_both_files(aws: Path) -> None:
+    _credentials(aws)
+    (aws / "config").write_text(
+        "[profile work]\nregion = cn-north-1\n"
+        f"[profile other]\naws_access_key_id = {samples.aws_key_id(2)}\n"
+        f"aws_secret_access_key = {samples.aws_secret(2)}\naws_session_token = x\n"
+    )
+    work, other = files.plain_keys()
+    assert (work.profile, work.key_id, work.region) == ("work", samples.aws_key_id(), "cn-north-1")
+    assert work.secret == Secret(samples.aws_secret())
+    assert not work.temporary
+    assert (other.profile, other.temporary) == ("other", True)
+
+
+def test_no_files_no_keys(poisoned: Path) -> None:
+    assert files.plain_keys() == []
+
+
+def test_the_mode_is_tightened_and_never_widened(aws: Path) -> None:
+    file = _credentials(aws, 0o644)
+    files.remove_plain("work", Secret(samples.aws_secret()))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_text() == "# mine\n"
+    file.chmod(0o400)
+    files.write_plain("work", samples.aws_key_id(), Secret(samples.aws_secret()))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o400
+
+
+def test_a_symlink_stays_and_its_target_changes(aws: Path, poisoned: Path) -> None:
+    repository = poisoned / "dotfiles"
+    repository.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=repository, check=True, timeout=30)
+    target = repository / "credentials"
+    _credentials(aws).rename(target)
+    (aws / "credentials").symlink_to(target)
+    files.remove_plain("work", Secret(samples.aws_secret()))
+    assert (aws / "credentials").is_symlink()
+    assert target.read_text() == "# mine\n"
+    note = files.symlink_note(str(aws / "credentials"))
+    assert note is not None
+    assert "git repository" in note
+    assert files.symlink_note(str(target)) is None
+
+
+def test_the_same_secret_in_comments_of_either_file_goes(aws: Path) -> None:
+    _credentials(aws)
+    (aws / "config").write_text(f"# {samples.aws_secret()}\n[default]\nregion = x\n")
+    files.remove_plain("work", Secret(samples.aws_secret()))
+    assert (aws / "config").read_text() == "[default]\nregion = x\n"
+
+
+def test_another_programs_process_is_kept(aws: Path) -> None:
+    config = aws / "config"
+    config.write_text("[profile work]\ncredential_process = /bin/other\n")
+    with pytest.raises(ConfigError, match="another credential_process"):
+        files.set_process("work", "ours")
+    files.remove_process("work", lambda line: "credguard" in line)
+    assert config.read_text() == "[profile work]\ncredential_process = /bin/other\n"
+
+
+@pytest.mark.parametrize(
+    ("profile", "section"),
+    [("default", "default"), ("a", "profile a"), ("a b", 'profile "a b"')],
+)
+def test_the_section_of_a_profile(aws: Path, profile: str, section: str) -> None:
+    files.set_process(profile, "command")
+    assert (aws / "config").read_text() == f"[{section}]\ncredential_process = command\n"
+    assert files.process_of(profile) == "command"
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_failure_midway_leaves_the_old_file(
+    aws: Path, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = _credentials(aws)
+    before = file.read_bytes()
+
+    def fail(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        with pytest.raises(ConfigError, match="No space left"):
+            files.remove_plain("work", Secret(samples.aws_secret()))
+    assert file.read_bytes() == before
+    assert [each.name for each in aws.iterdir()] == ["credentials"]
+
+
+def test_what_another_program_writes_meanwhile_is_not_lost(
+    aws: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = _credentials(aws)
+    with (
+        pytest.raises(ConfigError, match="changed by another program"),
+        files._changed(str(file)) as ini,
+    ):
+        ini.put("new", "x", "1")
+        file.write_text("[theirs]\ny = 2\n")
+    assert file.read_text() == "[theirs]\ny = 2\n"
+
+
+def test_bytes_that_are_not_utf8_are_named_by_line(aws: Path) -> None:
+    (aws / "credentials").write_bytes(b"[a]\nx = 1\n# \xff\n")
+    with pytest.raises(ConfigError, match="line 3: not UTF-8"):
+        files.plain_keys()
