@@ -91,6 +91,9 @@ def restore(
     An item that the vault holds with another value stays unless `force`. Safe to repeat. Raises
     VaultError: no such file, a wrong passphrase, damage.
     """
+    from credguard.app.keys import command
+    from credguard.awsfiles import files
+
     if not os.path.exists(path):
         raise VaultError(f"no file {path}", hint="name a file made by: credguard vault backup FILE")
     items = _copy(path, passphrase_file).items()
@@ -126,6 +129,7 @@ def restore(
             consent=bool(row["consent"]),
             used_elsewhere=bool(row["used_elsewhere"]),
         )
+        files.set_process(row["name"], command(row["name"]))
         added.append(row["name"])
     return Restored(len(items), added, kept)
 

@@ -117,10 +117,8 @@ def test_during_a_rotation_it_is_refused(ctx: Context, file: Path) -> None:
 
 def test_two_profiles_share_one_key(ctx: Context, file: Path, simulator: Simulator) -> None:
     text = file.read_text()
-    file.write_text(
-        text.replace("[bad]", "[third]")
-        + text.split("# keep me\n")[1].split("\n\n")[0].replace("work", "same")
-    )
+    work = text.split("# keep me\n")[1].split("\n\n")[0]
+    file.write_text(text + work.replace("work", "same"))
     _import(ctx)
     _import(ctx, "same")
     assert [each.name for each in profiles.profiles(ctx.db)] == ["same", "work"]

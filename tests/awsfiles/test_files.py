@@ -120,12 +120,14 @@ def test_what_another_program_writes_meanwhile_is_not_lost(
     aws: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = _credentials(aws)
-    with (
-        pytest.raises(ConfigError, match="changed by another program"),
-        files._changed(str(file)) as ini,
-    ):
-        ini.put("new", "x", "1")
-        file.write_text("[theirs]\ny = 2\n")
+
+    def change() -> None:
+        with files._changed(str(file)) as ini:
+            ini.put("new", "x", "1")
+            file.write_text("[theirs]\ny = 2\n")
+
+    with pytest.raises(ConfigError, match="changed by another program"):
+        change()
     assert file.read_text() == "[theirs]\ny = 2\n"
 
 

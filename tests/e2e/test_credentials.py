@@ -163,6 +163,7 @@ def test_backup_and_restore_on_another_machine(
     assert run("secret", "get", "token").stdout == "a value to keep"
     (row,) = json.loads(run("list", "--json").stdout)
     assert (row["profile"], row["key_id"]) == ("work", ready.key_id)
+    assert files.process_of("work") == keys.command("work")
     done = run("exec", "work", "--", sys.executable, "-c", _WHO)
     assert done.stdout.strip().endswith(":user/dev")
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from credguard.scan.engine import ALLOW, ALLOW_NEXT, Engine
@@ -107,8 +107,8 @@ def test_any_bytes_are_read(engine: Engine, data: bytes) -> None:
 @given(before=st.binary(max_size=200), after=st.binary(max_size=200))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 def test_surroundings_do_not_hide_a_secret(engine: Engine, before: bytes, after: bytes) -> None:
-    if before[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return
+    assume(before[:2] not in (b"\xff\xfe", b"\xfe\xff"))
+    assume(b"allow" not in before)
     data = before + b"\n" + _line().encode() + b"\n" + after
     values = {each.value for each in engine.scan(data, b"x")}
     assert samples.aws_secret().encode() in values
