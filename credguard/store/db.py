@@ -1,10 +1,15 @@
 """The state database: one SQLite file with every table, versioned. No secret is ever in it.
 
 Each connection commits with synchronous=FULL, so that a returned write survives power loss. The
-other modules of this package each own some tables and take the connection.
+other modules of this package each own some tables and take the connection; whatever SQLite cannot
+do leaves its cursor as a StoreError. Only a broken rule of ours (IntegrityError, ProgrammingError)
+stays what it is: that is a bug.
 """
 
+import contextlib
 import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from credguard import paths
 from credguard.errors import StoreError
@@ -60,6 +65,84 @@ _MIGRATIONS = (
     """,
 )
 
+# Primary result codes, sqlite.org/rescode.html: what failed, and what a person does about it.
+_PROBLEMS = {
+    sqlite3.SQLITE_BUSY: (
+        "another process keeps it locked",
+        "wait for that process to end (fuser -v {file} names it), then run it again",
+    ),
+    sqlite3.SQLITE_FULL: ("no space is left", "free some space, then run it again"),
+    sqlite3.SQLITE_CORRUPT: (
+        "it is damaged",
+        "move {file} away, then: credguard vault restore FILE",
+    ),
+    sqlite3.SQLITE_READONLY: ("it cannot be written", "check the modes of {file} and its folder"),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check the modes of {file} and its folder"),
+    sqlite3.SQLITE_IOERR: (
+        "reading or writing failed",
+        "check the free space and the disk of {file}, then run it again",
+    ),
+}
+_PROBLEMS[sqlite3.SQLITE_LOCKED] = _PROBLEMS[sqlite3.SQLITE_BUSY]
+_PROBLEMS[sqlite3.SQLITE_PERM] = _PROBLEMS[sqlite3.SQLITE_READONLY]
+_PROBLEMS[sqlite3.SQLITE_NOTADB] = _PROBLEMS[sqlite3.SQLITE_CORRUPT]
+_OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
+
+
+@contextlib.contextmanager
+def _translated(file: str) -> Iterator[None]:
+    try:
+        yield
+    except _OURS:
+        raise
+    except sqlite3.Error as exc:
+        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+        what, hint = _PROBLEMS.get(code, (str(exc), None))
+        raise StoreError(
+            f"cannot use the state database {file}: {what}",
+            hint=None if hint is None else hint.format(file=file),
+        ) from exc
+
+
+class _Cursor(sqlite3.Cursor):
+    # A statement can fail at any step, so that fetching is translated like executing.
+    connection: "_Connection"
+
+    def execute(self, sql: str, parameters: Any = (), /) -> "_Cursor":
+        with _translated(self.connection.file):
+            super().execute(sql, parameters)
+        return self
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> "_Cursor":
+        with _translated(self.connection.file):
+            super().executemany(sql, parameters)
+        return self
+
+    def fetchone(self) -> Any:
+        with _translated(self.connection.file):
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _translated(self.connection.file):
+            return super().fetchall()
+
+    def __next__(self) -> Any:
+        with _translated(self.connection.file):
+            return super().__next__()
+
+
+class _Connection(sqlite3.Connection):
+    file = ""
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Any:
+        return self.cursor().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Any:
+        return self.cursor().executemany(sql, parameters)
+
 
 def connect(path: str | None = None) -> sqlite3.Connection:
     """The state database, made or upgraded where needed; rows come as sqlite3.Row.
@@ -73,15 +156,27 @@ def connect(path: str | None = None) -> sqlite3.Connection:
     paths.private_dir(os.path.dirname(file))
     try:
         if not os.path.exists(file):
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(file, timeout=_BUSY_S, isolation_level=None)
-        connection.row_factory = sqlite3.Row
+            # SQLite would make it with the umask's mode.
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as exc:
+        raise StoreError(
+            f"cannot use the state database {file}: {exc.strerror}",
+            hint=f"check the free space and the modes of {file} and its folder",
+        ) from exc
+    with _translated(file):
+        connection = sqlite3.connect(
+            file, timeout=_BUSY_S, isolation_level=None, factory=_Connection
+        )
+    connection.file = file
+    connection.row_factory = sqlite3.Row
+    try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         _migrate(connection, file)
-    except (sqlite3.Error, OSError) as exc:
-        raise StoreError(f"cannot use the state database {file}: {exc}") from exc
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -116,18 +211,23 @@ class transaction:  # noqa: N801 - reads as a keyword: with transaction(connecti
 
     def __enter__(self) -> sqlite3.Connection:
         """Take the write lock, waiting up to ten seconds."""
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as exc:
-            raise StoreError(f"cannot lock the state database: {exc}") from exc
+        self._connection.execute("BEGIN IMMEDIATE")
         return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Commit, or roll back when something was raised."""
+        """Commit, or roll back when something was raised or committing fails."""
         if kind is not None:
-            self._connection.execute("ROLLBACK")
+            self._roll_back()
             return
         try:
             self._connection.execute("COMMIT")
-        except sqlite3.Error as exc:
-            raise StoreError(f"cannot write the state database: {exc}") from exc
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        # A full disk makes SQLite roll back by itself. What was raised first is what is told; a
+        # rollback that fails is made good by the next one to open the file.
+        if self._connection.in_transaction:
+            with contextlib.suppress(StoreError):
+                self._connection.execute("ROLLBACK")

@@ -10,39 +10,30 @@ def write(
     connection: sqlite3.Connection, identity: str, record: dict[str, object], now: float
 ) -> None:
     """Put `record` in place of the identity's earlier one; durable on return (StoreError)."""
-    try:
-        connection.execute(
-            "INSERT INTO rotation VALUES (?,?,?) ON CONFLICT (identity) DO UPDATE SET"
-            " record=excluded.record, updated=excluded.updated",
-            (identity, json.dumps(record, sort_keys=True), now),
-        )
-    except sqlite3.Error as exc:
-        raise StoreError(f"cannot write the journal of {identity}: {exc}") from exc
+    connection.execute(
+        "INSERT INTO rotation VALUES (?,?,?) ON CONFLICT (identity) DO UPDATE SET"
+        " record=excluded.record, updated=excluded.updated",
+        (identity, json.dumps(record, sort_keys=True), now),
+    )
 
 
 def read(connection: sqlite3.Connection, identity: str) -> dict[str, object] | None:
     """The record of `identity`; None: no rotation is on the way. Raises StoreError."""
+    row = connection.execute(
+        "SELECT record FROM rotation WHERE identity = ?", (identity,)
+    ).fetchone()
     try:
-        row = connection.execute(
-            "SELECT record FROM rotation WHERE identity = ?", (identity,)
-        ).fetchone()
         return None if row is None else dict(json.loads(row["record"]))
-    except (sqlite3.Error, ValueError, TypeError) as exc:
+    except (ValueError, TypeError) as exc:
         raise StoreError(f"cannot read the journal of {identity}: {exc}") from exc
 
 
 def identities(connection: sqlite3.Connection) -> list[str]:
     """Every identity with a rotation on the way, sorted. Raises StoreError."""
-    try:
-        rows = connection.execute("SELECT identity FROM rotation ORDER BY identity")
-        return [row["identity"] for row in rows]
-    except sqlite3.Error as exc:
-        raise StoreError(f"cannot read the journal: {exc}") from exc
+    rows = connection.execute("SELECT identity FROM rotation ORDER BY identity")
+    return [row["identity"] for row in rows]
 
 
 def remove(connection: sqlite3.Connection, identity: str) -> None:
     """End the rotation of `identity`; absent is not an error. Raises StoreError."""
-    try:
-        connection.execute("DELETE FROM rotation WHERE identity = ?", (identity,))
-    except sqlite3.Error as exc:
-        raise StoreError(f"cannot write the journal of {identity}: {exc}") from exc
+    connection.execute("DELETE FROM rotation WHERE identity = ?", (identity,))

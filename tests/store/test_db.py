@@ -1,12 +1,14 @@
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 
 import pytest
 
 from credguard import paths
 from credguard.errors import StoreError
-from credguard.store import db
+from credguard.store import db, events, findings, hooks, journal, profiles, schedule, secrets, ssh
+from credguard.store import watches as watches_table
 
 
 def test_an_empty_file_is_brought_to_the_newest_schema() -> None:
@@ -43,3 +45,143 @@ def test_a_transaction_is_all_or_nothing() -> None:
         connection.execute("INSERT INTO secret_name VALUES ('a', 1)")
         connection.execute("INSERT INTO secret_name VALUES ('a', 1)")
     assert connection.execute("SELECT count(*) FROM secret_name").fetchone()[0] == 0
+
+
+_KEY = profiles.Key("AKIDEXAMPLE", "aws", "1" * 12, "u", "U", 1.0, "add")
+_SSH = ssh.SshKey("k", "ed25519", "p", "f", "/p", "o", 1.0)
+# Every function of the package that runs a statement.
+EVERY: list[Callable[[sqlite3.Connection], object]] = [
+    lambda c: events.record(c, 1, "a", "s"),
+    lambda c: events.recent(c),
+    lambda c: findings.observe(c, 1, "f", path="/p", line=1, rule_id="r", masked="m"),
+    lambda c: findings.mark_notified(c, 1, ["f"]),
+    lambda c: findings.resolve_gone(c, "/p", set(), 1),
+    lambda c: findings.resolve_below(c, "/p", 1),
+    lambda c: findings.open_findings(c),
+    lambda c: hooks.add(c, hooks.Hook("r", "h", None), 1),
+    lambda c: hooks.get(c, "r"),
+    lambda c: hooks.installed(c),
+    lambda c: hooks.remove(c, "r"),
+    lambda c: journal.write(c, "i", {}, 1),
+    lambda c: journal.read(c, "i"),
+    lambda c: journal.identities(c),
+    lambda c: journal.remove(c, "i"),
+    lambda c: profiles.profiles(c),
+    lambda c: profiles.profile(c, "p"),
+    lambda c: profiles.keys(c),
+    lambda c: profiles.add_key(c, _KEY, 1),
+    lambda c: profiles.forget_key(c, "x"),
+    lambda c: profiles.add_profile(c, "p", _KEY, 1, consent=False),
+    lambda c: profiles.remove_profile(c, "p"),
+    lambda c: profiles.set_consent(c, "p"),
+    lambda c: profiles.switch(c, "x", "y"),
+    lambda c: schedule.get(c, "t"),
+    lambda c: schedule.put(c, "t", schedule.Entry(1, 2)),
+    lambda c: secrets.names(c),
+    lambda c: secrets.add(c, "n", 1),
+    lambda c: secrets.remove(c, "n"),
+    lambda c: ssh.keys(c),
+    lambda c: ssh.key(c, "k"),
+    lambda c: ssh.add_key(c, _SSH),
+    lambda c: ssh.add_registration(c, ssh.Registration("k", "1", "r", 1)),
+    lambda c: ssh.registrations(c, "k"),
+    lambda c: watches_table.roots(c),
+    lambda c: watches_table.add(c, "/p", 1),
+    lambda c: watches_table.remove(c, "/p"),
+]
+
+
+@pytest.mark.parametrize("call", EVERY)
+def test_a_database_that_breaks_while_open_is_a_store_error(
+    call: Callable[[sqlite3.Connection], object],
+) -> None:
+    connection = db.connect()
+    for table in ("a", "b"):
+        watches_table.add(connection, table, 1)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(paths.database_file(), "r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * (os.path.getsize(paths.database_file()) - 100))
+    connection.execute("PRAGMA shrink_memory")
+    with pytest.raises(StoreError, match="it is damaged") as caught:
+        call(connection)
+    assert "vault restore" in caught.value.hint
+
+
+def test_damage_met_only_while_fetching_is_a_store_error() -> None:
+    connection = db.connect()
+    for number in range(3000):
+        if number % 1000 == 0:
+            connection.execute("BEGIN")
+        events.record(connection, number, "kind", "x" * 100)
+        if number % 1000 == 999:
+            connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    last = connection.execute("PRAGMA page_count").fetchone()[0] * 3 // 4
+    size = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.close()
+    with open(paths.database_file(), "r+b") as file:
+        file.seek(last * size)
+        file.write(b"\xff" * size)
+    again = db.connect()
+    rows = again.execute("SELECT * FROM event")
+    rows.fetchone()
+    with pytest.raises(StoreError, match="damaged"):
+        list(rows)
+    rows = again.execute("SELECT * FROM event")
+    with pytest.raises(StoreError, match="damaged"):
+        rows.fetchall()
+    rows = again.execute("SELECT * FROM event")
+    with pytest.raises(StoreError, match="damaged"):
+        list(iter(rows.fetchone, None))
+
+
+def test_another_that_keeps_it_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "_BUSY_S", 0.01)
+    connection = db.connect()
+    other = db.connect()
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="another process keeps it locked"):
+        watches_table.add(connection, "/p", 1)
+    with pytest.raises(StoreError, match="another process"), db.transaction(connection):
+        pass
+    other.execute("ROLLBACK")
+    assert watches_table.add(connection, "/p", 1)
+
+
+def test_a_full_disk_keeps_what_was_and_says_so() -> None:
+    connection = db.connect()
+    watches_table.add(connection, "/kept", 1)
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(StoreError, match="no space is left"), db.transaction(connection):  # noqa: PT012
+        watches_table.add(connection, "/lost", 1)
+        events.record(connection, 1, "a", "s" * 100_000)
+    assert watches_table.roots(connection) == ["/kept"]
+    assert not connection.in_transaction
+
+
+def test_one_that_cannot_be_written() -> None:
+    connection = db.connect()
+    connection.execute("PRAGMA query_only=ON")
+    with pytest.raises(StoreError, match="cannot be written"):
+        watches_table.add(connection, "/p", 1)
+    assert watches_table.roots(connection) == []
+
+
+def test_a_folder_in_its_place() -> None:
+    os.makedirs(paths.database_file(), mode=0o700)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        db.connect()
+
+
+def test_a_failed_commit_is_rolled_back() -> None:
+    connection = db.connect()
+    connection.execute(
+        "CREATE TABLE child (x REFERENCES key(key_id) DEFERRABLE INITIALLY DEFERRED)"
+    )
+    with pytest.raises(sqlite3.IntegrityError), db.transaction(connection):  # noqa: PT012
+        watches_table.add(connection, "/lost", 1)
+        connection.execute("INSERT INTO child VALUES ('none')")
+    assert not connection.in_transaction
+    assert watches_table.roots(connection) == []
