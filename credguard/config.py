@@ -4,6 +4,8 @@ Durations are texts such as "30d", "24h", "10m", "0s"; `seconds()` reads them. A
 wrong type is an error that names the key, never ignored.
 """
 
+import difflib
+import os
 import re
 import sys
 import tomllib
@@ -15,7 +17,8 @@ from credguard import paths
 from credguard.errors import ConfigError, StoreError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_DURATION = re.compile(r"(\d{1,9})([smhdw])\Z")
+_DURATION = re.compile(r"([0-9]{1,9})([smhdw])\Z")
+_LONGEST_S = 36_500 * 86400
 
 
 def seconds(duration: str) -> int:
@@ -25,7 +28,10 @@ def seconds(duration: str) -> int:
         raise ConfigError(
             f"{duration!r} is not a duration", hint="write a number and a unit: 30d, 24h, 10m, 0s"
         )
-    return int(match[1]) * _UNITS[match[2]]
+    value = int(match[1]) * _UNITS[match[2]]
+    if value > _LONGEST_S:
+        raise ConfigError(f"{duration!r} is longer than 100 years", hint="36500d at most")
+    return value
 
 
 class VaultConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,12 +92,21 @@ _BACKENDS = {
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        with open(path, "rb") as file:
+            data = file.read()
     except FileNotFoundError:
         return ""
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"cannot read {path}: {exc}") from exc
+    except OSError as exc:
+        raise ConfigError(
+            f"cannot read {path}: {exc.strerror}", hint=f"check it: ls -ld {path}"
+        ) from exc
+    try:
+        return data.decode()
+    except UnicodeDecodeError as exc:
+        line = data.count(b"\n", 0, exc.start) + 1
+        raise ConfigError(
+            f"{path}, line {line}: not UTF-8 text", hint=f"correct line {line} of {path}"
+        ) from None
 
 
 def parse(text: str, path: str) -> Config:
@@ -101,19 +116,74 @@ def parse(text: str, path: str) -> Config:
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError(f"{path} is not valid TOML: {exc}", hint=f"correct {path}") from exc
     except msgspec.ValidationError as exc:
-        raise ConfigError(
-            f"{path}: {exc}", hint=f"correct {path}; see credguard config get"
-        ) from exc
+        raise _invalid(text, path, str(exc)) from exc
     for key in sorted(_DURATIONS):
-        seconds(str(get(config, key)))
+        try:
+            seconds(str(get(config, key)))
+        except ConfigError as exc:
+            raise ConfigError(f"{_place(text, path, key)}{key}: {exc}", hint=exc.hint) from None
     if config.vault.backend and config.vault.backend not in _BACKENDS:
         raise ConfigError(
-            f"vault.backend {config.vault.backend!r} is not known",
+            f"{_place(text, path, 'vault.backend')}vault.backend {config.vault.backend!r}"
+            " is not known",
             hint="one of: " + ", ".join(sorted(_BACKENDS)),
         )
-    if config.rotation.prove_passes < 1:
-        raise ConfigError("rotation.prove_passes must be at least 1")
+    for key in ("rotation.prove_passes", "watch.max_file_mb"):
+        if int(str(get(config, key))) < 1:
+            raise ConfigError(
+                f"{_place(text, path, key)}{key} must be at least 1", hint="write 1 or more"
+            )
     return config
+
+
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.(.*)`)?\Z", re.DOTALL)
+_TYPE = re.compile(r"Expected `(\w+)`, got `(\w+)`(?: - at `\$\.(.*)`)?\Z", re.DOTALL)
+_TYPES = {
+    "str": "a text in quotes",
+    "int": "a whole number",
+    "bool": "true or false",
+    "array": "a list in brackets",
+    "object": "a section",
+}
+
+
+def _invalid(text: str, path: str, what: str) -> ConfigError:
+    """The validator's complaint in the file's words: its line, the key, what to write instead."""
+    if match := _UNKNOWN.match(what):
+        key = f"{match[2]}.{match[1]}" if match[2] else match[1]
+        settings = list(flat(Config()))
+        known = settings if match[2] else list(Config.__struct_fields__)
+        near = difflib.get_close_matches(key, known, 1)
+        near += [each for each in settings if each.endswith(f".{key}")]
+        hint = f"did you mean {near[0]}?" if near else "there are: " + ", ".join(known)
+        return ConfigError(f"{_place(text, path, key)}no setting {key!r}", hint=hint)
+    if match := _TYPE.match(what):
+        key = (match[3] or "").partition("[")[0]
+        wanted = _TYPES.get(match[1], match[1])
+        place = _place(text, path, key)
+        return ConfigError(f"{place}{key} must be {wanted}", hint=f"correct {path}")
+    return ConfigError(f"{path}: {what}", hint=f"correct {path}")
+
+
+def _place(text: str, path: str, key: str) -> str:
+    """`path`, the line where dotted `key` stands when one can be told, and a colon.
+
+    Empty for no path: a value that is not in a file yet.
+    """
+    if not path:
+        return ""
+    section, _, name = key.rpartition(".")
+    here = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.strip()
+        if bare.startswith("["):
+            here = bare.split("#")[0].strip("[] \t")
+            if not section and here == name:
+                return f"{path}, line {number}: "
+        word = bare.partition("=")[0].strip()
+        if "=" in bare and (here, word) == (section, name):
+            return f"{path}, line {number}: "
+    return f"{path}: "
 
 
 def load() -> Config:
@@ -146,30 +216,41 @@ def set_value(key: str, value: str) -> Config:
     """
     from credguard.atomic import write_private
 
-    path = paths.config_file()
-    current = get(load(), key)
+    # The defaults tell the type, so that a wrong value in the file can be put right this way.
+    typed = _typed(key, value, get(Config(), key))
     section, name = key.split(".", 1)
-    document = tomlkit.parse(_read(path))
-    table = document.setdefault(section, tomlkit.table())
-    table[name] = _typed(key, value, current)
+    parse(tomlkit.dumps({section: {name: typed}}), "")
+    path = paths.config_file()
+    try:
+        document = tomlkit.parse(_read(path))
+        document.setdefault(section, tomlkit.table())[name] = typed
+    except (tomlkit.exceptions.TOMLKitError, TypeError):
+        parse(_read(path), path)  # tells the line
+        raise ConfigError(f"{path} is not valid TOML", hint=f"correct {path}") from None
     text = tomlkit.dumps(document)
     config = parse(text, path)
+    real = os.path.realpath(path)
     try:
-        paths.private_dir(paths.config_dir())
-        write_private(path, text.encode())
-    except (OSError, StoreError) as exc:
-        raise ConfigError(f"cannot write {path}: {exc}") from exc
+        paths.private_dir(os.path.dirname(real))
+        write_private(real, text.encode())
+    except OSError as exc:
+        raise ConfigError(
+            f"cannot write {path}: {exc.strerror}",
+            hint="check the free space and the folder's mode, then run it again",
+        ) from exc
+    except StoreError as exc:
+        raise ConfigError(f"cannot write {path}: {exc}", hint=exc.hint) from exc
     return config
 
 
 def _typed(key: str, value: str, current: object) -> object:
     if isinstance(current, bool):
         if value not in {"true", "false"}:
-            raise ConfigError(f"{key} is true or false, not {value!r}")
+            raise ConfigError(f"{key} is true or false, not {value!r}", hint="write true or false")
         return value == "true"
     if isinstance(current, int):
         if not value.isdecimal() or len(value) > 9 or not value.isascii():
-            raise ConfigError(f"{key} is a whole number, not {value!r}")
+            raise ConfigError(f"{key} is a whole number, not {value!r}", hint="such as 3")
         return int(value)
     if isinstance(current, list):
         return [item.strip() for item in value.split(",") if item.strip()]

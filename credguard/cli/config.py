@@ -30,7 +30,11 @@ def get(key: str | None, as_json: bool) -> None:
     click.echo(json.dumps(value) if as_json or not isinstance(value, str) else value)
 
 
-@config.command("set", epilog="Example: credguard config set vault.backend file")
+@config.command(
+    "set",
+    epilog="Example: credguard config set vault.backend file",
+    context_settings={"ignore_unknown_options": True},  # a value such as -1d is told of as a value
+)
 @click.argument("key")
 @click.argument("value")
 def set_(key: str, value: str) -> None:
