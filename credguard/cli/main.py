@@ -5,10 +5,11 @@ line `credguard: <what failed on what>` and, where there is one, a second line
 `  hint: <what to type next>`.
 """
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
-from typing import Never
+from collections.abc import Callable, Iterator
+from typing import Any, Never
 
 import click
 
@@ -156,8 +157,28 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
 }
 
 
+class _OutputGone(Exception):
+    """Standard output cannot take more; `args`: the system's error. Past click, which exits 1."""
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _OutputGone(error) from error
+
+
 class _Table(click.Group):
     """A group whose commands are imported when they are run; help needs only the table."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with _told():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _told():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -192,10 +213,25 @@ def show_error(error: CredguardError) -> None:
         click.echo(f"  hint: {error.hint}", err=True)
 
 
+def _open_streams() -> None:
+    """Fill closed standard streams, so that no file opened later is taken for one of them."""
+    if sys.stdin is None:
+        sys.stdin = open(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        os.open(os.devnull, os.O_WRONLY)
+        raise CredguardError(
+            "standard output is closed", hint="send it somewhere: credguard ... > /dev/null"
+        )
+    if sys.stderr is None:
+        sys.stderr = open(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")  # noqa: SIM115
+
+
 def main() -> Never:
     """Run the command line; the only place that catches broadly and that exits."""
     try:
+        _open_streams()
         code = root.main(prog_name="credguard", standalone_mode=False)
+        sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except CredguardError as error:
         show_error(error)
@@ -209,8 +245,18 @@ def main() -> Never:
     except KeyboardInterrupt:
         click.echo("credguard: interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (_OutputGone, BrokenPipeError):
+        _drop_output()
+        sys.exit(2)
+    except OSError as error:
+        # What no adapter translated is still the system's refusal, as a rule a full disk under
+        # standard output.
+        _drop_output()
+        name = f" {error.filename}" if error.filename else ""
+        click.echo(f"credguard: cannot go on{name}: {error.strerror or error}", err=True)
+        click.echo("  hint: check the free space and the modes, then run it again", err=True)
+        if os.environ.get("CREDGUARD_DEBUG") == "1":
+            raise
         sys.exit(2)
     except Exception as error:  # the boundary: a bug must not print a secret's frame
         frame = error.__traceback__
@@ -222,3 +268,9 @@ def main() -> Never:
         if os.environ.get("CREDGUARD_DEBUG") == "1":
             raise
         sys.exit(EXIT_BUG)
+
+
+def _drop_output() -> None:
+    """Keep the interpreter from failing once more when it flushes at its end."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

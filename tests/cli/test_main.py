@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -49,3 +50,39 @@ def test_a_bug_is_exit_3_and_shows_no_value() -> None:
     assert done.returncode == 3
     assert "a bug: ValueError" in done.stderr
     assert "thevalue" not in done.stderr
+
+
+@pytest.mark.parametrize("args", [("--help",), ("config", "get"), ("secret", "--help")])
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
+def test_output_that_cannot_be_written_is_exit_2(args: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "credguard", *args],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "No space left" in done.stderr
+    assert "a bug" not in done.stderr
+
+
+@pytest.mark.parametrize("args", [("--help",), ("config", "get")])
+def test_a_reader_that_left_is_never_taken_for_findings(args: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "credguard", *args],
+        stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+@pytest.mark.parametrize(("closed", "code"), [("<&-", 0), (">&-", 2), ("2>&-", 0), ("<&- 2>&-", 0)])
+def test_closed_standard_streams(closed: str, code: int) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m credguard config get vault.backend {closed}', sys.executable],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (done.stdout == "\n") == (code == 0)
