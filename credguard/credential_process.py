@@ -7,6 +7,10 @@ error is shown by the tools, so it has one line and never a secret. Imports no A
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 # 20 minutes ahead at least: botocore asks again within 15 minutes of the end. An hour keeps a
 # long-running process from using a retired key for longer than the grace.
 _LIFETIME_S = 3600
@@ -26,13 +30,20 @@ def credentials(profile: str) -> dict[str, object]:
     if not os.path.exists(paths.database_file()):
         raise UnknownProfile(f"no profile {profile!r} in the vault", hint="run: credguard init")
     # Straight from the file: the settings' types cost more than all the rest.
+    path = paths.config_file()
+    backend: object = ""
     try:
-        with open(paths.config_file(), "rb") as file:
-            backend = str(tomllib.load(file).get("vault", {}).get("backend", ""))
+        with open(path, "rb") as file:
+            table = tomllib.load(file).get("vault", {})
+        backend = table.get("backend", "") if isinstance(table, dict) else None
     except FileNotFoundError:
-        backend = ""
-    except (OSError, ValueError, AttributeError) as exc:
-        raise ConfigError(f"cannot read {paths.config_file()}: {exc}") from exc
+        pass
+    except OSError as exc:
+        raise ConfigError(f"cannot read {path}: {exc.strerror}", hint=f"correct {path}") from exc
+    except ValueError as exc:
+        raise ConfigError(f"{path} is not valid TOML: {exc}", hint=f"correct {path}") from exc
+    if not isinstance(backend, str):
+        raise ConfigError(f"{path}: vault.backend is not a text", hint=f"correct {path}")
     key = profiles.profile(db.connect(), profile).key
     secret = open_vault(backend).get(key_item(key.partition, key.account, key.key_id))
     if secret is None:
@@ -59,21 +70,40 @@ def _folders() -> list[str]:
 
 
 def main() -> None:
-    """Print the JSON, or one line on standard error and exit code 2."""
+    """Print the JSON; else one line on standard error and exit code 2 (3: a bug, 130: Ctrl-C)."""
     sys.path += _folders()
     import json
 
     from credguard.errors import CredguardError
 
     if len(sys.argv) != 2:
-        sys.stderr.write("credguard: usage: credential_process.py PROFILE\n")
-        sys.exit(2)
+        _end("usage: credential_process.py PROFILE", 2)
+    if sys.stdout is None:
+        # Whatever is opened next would get its number, and the secret.
+        _end("standard output is closed; run it from an AWS tool", 2)
     try:
-        answer = credentials(sys.argv[1])
+        answer = json.dumps(credentials(sys.argv[1])) + "\n"
     except CredguardError as error:
-        sys.stderr.write(f"credguard: {error}; {error.hint}\n")
-        sys.exit(2)
-    sys.stdout.write(json.dumps(answer) + "\n")
+        _end(f"{error}; {error.hint}" if error.hint else str(error), 2)
+    except KeyboardInterrupt:
+        _end("interrupted", 130)
+    except Exception as error:  # noqa: BLE001 - the boundary: a traceback may show a value
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
+        _end(f"a bug: {type(error).__name__} at {place}; please report it", 3)
+    try:
+        # One write below the buffer of Python, so that nothing is left to fail at exit.
+        os.write(1, answer.encode())
+    except OSError as error:
+        _end(f"cannot write the answer: {error.strerror}; run the AWS tool again", 2)
+
+
+def _end(message: str, code: int) -> "NoReturn":
+    if sys.stderr is not None:
+        sys.stderr.write("credguard: " + " ".join(message.split()) + "\n")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class VaultError(CredguardError):
 class VaultLocked(VaultError):
     """The vault needs unlocking by a person."""
 
-    hint = "unlock the login keyring, or set CREDGUARD_PASSPHRASE_FILE, and run it again"
+    hint = "unlock the login keyring, then run it again"
 
 
 class VaultUnavailable(VaultError):

@@ -20,7 +20,10 @@ from credguard.errors import CredguardError
 @click.argument("profile")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(secrets: tuple[str, ...], profile: str, command: tuple[str, ...]) -> None:
-    """Run COMMAND with the credentials of PROFILE in its environment; gives its exit code."""
+    """Run COMMAND with the credentials of PROFILE in its environment; gives its exit code.
+
+    126: it was found and cannot be run; 127: it was not found, as in a shell.
+    """
     environment = app.environment(Context(), profile, list(secrets))
     arguments = list(command[1:] if command[0] == "--" else command)
     if not arguments:
@@ -33,6 +36,16 @@ def execute(secrets: tuple[str, ...], profile: str, command: tuple[str, ...]) ->
         # The command is the person's own, word by word.
         os.execvpe(arguments[0], arguments, environment)  # noqa: S606
     except OSError as exc:
+        # POSIX, as of env, nohup and every shell.
+        missing = isinstance(exc, FileNotFoundError)
+        error = CredguardError(
+            f"cannot run {arguments[0]}: {exc.strerror}",
+            hint="check the command's name" if missing else "check its mode and its first line",
+        )
+        error.exit_code = 127 if missing else 126
+        raise error from exc
+    except ValueError as exc:
         raise CredguardError(
-            f"cannot run {arguments[0]}: {exc.strerror}", hint="check the command's name"
+            "a secret with a NUL byte cannot be put into an environment",
+            hint="give it through a pipe: credguard secret get NAME",
         ) from exc

@@ -1,24 +1,35 @@
-"""Where a passphrase comes from: CREDGUARD_PASSPHRASE_FILE, or a person at the terminal."""
+"""Where a passphrase comes from: CREDGUARD_PASSPHRASE_FILE, or a person at the terminal.
 
+A terminal is asked only by a process in its foreground (a background job would be stopped by the
+kernel when it reads) and only for so long, so that nothing waits for ever for a person who left.
+"""
+
+import contextlib
 import getpass
 import os
+import signal
 import stat
 import sys
+import threading
+from collections.abc import Iterator
 
-from credguard.errors import Aborted, VaultError, VaultLocked
+from credguard.errors import Aborted, VaultError, VaultLocked, VaultTimeout
 from credguard.secret import Secret
 
 VARIABLE = "CREDGUARD_PASSPHRASE_FILE"
 MIN_LENGTH = 8
 _MAX_BYTES = 4096
 _TRIES = 3
+# The Go SDK gives a credential_process one minute; choosing a new passphrase takes longer.
+_ASK_S, _CHOOSE_S = 55.0, 300.0
 
 
 def obtain(purpose: str, *, new: bool, path: str | None = None) -> Secret:
     """The passphrase of `purpose`: from `path`, else CREDGUARD_PASSPHRASE_FILE, else asked.
 
     `new`: it is being chosen, so it is asked twice and must have 8 bytes. Raises VaultLocked (no
-    file named and nobody to ask), VaultError (a file that must not be used), Aborted.
+    file named and nobody to ask), VaultTimeout (asked, and nobody answered), VaultError (a file
+    that must not be used), Aborted.
     """
     file = path or os.environ.get(VARIABLE)
     if file:
@@ -30,8 +41,13 @@ def obtain(purpose: str, *, new: bool, path: str | None = None) -> Secret:
             )
         return passphrase
     if not _terminal():
-        raise VaultLocked(f"{purpose} needs its passphrase and there is nobody to ask")
-    return _ask_new(purpose) if new else Secret(_prompt(f"Passphrase of {purpose}: "))
+        raise VaultLocked(
+            f"{purpose} needs its passphrase and there is nobody to ask",
+            hint=f"put it into a file of mode 0600 and name that in {VARIABLE}",
+        )
+    if new:
+        return _ask_new(purpose)
+    return Secret(_prompt(f"credguard: passphrase of {purpose}: ", _ASK_S))
 
 
 def read_file(path: str) -> Secret:
@@ -77,28 +93,62 @@ def _managed(path: str) -> bool:
 
 def _terminal() -> bool:
     if sys.platform == "win32":
-        return sys.stdin.isatty()
+        return sys.stdin is not None and sys.stdin.isatty()
     try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         return False
-    return True
-
-
-def _prompt(text: str) -> str:
     try:
-        return getpass.getpass(text)
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _prompt(text: str, limit_s: float) -> str:
+    try:
+        with _limit(limit_s):
+            return getpass.getpass(text)
     except EOFError:
         raise Aborted("no passphrase was given") from None
 
 
+@contextlib.contextmanager
+def _limit(seconds: float) -> Iterator[None]:
+    """Raise VaultTimeout inside after `seconds`; getpass then gives the terminal its echo back."""
+    on_main = threading.current_thread() is threading.main_thread()
+    if sys.platform == "win32" or not on_main:
+        yield  # No alarm there, and in the service no terminal either.
+        return
+
+    def ring(_number: int, _frame: object) -> None:
+        raise VaultTimeout(
+            f"no passphrase was typed within {seconds:.0f} s",
+            hint=f"run it again, or set {VARIABLE}",
+        )
+
+    earlier = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
+
+
 def _ask_new(purpose: str) -> Secret:
     for _ in range(_TRIES):
-        first = Secret(_prompt(f"New passphrase of {purpose} (at least {MIN_LENGTH} characters): "))
+        first = Secret(
+            _prompt(
+                f"credguard: new passphrase of {purpose} (at least {MIN_LENGTH} characters): ",
+                _CHOOSE_S,
+            )
+        )
         if len(first) < MIN_LENGTH:
             print("  too short", file=sys.stderr)  # noqa: T201 - part of the question
             continue
-        if first == Secret(_prompt("The same again: ")):
+        if first == Secret(_prompt("The same again: ", _CHOOSE_S)):
             return first
         print("  the two differ", file=sys.stderr)  # noqa: T201 - part of the question
     raise Aborted("no passphrase was chosen")

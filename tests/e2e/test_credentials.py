@@ -7,12 +7,15 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from credguard import paths
 from credguard.app import keys
 from credguard.awsfiles import files
+from credguard.store import db
 from tests.support import samples
 from tests.support.simulator import Simulator
 
@@ -98,6 +101,128 @@ def test_a_failure_is_one_line_and_code_two(
         assert done.stderr.count("\n") == 1
 
 
+def _damaged_database() -> None:
+    file = Path(paths.database_file())
+    with file.open("r+b") as stream:
+        stream.write(b"no database" * 500)
+
+
+def _newer_database() -> None:
+    connection = db.connect()
+    connection.execute("PRAGMA user_version=999")
+    connection.close()
+
+
+def _folder_for_database() -> None:
+    os.unlink(paths.database_file())
+    os.mkdir(paths.database_file())
+
+
+def _config(data: bytes) -> Callable[[], object]:
+    return lambda: Path(paths.config_file()).write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (_damaged_database, "it is damaged"),
+        (_newer_database, "newer credguard"),
+        (_folder_for_database, "cannot be opened"),
+        (_config(b"[vault\n"), "not valid TOML"),
+        (_config(b"\xff"), "not valid TOML"),
+        (_config(b"vault = 'file'\n"), "not a text"),
+        (_config(b"[vault]\nbackend = 3\n"), "not a text"),
+        (_config(b""), "no vault is chosen"),
+        (lambda: Path(paths.vault_file()).write_bytes(b"{}"), "is damaged"),
+        (lambda: os.unlink(paths.vault_file()), "holds no secret"),
+        (lambda: os.chmod(paths.state_dir(), 0o777), "writable by others"),
+    ],
+)
+def test_each_damage_is_one_line_to_the_tool(
+    ready: Simulator, damage: Callable[[], object], said: str
+) -> None:
+    _add(ready, "work")
+    damage()
+    done = _process("work")
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("credguard: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_a_bug_in_it_is_code_three_and_shows_no_value() -> None:
+    code = (
+        "import sys\nfrom credguard import credential_process as c\n"
+        "def boom(_): raise ValueError('the' + 'value')\n"
+        "c.credentials = boom\nsys.argv = ['x', 'work']\nc.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith("credguard: a bug: ValueError at ")
+    assert done.stderr.count("\n") == 1
+    assert "thevalue" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "> /dev/full"])
+def test_an_answer_that_cannot_be_given_is_one_line(ready: Simulator, closed: str) -> None:
+    _add(ready, "work")
+    done = subprocess.run(
+        ["sh", "-c", f"{keys.command('work')} {closed}"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("credguard: ")
+    assert done.stderr.count("\n") == 1
+    secret = ready.secret.reveal().encode()
+    for path in Path(os.environ["HOME"]).rglob("*"):
+        assert not path.is_file() or secret not in path.read_bytes(), path
+
+
+def _in_terminal(script: str, typed: bytes) -> str:
+    """What a terminal shows while a shell in it runs `script` and a person types `typed`."""
+    # A process of its own: forking one with threads is refused by later Pythons.
+    code = "import pty, sys; pty.spawn(['sh', '-c', sys.argv[1]])"
+    shown = b""
+    with subprocess.Popen(
+        [sys.executable, "-c", code, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        while part := os.read(child.stdout.fileno(), 4096):
+            shown += part
+            if typed and b"passphrase" in shown:
+                child.stdin.write(typed)
+                child.stdin.flush()
+                typed = b""
+    return shown.decode()
+
+
+def test_a_person_at_the_terminal_is_asked_though_the_tool_takes_all_streams(
+    ready: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(ready, "work")
+    word = Path(os.environ["CREDGUARD_PASSPHRASE_FILE"]).read_bytes()
+    monkeypatch.delenv("CREDGUARD_PASSPHRASE_FILE")
+    script = f"x=$({keys.command('work')} </dev/null 2>/dev/null); echo ${{#x}}"
+    shown = _in_terminal(script, word.strip() + b"\n")
+    assert "credguard: passphrase of the vault" in shown
+    assert word.decode().strip() not in shown
+    assert int(shown.split()[-1]) > 100
+
+
+def test_a_background_job_is_not_stopped_by_a_question(
+    ready: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(ready, "work")
+    monkeypatch.delenv("CREDGUARD_PASSPHRASE_FILE")
+    shown = _in_terminal(f"set -m; {keys.command('work')} & wait $!; echo code $?", b"")
+    assert "nobody to ask" in shown
+    assert shown.split()[-2:] == ["code", "2"]
+
+
 def test_exec_gives_the_key_the_region_and_the_code(
     ready: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +246,9 @@ def test_exec_is_not_nested_and_names_what_it_cannot_run(
     ready: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _add(ready, "work")
-    assert "cannot run" in run("exec", "work", "--", "no-such-program", ok=2).stderr
+    assert "cannot run" in run("exec", "work", "--", "no-such-program", ok=127).stderr
+    assert "Permission denied" in run("exec", "work", "--", paths.config_file(), ok=126).stderr
+    run("exec", "work", "--", "sh", "-c", "kill -9 $$", ok=-9)
     monkeypatch.setenv("CREDGUARD_EXEC", "work")
     assert "already inside" in run("exec", "work", "--", "true", ok=2).stderr
 

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import stat
 import threading
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credguard.errors import VaultCorrupt, VaultError, VaultLocked, WrongPassphrase
+from credguard.errors import VaultCorrupt, VaultError, VaultLocked, VaultTimeout, WrongPassphrase
 from credguard.secret import Secret
 from credguard.vault import passphrase
 from credguard.vault.encfile import EncryptedFile
@@ -130,6 +131,17 @@ class TestPassphrase:
         with pytest.raises(VaultLocked) as caught:
             passphrase.obtain("the vault", new=False)
         assert "CREDGUARD_PASSPHRASE_FILE" in caught.value.hint
+
+    def test_a_person_who_left_is_not_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reading, writing = os.pipe()
+        monkeypatch.setattr(passphrase.getpass, "getpass", lambda _text: os.read(reading, 1))
+        earlier = signal.getsignal(signal.SIGALRM)
+        with pytest.raises(VaultTimeout, match="no passphrase"):
+            passphrase._prompt("?", 0.01)
+        assert signal.getsignal(signal.SIGALRM) == earlier
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        os.close(reading)
+        os.close(writing)
 
     def test_a_new_one_must_be_long(self, tmp_path: Path) -> None:
         file = tmp_path / "p"
