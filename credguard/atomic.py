@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import sys
 import threading
@@ -10,9 +11,16 @@ from collections.abc import Iterator
 
 from credguard.errors import Busy
 
+# The names of what write_private is in the middle of.
+TEMPORARY = re.compile(r"\.credguard-[0-9a-f]{16}")
 
-def write_private(path: str, data: bytes, mode: int = 0o600) -> None:
+
+def write_private(
+    path: str, data: bytes, mode: int = 0o600, owner: tuple[int, int] | None = None
+) -> None:
     """Replace `path` by `data`, mode set from the first byte, synced to disk with its folder.
+
+    `owner`: user and group id that it gets; None: ours.
 
     `path` must not be a symlink the caller wants kept: resolve it first. A crash midway leaves
     the old file, and at worst a `.credguard-*` temporary of mode 0600 beside it. Raises OSError.
@@ -24,6 +32,9 @@ def write_private(path: str, data: bytes, mode: int = 0o600) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
+            if owner is not None and sys.platform != "win32":
+                if owner != (os.geteuid(), os.getegid()):
+                    os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.replace(temporary, path)

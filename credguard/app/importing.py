@@ -19,13 +19,20 @@ def found() -> "list[PlainKey]":
 
 
 def notes() -> list[str]:
-    """What a person should know of the files before they are changed."""
+    """What a person should know of the files before they are changed. Raises ConfigError."""
     from credguard.awsfiles import files
 
     said = [
-        files.symlink_note(path) for path in (paths.aws_credentials_file(), paths.aws_config_file())
+        files.place_note(path) for path in (paths.aws_credentials_file(), paths.aws_config_file())
     ]
-    return [note for note in said if note]
+    return [note for note in said if note] + files.stray_notes()
+
+
+def copies(plain: "PlainKey") -> list[str]:
+    """The files in the AWS folders in which the secret of `plain` still stands."""
+    from credguard.awsfiles import files
+
+    return files.copies(plain.secret)
 
 
 def chosen(names: list[str], all_: bool) -> "list[PlainKey]":
@@ -62,6 +69,8 @@ def import_key(ctx: Context, plain: "PlainKey", *, used_elsewhere: bool) -> prof
             f"profile {plain.profile} holds temporary credentials, which end by themselves",
             hint="import the long-term key they were made from",
         )
+    files.check_movable(plain)
+    files.check_profile(plain.profile, keys.is_ours)
     key = keys.prove(plain.key_id, plain.secret, plain.region, "import")
     keys.store(ctx, plain.profile, key, plain.secret, used_elsewhere=used_elsewhere)
     files.remove_plain(plain.profile, plain.secret)

@@ -1,6 +1,7 @@
 """Use cases around one access key: prove it, store it under a profile, list, write back, remove."""
 
 import os
+import shlex
 import sys
 
 from credguard.app.context import Context
@@ -112,12 +113,13 @@ def add(ctx: Context, name: str, key_id: str, secret: Secret) -> profiles.Key:
     check_name(name)
     if not (key_id.isalnum() and key_id.isascii() and 16 <= len(key_id) <= 128):
         raise InvalidKey("that is not an access key id", hint="it looks like AKIA and 16 more")
-    key = prove(key_id, secret, files.region(name), "add")
     if any(each.profile == name for each in files.plain_keys()):
         raise CredguardError(
             f"profile {name} has a key in plaintext, which AWS tools would take first",
-            hint=f"run: credguard import {name}",
+            hint=f"run: credguard import {shlex.quote(name)}",
         )
+    files.check_profile(name, is_ours)
+    key = prove(key_id, secret, files.region(name), "add")
     store(ctx, name, key, secret)
     return key
 

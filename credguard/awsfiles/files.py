@@ -1,13 +1,15 @@
 """~/.aws/credentials and ~/.aws/config: read, changed all at once, owner and symlink kept."""
 
+import contextlib
 import os
-import sys
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from credguard import paths
-from credguard.atomic import locked, write_private
+from credguard.atomic import TEMPORARY, locked, write_private
 from credguard.awsfiles.ini import IniFile
 from credguard.errors import ConfigError
 from credguard.secret import Secret
@@ -15,7 +17,12 @@ from credguard.secret import Secret
 _ID, _SECRET, _TOKEN = "aws_access_key_id", "aws_secret_access_key", "aws_session_token"
 _TOKENS = {_TOKEN, "aws_security_token"}
 _PROCESS = "credential_process"
+_SOURCE = "source_profile"
 _MAX = 4 << 20
+_MOST_FILES = 1000
+_BOM = "\ufeff".encode()
+# What most SDKs, though not botocore, take for a comment behind a value.
+_BEHIND = re.compile(r"[ \t]+[#;]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +45,20 @@ def config_section(profile: str) -> str:
 
 
 def _profile_of(section: str) -> str | None:
+    # As botocore: `profile` and one word, which quotes may hold together.
     if section == "default":
         return section
-    kind, _, name = section.partition(" ")
-    return name.strip().strip("\"'") if kind == "profile" and name.strip() else None
+    try:
+        words = shlex.split(section)
+    except ValueError:
+        return None
+    return words[1] if len(words) == 2 and words[0] == "profile" else None
+
+
+def _section_of(config: IniFile, profile: str) -> str:
+    """The section of `profile` that is there, however it is quoted; else the usual one's name."""
+    here = [name for name in config.sections() if _profile_of(name) == profile]
+    return here[-1] if here else config_section(profile)
 
 
 def _load(path: str) -> tuple[bytes, IniFile]:
@@ -65,40 +82,142 @@ def _load(path: str) -> tuple[bytes, IniFile]:
         ) from None
 
 
-def plain_keys() -> list[PlainKey]:
-    """Every key in plaintext in either file, the credentials file first. Raises ConfigError."""
-    _, config = _load(paths.aws_config_file())
-    found: dict[str, PlainKey] = {}
-    _, credentials = _load(paths.aws_credentials_file())
-    places = [
-        (paths.aws_credentials_file(), credentials, name, name) for name in credentials.sections()
-    ]
+def _both() -> list[tuple[str, IniFile, str, str]]:
+    """(path, file, section, profile) of each profile's section, the credentials file's first."""
+    path = paths.aws_credentials_file()
+    _, credentials = _load(path)
+    places = [(path, credentials, name, name) for name in credentials.sections()]
+    path = paths.aws_config_file()
+    _, config = _load(path)
     for section in config.sections():
         profile = _profile_of(section)
         if profile is not None:
-            places.append((paths.aws_config_file(), config, section, profile))
-    for path, file, section, profile in places:
-        key_id, secret = file.get(section, _ID), file.get(section, _SECRET)
+            places.append((path, config, section, profile))
+    return places
+
+
+def _value(file: IniFile, section: str, name: str) -> str | None:
+    found = file.get(section, name)
+    return found and _BEHIND.split(found, maxsplit=1)[0]
+
+
+def plain_keys() -> list[PlainKey]:
+    """Every key in plaintext in either file, the credentials file first. Raises ConfigError."""
+    found: dict[str, PlainKey] = {}
+    for path, file, section, profile in _both():
+        key_id, secret = _value(file, section, _ID), _value(file, section, _SECRET)
         if key_id and secret and profile not in found:
             found[profile] = PlainKey(
                 profile,
                 key_id,
                 Secret(secret),
                 any(file.get(section, name) for name in _TOKENS),
-                config.get(config_section(profile), "region") or file.get(section, "region"),
+                region(profile) or file.get(section, "region"),
                 path,
             )
     return list(found.values())
 
 
+def check_movable(plain: PlainKey) -> None:
+    """Raise ConfigError when taking this key out would lose another key."""
+    profile = plain.profile
+    if any(character.isspace() for character in plain.key_id + plain.secret.reveal()):
+        raise ConfigError(
+            f"the key of profile {profile} in {plain.path} has white space in it",
+            hint="put the key id and the secret on one line each, begun at the line's start",
+        )
+    for path, file, section, each in _both():
+        key_id, secret = _value(file, section, _ID), _value(file, section, _SECRET)
+        same = key_id in (None, plain.key_id) and (secret is None or Secret(secret) == plain.secret)
+        if each == profile and not same:
+            raise ConfigError(
+                f"profile {profile} has one key in {plain.path} and another in {path}",
+                hint="AWS tools take the first; move the other to a profile of its own",
+            )
+
+
+def check_profile(profile: str, is_ours: Callable[[str], bool]) -> None:
+    """Raise ConfigError when `profile` would not work with a credential_process of ours."""
+    for path, file, section, each in _both():
+        if each != profile:
+            continue
+        process = file.get(section, _PROCESS)
+        if process is not None and not is_ours(process):
+            raise ConfigError(
+                f"profile {profile} has another credential_process in {path}",
+                hint="remove that line, then run it again",
+            )
+        if file.get(section, _SOURCE) == profile:
+            # SDKs take only a key in plaintext from a profile that names itself.
+            raise ConfigError(
+                f"profile {profile} assumes a role with its own key (source_profile in {path})",
+                hint=f"rename the key's section to {profile}-key and name that in source_profile",
+            )
+
+
+def stray_notes() -> list[str]:
+    """What looks like a key and is none to any AWS tool, so that nobody takes it for imported."""
+    notes = []
+    halves: dict[str, list[str]] = {}
+    for path, file, section, profile in _both():
+        names = [name for name in (_ID, _SECRET) if file.get(section, name)]
+        if len(names) == 1:
+            halves.setdefault(profile, []).append(f"{path}: [{section}] has only {names[0]}")
+    whole = {each.profile for each in plain_keys()}
+    for profile, said in halves.items():
+        if profile not in whole:
+            notes += said
+    path = paths.aws_config_file()
+    _, config = _load(path)
+    notes += [
+        f"{path}: [{section}] has a key and is no profile; AWS tools want [profile {section}]"
+        for section in config.sections()
+        if _profile_of(section) is None and config.get(section, _SECRET)
+    ]
+    return notes
+
+
+def copies(secret: Secret) -> list[str]:
+    """The files beside the two that hold `secret`, such as an editor's backup; the two as well.
+
+    Files of at most 4 MiB right in their folders; one that cannot be read is passed over.
+    """
+    plain = secret.reveal_bytes()
+    folders: dict[str, None] = {}
+    for path in (paths.aws_credentials_file(), paths.aws_config_file()):
+        folders[os.path.dirname(os.path.abspath(path))] = None
+        folders[os.path.dirname(os.path.realpath(path))] = None
+    found: dict[str, str] = {}
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for name in sorted(os.listdir(folder))[:_MOST_FILES]:
+                path = os.path.join(folder, name)
+                real = os.path.realpath(path)
+                if os.path.isfile(real) and real not in found and plain in _bytes(real):
+                    found[real] = path
+    return list(found.values())
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        if os.path.getsize(path) > _MAX:
+            return b""
+        with open(path, "rb") as file:
+            return file.read(_MAX)
+    except OSError:
+        return b""
+
+
 def region(profile: str) -> str | None:
     """The region that ~/.aws/config names for `profile`; None: none."""
-    return _load(paths.aws_config_file())[1].get(config_section(profile), "region")
+    _, config = _load(paths.aws_config_file())
+    return config.get(_section_of(config, profile), "region")
 
 
 def process_of(profile: str) -> str | None:
     """The credential_process of `profile`; None: none."""
-    return _load(paths.aws_config_file())[1].get(config_section(profile), _PROCESS)
+    _, config = _load(paths.aws_config_file())
+    return config.get(_section_of(config, profile), _PROCESS)
 
 
 @contextmanager
@@ -114,6 +233,7 @@ def _changed(path: str) -> Iterator[IniFile]:
             os.makedirs(folder, mode=0o700)
         paths.private_dir(paths.state_dir())
         with locked(paths.lock_file("aws-files")):
+            _sweep(folder)
             before, file = _load(real)
             yield file
             after = file.text().encode()
@@ -125,6 +245,14 @@ def _changed(path: str) -> Iterator[IniFile]:
         ) from exc
 
 
+def _sweep(folder: str) -> None:
+    # What a crash of ours left midway may hold a key. Whoever writes here holds our lock.
+    for name in os.listdir(folder):
+        if TEMPORARY.fullmatch(name):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
+
+
 def _write(real: str, before: bytes, after: bytes) -> None:
     if _load(real)[0] != before:
         raise ConfigError(f"{real} was changed by another program just now", hint="run it again")
@@ -132,9 +260,8 @@ def _write(real: str, before: bytes, after: bytes) -> None:
     if os.path.exists(real):
         status = os.stat(real)
         mode, owner = status.st_mode & 0o600, (status.st_uid, status.st_gid)
-    write_private(real, after, mode)
-    if owner is not None and sys.platform != "win32" and owner != (os.geteuid(), os.getegid()):
-        os.chown(real, *owner)
+    # Neither botocore nor most other SDKs read a file that begins with a byte order mark.
+    write_private(real, after.removeprefix(_BOM), mode, owner)
 
 
 def set_process(profile: str, command: str) -> None:
@@ -142,8 +269,8 @@ def set_process(profile: str, command: str) -> None:
 
     Raises ConfigError when the profile has another credential_process.
     """
-    section = config_section(profile)
     with _changed(paths.aws_config_file()) as file:
+        section = _section_of(file, profile)
         earlier = file.get(section, _PROCESS)
         if earlier is not None and earlier != command and "credential_process.py" not in earlier:
             raise ConfigError(
@@ -155,8 +282,8 @@ def set_process(profile: str, command: str) -> None:
 
 def remove_process(profile: str, is_ours: Callable[[str], bool]) -> None:
     """Take our credential_process out of `profile`; another program's stays."""
-    section = config_section(profile)
     with _changed(paths.aws_config_file()) as file:
+        section = _section_of(file, profile)
         value = file.get(section, _PROCESS)
         if value is not None and is_ours(value):
             file.remove(section, {_PROCESS})
@@ -165,15 +292,15 @@ def remove_process(profile: str, is_ours: Callable[[str], bool]) -> None:
 def remove_plain(profile: str, secret: Secret) -> None:
     """Take the key out of `profile` in both files, and comments that hold the same secret."""
     plain = secret.reveal()
-    for path, section in (
-        (paths.aws_credentials_file(), profile),
-        (paths.aws_config_file(), config_section(profile)),
-    ):
-        if os.path.exists(path):
-            with _changed(path) as file:
-                if file.get(section, _ID) or file.get(section, _SECRET):
+    for path in (paths.aws_credentials_file(), paths.aws_config_file()):
+        if not os.path.exists(path):
+            continue
+        with _changed(path) as file:
+            for section in file.sections():
+                named = section if path == paths.aws_credentials_file() else _profile_of(section)
+                if named == profile and (file.get(section, _ID) or file.get(section, _SECRET)):
                     file.remove(section, {_ID, _SECRET, *_TOKENS})
-                file.remove_lines_holding(plain)
+            file.remove_lines_holding(plain)
 
 
 def write_plain(profile: str, key_id: str, secret: Secret) -> None:
@@ -183,17 +310,21 @@ def write_plain(profile: str, key_id: str, secret: Secret) -> None:
         file.put(profile, _SECRET, secret.reveal())
 
 
-def symlink_note(path: str) -> str | None:
-    """What to tell a person when `path` is a symlink; louder when it leads into a git tree."""
-    if not os.path.islink(path):
-        return None
+def place_note(path: str) -> str | None:
+    """What to tell a person of where `path` really lies; louder when that is in a git tree."""
     real = os.path.realpath(path)
+    linked = os.path.islink(path) or os.path.islink(os.path.dirname(path))
+    what = f"{path} is a symlink to {real}" if linked else path
     folder = os.path.dirname(real)
-    while folder != os.path.dirname(folder):
+    while os.path.exists(real) and folder != os.path.dirname(folder):
         if os.path.exists(os.path.join(folder, ".git")):
             return (
-                f"{path} is a symlink to {real}, inside the git repository {folder}:"
+                f"{what}{', ' if linked else ' is '}inside the git repository {folder}:"
                 " its history may hold the key, so replace it"
             )
         folder = os.path.dirname(folder)
-    return f"{path} is a symlink to {real}; that file is changed"
+    if linked:
+        return f"{what}; that file is changed"
+    if os.path.isfile(path) and os.stat(path).st_nlink > 1:
+        return f"{path} has other names (hard links), which keep what it holds now"
+    return None

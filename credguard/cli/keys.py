@@ -1,7 +1,12 @@
 """`credguard add`, `import`, `list`, `remove`."""
 
+from __future__ import annotations
+
 import json
+import os
+import shlex
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +15,9 @@ from credguard.app.context import Context
 from credguard.cli.ask import confirm, offer
 from credguard.errors import CredguardError
 from credguard.secret import Secret
+
+if TYPE_CHECKING:
+    from credguard.awsfiles.files import PlainKey
 
 
 @click.command(epilog="Example: credguard add work")
@@ -55,44 +63,63 @@ def import_(
     if not plain:
         click.echo("no key lies in plaintext", err=True)
         return
-    done, failures = [], []
+    done: list[PlainKey] = []
+    elsewhere: list[str] = []
+    failed = False
     for each in plain:
         if not confirm(f"Move the key of profile {each.profile} into the vault?", yes=yes):
             continue
-        elsewhere = offer(
+        used = offer(
             f"Is the key of {each.profile} used elsewhere (another machine, a server, CI)?",
             wanted=used_elsewhere,
             ask=not yes,
         )
         try:
-            key = importing.import_key(ctx, each, used_elsewhere=elsewhere)
+            key = importing.import_key(ctx, each, used_elsewhere=used)
         except CredguardError as error:
-            failures.append(error)
+            failed = True
             click.echo(f"credguard: profile {each.profile}: {error}", err=True)
-            click.echo(f"  hint: {error.hint}", err=True)
+            if error.hint:
+                click.echo(f"  hint: {error.hint}", err=True)
             continue
-        done.append(each.profile)
+        done.append(each)
+        elsewhere += [each.profile] if used else []
+        left = os.path.realpath(each.path) in map(os.path.realpath, importing.copies(each))
         click.echo(
-            f"profile {each.profile}: key {key.key_id} of {key.user_name} is in the vault;"
-            f" no plaintext is left in {each.path}",
+            f"profile {each.profile}: key {key.key_id} of {key.user_name} is in the vault"
+            + ("" if left else f"; no plaintext is left in {each.path}"),
             err=True,
         )
-    _rotate(ctx, done, rotate_now, yes)
-    if failures:
+    for each in done:
+        for path in importing.copies(each):
+            click.echo(
+                f"note: {path} still holds the secret of profile {each.profile}:"
+                " delete it there, and replace the key",
+                err=True,
+            )
+    _rotate(ctx, [each.profile for each in done], elsewhere, rotate_now, yes)
+    if failed:
         raise click.exceptions.Exit(2)
 
 
-def _rotate(ctx: Context, names: list[str], rotate_now: bool, yes: bool) -> None:
+def _rotate(
+    ctx: Context, names: list[str], elsewhere: list[str], rotate_now: bool, yes: bool
+) -> None:
     if not names:
         return
     question = "These keys lay in plaintext. Replace them now?"
+    if elsewhere:
+        question = (
+            f"These keys lay in plaintext. Replace them now? (The other places of"
+            f" {', '.join(elsewhere)} need the new key within {ctx.config.rotation.grace}.)"
+        )
     if offer(question, wanted=rotate_now, ask=not yes):
         from credguard.cli.rotate import run
 
         run(ctx, names, yes=True)
     else:
         click.echo(
-            f"next, since they lay in plaintext: credguard rotate {' '.join(names)}", err=True
+            f"next, since they lay in plaintext: credguard rotate {shlex.join(names)}", err=True
         )
 
 

@@ -66,10 +66,23 @@ def test_a_symlink_stays_and_its_target_changes(aws: Path, poisoned: Path) -> No
     files.remove_plain("work", Secret(samples.aws_secret()))
     assert (aws / "credentials").is_symlink()
     assert target.read_text() == "# mine\n"
-    note = files.symlink_note(str(aws / "credentials"))
+    note = files.place_note(str(aws / "credentials"))
     assert note is not None
     assert "git repository" in note
-    assert files.symlink_note(str(target)) is None
+    inside = files.place_note(str(target))
+    assert inside is not None
+    assert "git repository" in inside
+    assert files.place_note(str(aws / "absent")) is None
+
+
+def test_a_symlinked_folder_and_a_hard_link_are_told(aws: Path, poisoned: Path) -> None:
+    file = _credentials(aws)
+    assert files.place_note(str(file)) is None
+    os.link(file, poisoned / "second")
+    assert "hard links" in str(files.place_note(str(file)))
+    aws.rename(poisoned / "elsewhere")
+    aws.symlink_to(poisoned / "elsewhere")
+    assert "is a symlink to" in str(files.place_note(str(file)))
 
 
 def test_the_same_secret_in_comments_of_either_file_goes(aws: Path) -> None:
@@ -135,3 +148,54 @@ def test_bytes_that_are_not_utf8_are_named_by_line(aws: Path) -> None:
     (aws / "credentials").write_bytes(b"[a]\nx = 1\n# \xff\n")
     with pytest.raises(ConfigError, match="line 3: not UTF-8"):
         files.plain_keys()
+
+
+@pytest.mark.parametrize("section", ['profile "work"', "profile  work", "profile 'work'"])
+def test_a_section_quoted_otherwise_is_the_same_profile(aws: Path, section: str) -> None:
+    (aws / "config").write_text(f"[{section}]\nregion = x\n")
+    files.set_process("work", "command")
+    assert (
+        aws / "config"
+    ).read_text() == f"[{section}]\nregion = x\ncredential_process = command\n"
+    assert (files.process_of("work"), files.region("work")) == ("command", "x")
+    files.remove_process("work", lambda line: line == "command")
+    assert files.process_of("work") is None
+
+
+def test_every_file_that_holds_the_secret_is_found(aws: Path) -> None:
+    secret = Secret(samples.aws_secret())
+    file = _credentials(aws)
+    for name in ("credentials~", "credentials.bak", ".credentials.swp", "#credentials#", "config"):
+        (aws / name).write_bytes(b"\0" + secret.reveal_bytes() + b"\n")
+    (aws / "other").write_text(samples.aws_secret(2))
+    (aws / "folder").mkdir()
+    (aws / "loop").symlink_to("loop")
+    (aws / "link").symlink_to("credentials~")
+    found = {Path(path).name for path in files.copies(secret)}
+    assert found - {"credentials~", "link"} == {
+        "credentials", "credentials.bak", ".credentials.swp", "#credentials#", "config"
+    }  # fmt: skip
+    assert len(found & {"credentials~", "link"}) == 1
+    file.unlink()
+    assert "credentials" not in {Path(path).name for path in files.copies(secret)}
+
+
+def test_what_a_crash_left_midway_goes_with_the_next_change(aws: Path) -> None:
+    _credentials(aws)
+    left = aws / ".credguard-0123456789abcdef"
+    left.write_text(samples.aws_secret())
+    files.remove_plain("work", Secret(samples.aws_secret()))
+    assert [each.name for each in aws.iterdir()] == ["credentials"]
+
+
+def test_what_only_looks_like_a_key_is_told_and_never_quoted(aws: Path) -> None:
+    (aws / "credentials").write_text(f"[half]\naws_secret_access_key = {samples.aws_secret()}\n")
+    (aws / "config").write_text(
+        f"[work]\naws_access_key_id = {samples.aws_key_id()}\n"
+        f"aws_secret_access_key = {samples.aws_secret(2)}\n"
+    )
+    assert files.plain_keys() == []
+    half, work = files.stray_notes()
+    assert "[half] has only aws_secret_access_key" in half
+    assert "[profile work]" in work
+    assert samples.aws_secret(2) not in half + work
