@@ -16,6 +16,8 @@ _CLEARED = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 )  # fmt: skip
+# Linux's limit for one variable, execve(2); others have a higher one or none.
+_LONGEST = (128 << 10) - 256
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -37,7 +39,14 @@ def environment(ctx: Context, profile: str, wanted: list[str]) -> dict[str, str]
         variable, equals, name = pair.partition("=")
         if not equals or not _VARIABLE.match(variable):
             raise CredguardError(f"{pair!r} is not ENV=NAME", hint="--secret GITHUB_TOKEN=github")
-        found[variable] = secrets.get(ctx, name).reveal()
+        value = secrets.get(ctx, name).reveal_bytes()
+        if b"\0" in value or len(value) > _LONGEST:
+            what = "has a NUL byte" if b"\0" in value else "is longer than 128 KiB"
+            raise CredguardError(
+                f"the secret {name} {what} and cannot stand in an environment",
+                hint=f"give it through a pipe: credguard secret get {name}",
+            )
+        found[variable] = os.fsdecode(value)
     credentials = keys.credentials(ctx, profile)
     found["AWS_ACCESS_KEY_ID"] = credentials.key_id
     found["AWS_SECRET_ACCESS_KEY"] = credentials.secret.reveal()

@@ -23,6 +23,12 @@ def prove(key_id: str, secret: Secret, region: str | None, origin: str) -> profi
     from credguard.aws import iam, sts
     from credguard.aws.model import Credentials
 
+    if not (key_id.isalnum() and key_id.isascii() and 16 <= len(key_id) <= 128):
+        raise InvalidKey("that is not an access key id", hint="it looks like AKIA and 16 more")
+    if not secret.reveal_bytes().isascii() or secret.reveal_bytes().split(None, 1)[1:]:
+        raise InvalidKey(
+            "that is not a secret access key", hint="it is 40 letters, digits, / and +"
+        )
     credentials = Credentials(key_id, secret)
     identity = sts.caller_identity(credentials, region=region)
     if identity.kind not in {"user", "root"}:
@@ -111,8 +117,6 @@ def add(ctx: Context, name: str, key_id: str, secret: Secret) -> profiles.Key:
     from credguard.awsfiles import files
 
     check_name(name)
-    if not (key_id.isalnum() and key_id.isascii() and 16 <= len(key_id) <= 128):
-        raise InvalidKey("that is not an access key id", hint="it looks like AKIA and 16 more")
     if any(each.profile == name for each in files.plain_keys()):
         raise CredguardError(
             f"profile {name} has a key in plaintext, which AWS tools would take first",

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from credguard import paths
 from credguard.app.context import Context
-from credguard.errors import CredguardError, VaultCorrupt, VaultError
+from credguard.errors import ConfigError, CredguardError, VaultCorrupt, VaultError
 from credguard.secret import Secret
 from credguard.store import profiles, secrets, ssh
 from credguard.vault.base import key_item, secret_item, ssh_item
@@ -18,11 +18,17 @@ _INDEX = "index"
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`kept`: items that the vault held already with another value, left as they were."""
+    """`kept`: items that the vault held already with another value, left as they were.
+
+    `profiles`: added; `other_keys`: profiles that keep the key they have, not the backup's;
+    `failed`: what to tell of profiles that are restored but do not work with AWS tools yet.
+    """
 
     items: int
     profiles: list[str]
     kept: list[str]
+    other_keys: list[str]
+    failed: list[ConfigError]
 
 
 def _copy(path: str, passphrase_file: str | None) -> EncryptedFile:
@@ -91,19 +97,26 @@ def restore(
     An item that the vault holds with another value stays unless `force`. Safe to repeat. Raises
     VaultError: no such file, a wrong passphrase, damage.
     """
-    from credguard.app.keys import command
+    from credguard.app.keys import command, is_ours
     from credguard.awsfiles import files
 
     if not os.path.exists(path):
         raise VaultError(f"no file {path}", hint="name a file made by: credguard vault backup FILE")
-    items = _copy(path, passphrase_file).items()
+    try:
+        items = _copy(path, passphrase_file).items()
+    except VaultCorrupt as exc:
+        exc.hint = "take another copy of the backup"
+        raise
     raw = items.pop(_INDEX, None)
     try:
         index = json.loads((raw or Secret("")).reveal())
         keys = {row["key_id"]: profiles.Key(**row) for row in index["keys"]}
         rows, names = index["profiles"], list(index["secrets"])
     except (ValueError, TypeError, KeyError):
-        raise VaultCorrupt(f"the backup {path} has no usable index") from None
+        raise VaultCorrupt(
+            f"the backup {path} has no usable index",
+            hint="name a file made by: credguard vault backup FILE",
+        ) from None
     kept = []
     for name, secret in items.items():
         held = ctx.vault.get(name)
@@ -116,22 +129,31 @@ def restore(
         profiles.add_key(ctx.db, key, now)
     for name in names:
         secrets.add(ctx.db, name, now)
-    known = {each.name for each in profiles.profiles(ctx.db)}
-    added = []
+    known = {each.name: each.key.key_id for each in profiles.profiles(ctx.db)}
+    added, others, failed = [], [], []
     for row in rows:
-        if row["name"] in known or row["key_id"] not in keys:
+        name, key_id = row["name"], row["key_id"]
+        if known.get(name, key_id) != key_id:
+            others.append(name)
             continue
-        profiles.add_profile(
-            ctx.db,
-            row["name"],
-            keys[row["key_id"]],
-            now,
-            consent=bool(row["consent"]),
-            used_elsewhere=bool(row["used_elsewhere"]),
-        )
-        files.set_process(row["name"], command(row["name"]))
-        added.append(row["name"])
-    return Restored(len(items), added, kept)
+        if key_id not in keys:
+            continue
+        if name not in known:
+            profiles.add_profile(
+                ctx.db,
+                name,
+                keys[key_id],
+                now,
+                consent=bool(row["consent"]),
+                used_elsewhere=bool(row["used_elsewhere"]),
+            )
+            added.append(name)
+        try:
+            files.check_profile(name, is_ours)
+            files.set_process(name, command(name))
+        except ConfigError as exc:
+            failed.append(exc)
+    return Restored(len(items), added, kept, others, failed)
 
 
 def state(ctx: Context) -> str:

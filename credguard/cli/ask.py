@@ -1,10 +1,10 @@
-"""Questions: answered by --yes where nobody is there."""
+"""Questions, answered by --yes where nobody is there, and how errors are shown."""
 
 import sys
 
 import click
 
-from credguard.errors import Aborted
+from credguard.errors import Aborted, CredguardError
 
 
 def confirm(question: str, *, yes: bool, default: bool = False) -> bool:
@@ -21,3 +21,10 @@ def offer(question: str, *, wanted: bool, ask: bool) -> bool:
     if wanted or not ask or not sys.stdin.isatty():
         return wanted
     return click.confirm(question, default=False, err=True)
+
+
+def show_error(error: CredguardError, about: str = "") -> None:
+    """Print `error`, after what it is `about` (such as "profile x: "), and its hint on stderr."""
+    click.echo(f"credguard: {about}{error}", err=True)
+    if error.hint:
+        click.echo(f"  hint: {error.hint}", err=True)

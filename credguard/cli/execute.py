@@ -44,8 +44,3 @@ def execute(secrets: tuple[str, ...], profile: str, command: tuple[str, ...]) ->
         )
         error.exit_code = 127 if missing else 126
         raise error from exc
-    except ValueError as exc:
-        raise CredguardError(
-            "a secret with a NUL byte cannot be put into an environment",
-            hint="give it through a pipe: credguard secret get NAME",
-        ) from exc

@@ -12,12 +12,14 @@ import click
 
 from credguard.app import importing, keys
 from credguard.app.context import Context
-from credguard.cli.ask import confirm, offer
+from credguard.cli.ask import confirm, offer, show_error
 from credguard.errors import CredguardError
 from credguard.secret import Secret
 
 if TYPE_CHECKING:
     from credguard.awsfiles.files import PlainKey
+
+_LONGEST_INPUT = 4096
 
 
 @click.command(epilog="Example: credguard add work")
@@ -32,12 +34,12 @@ def add(profile: str) -> None:
         key_id = click.prompt("Access key id", err=True).strip()
         secret = Secret(click.prompt("Secret access key", hide_input=True, err=True).strip())
     else:
-        lines = sys.stdin.read().split()
+        lines = sys.stdin.buffer.read(_LONGEST_INPUT).split()
         if len(lines) != 2:
             raise CredguardError(
                 "standard input holds no key", hint="give two lines: the key id, then the secret"
             )
-        key_id, secret = lines[0], Secret(lines[1])
+        key_id, secret = lines[0].decode("ascii", "replace"), Secret(lines[1])
     key = keys.add(Context(), profile, key_id, secret)
     click.echo(f"profile {profile}: key {key.key_id} of {key.user_name} is in the vault", err=True)
 
@@ -78,9 +80,7 @@ def import_(
             key = importing.import_key(ctx, each, used_elsewhere=used)
         except CredguardError as error:
             failed = True
-            click.echo(f"credguard: profile {each.profile}: {error}", err=True)
-            if error.hint:
-                click.echo(f"  hint: {error.hint}", err=True)
+            show_error(error, f"profile {each.profile}: ")
             continue
         done.append(each)
         elsewhere += [each.profile] if used else []

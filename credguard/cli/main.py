@@ -14,6 +14,7 @@ from typing import Any, Never
 import click
 
 from credguard import __version__
+from credguard.cli.ask import show_error
 from credguard.errors import CredguardError
 
 EXIT_BUG = 3
@@ -204,13 +205,6 @@ def root() -> None:
     Exit codes: 0 done or clean, 1 findings, 2 could not do or tell, 3 a bug in credguard,
     130 interrupted.
     """
-
-
-def show_error(error: CredguardError) -> None:
-    """Print `error` and its hint on standard error."""
-    click.echo(f"credguard: {error}", err=True)
-    if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
 
 
 def _open_streams() -> None:

@@ -7,6 +7,7 @@ import click
 
 from credguard.app import secrets as app
 from credguard.app.context import Context
+from credguard.cli.ask import confirm
 from credguard.errors import CredguardError
 from credguard.secret import Secret
 
@@ -58,6 +59,5 @@ def list_(as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
     """Delete the secret NAME from the vault."""
-    if not yes:
-        click.confirm(f"Delete the secret {name} for good?", abort=True, err=True)
-    app.remove(Context(), name)
+    if confirm(f"Delete the secret {name} for good?", yes=yes):
+        app.remove(Context(), name)

@@ -6,6 +6,7 @@ import click
 
 from credguard.app import vaults
 from credguard.app.context import Context
+from credguard.cli.ask import show_error
 
 _PASSPHRASE = click.option(
     "--passphrase-file",
@@ -51,5 +52,11 @@ def restore(file: str, passphrase_file: str | None, force: bool) -> None:
         click.echo(
             f"kept, since it differs from the backup: {name} (--force replaces it)", err=True
         )
+    for name in done.other_keys:
+        click.echo(f"profile {name} keeps the key it has, not the backup's", err=True)
     added = f"; profiles added: {', '.join(done.profiles)}" if done.profiles else ""
     click.echo(f"{done.items} secrets read from {file}{added}", err=True)
+    for error in done.failed:
+        show_error(error)
+    if done.failed:
+        raise click.exceptions.Exit(2)

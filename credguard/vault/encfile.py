@@ -24,6 +24,7 @@ _VERSION = 1
 COST = 1 << 16
 _BLOCK, _PARALLEL = 8, 2
 _MAX_MEMORY = 1 << 30
+_LARGEST = 256 << 20
 
 
 class EncryptedFile:
@@ -88,11 +89,13 @@ class EncryptedFile:
     def _read(self) -> dict[str, Any] | None:
         try:
             with open(self._path, "rb") as file:
-                text = file.read()
+                text = file.read(_LARGEST + 1)
         except FileNotFoundError:
             return None
         except OSError as exc:
             raise VaultError(f"cannot read {self._path}: {exc.strerror}") from exc
+        if len(text) > _LARGEST:
+            raise VaultError(f"{self._path} is larger than 256 MiB", hint="name the right file")
         try:
             box = json.loads(text)
             if box["version"] != _VERSION:

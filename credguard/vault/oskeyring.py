@@ -24,9 +24,19 @@ from credguard.errors import (
 from credguard.secret import Secret
 
 PREFIX = "keyring:"
-# A person may have to find and type the keyring's password.
-DEADLINE_S = 60.0
-_LARGEST = 1 << 20
+# A person may have to find and type the keyring's password; the Go SDK gives a credential_process
+# one minute, and the line that says what happened must come before that.
+DEADLINE_S = 50.0
+_LARGEST = 64 << 20
+# What the backends' libraries raise, in words; any other is named by its class.
+_REASONS = {
+    "SecretServiceNotAvailableException": "no secret service answers on D-Bus",
+    "FileNotFoundError": "no D-Bus is there",
+    "ConnectionRefusedError": "no D-Bus is there",
+    "TimeoutError": "D-Bus does not answer",
+    "DBusErrorResponse": "D-Bus refused the call",
+    "InitError": "no wallet answers on D-Bus",
+}
 # What the stored text begins with when the secret is not plain UTF-8 text.
 _BINARY = "base64:"
 
@@ -88,7 +98,11 @@ class OsKeyring:
         if kind == "locked":
             return VaultLocked(f"the keyring {self.name} is locked")
         if kind == "unavailable":
-            return VaultUnavailable(f"the keyring {self.name} cannot be used here ({what})")
+            reason = _REASONS.get(what, what)
+            if what in ("NameError", "ImportError", "ModuleNotFoundError", "RuntimeError"):
+                # How the library's backends show that what they build on is not installed.
+                reason = "its Python package is not installed"
+            return VaultUnavailable(f"the keyring {self.name} cannot be used here: {reason}")
         return VaultError(f"the keyring {self.name} refused ({what})")
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -66,6 +66,12 @@ def test_a_file_cannot_ask_for_unbounded_work(tmp_path: Path) -> None:
         vault(path).get("x")
 
 
+def test_an_endless_file_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("credguard.vault.encfile._LARGEST", 1000)
+    with pytest.raises(VaultError, match="larger than"):
+        vault(Path("/dev/zero")).items()
+
+
 def test_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     def write(number: int) -> None:
         vault(tmp_path / "v").put(f"item{number}", Secret(f"value{number}"))

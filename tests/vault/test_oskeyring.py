@@ -1,3 +1,6 @@
+import socket
+from pathlib import Path
+
 import pytest
 
 from credguard.errors import VaultLocked, VaultTimeout, VaultUnavailable
@@ -8,8 +11,24 @@ from tests.support.keyring_session import KeyringSession
 
 
 def test_without_a_bus_it_is_unavailable() -> None:
-    with pytest.raises(VaultUnavailable):
+    with pytest.raises(VaultUnavailable, match="no D-Bus is there"):
         OsKeyring("secretservice", deadline_s=20).get("x")
+
+
+def test_a_bus_that_takes_calls_and_never_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX) as bus:
+        bus.bind(str(tmp_path / "bus"))
+        bus.listen()
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/bus")
+        with pytest.raises((VaultUnavailable, VaultTimeout), match=r"D-Bus does not|did not ans"):
+            OsKeyring("secretservice", deadline_s=20).get("x")
+
+
+def test_a_library_that_is_not_there_is_told_in_words() -> None:
+    with pytest.raises(VaultUnavailable, match=r"its Python package|no wallet"):
+        OsKeyring("kwallet", deadline_s=20).get("x")
 
 
 @pytest.mark.keyring
