@@ -44,7 +44,8 @@ def credentials(profile: str) -> dict[str, object]:
         raise ConfigError(f"{path} is not valid TOML: {exc}", hint=f"correct {path}") from exc
     if not isinstance(backend, str):
         raise ConfigError(f"{path}: vault.backend is not a text", hint=f"correct {path}")
-    key = profiles.profile(db.connect(), profile).key
+    with db.reading() as connection:
+        key = profiles.profile(connection, profile).key
     secret = open_vault(backend).get(key_item(key.partition, key.account, key.key_id))
     if secret is None:
         raise UnknownProfile(

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from credguard import paths
 from credguard.app.context import Context
@@ -97,9 +98,6 @@ def restore(
     An item that the vault holds with another value stays unless `force`. Safe to repeat. Raises
     VaultError: no such file, a wrong passphrase, damage.
     """
-    from credguard.app.keys import command, is_ours
-    from credguard.awsfiles import files
-
     if not os.path.exists(path):
         raise VaultError(f"no file {path}", hint="name a file made by: credguard vault backup FILE")
     try:
@@ -129,8 +127,21 @@ def restore(
         profiles.add_key(ctx.db, key, now)
     for name in names:
         secrets.add(ctx.db, name, now)
+    added, others, failed = _restore_profiles(ctx, rows, keys)
+    return Restored(len(items), added, kept, others, failed)
+
+
+def _restore_profiles(
+    ctx: Context, rows: list[dict[str, Any]], keys: dict[str, profiles.Key]
+) -> tuple[list[str], list[str], list[ConfigError]]:
+    from credguard.app.keys import command, is_ours
+    from credguard.awsfiles import files
+
+    now = ctx.now()
     known = {each.name: each.key.key_id for each in profiles.profiles(ctx.db)}
-    added, others, failed = [], [], []
+    added: list[str] = []
+    others: list[str] = []
+    failed: list[ConfigError] = []
     for row in rows:
         name, key_id = row["name"], row["key_id"]
         if known.get(name, key_id) != key_id:
@@ -153,7 +164,7 @@ def restore(
             files.set_process(name, command(name))
         except ConfigError as exc:
             failed.append(exc)
-    return Restored(len(items), added, kept, others, failed)
+    return added, others, failed
 
 
 def state(ctx: Context) -> str:

@@ -96,7 +96,8 @@ def _translated(file: str) -> Iterator[None]:
     except _OURS:
         raise
     except sqlite3.Error as exc:
-        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+        code = getattr(exc, "sqlite_errorcode", 0)
+        code = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & 0xFF
         what, hint = _PROBLEMS.get(code, (str(exc), None))
         raise StoreError(
             f"cannot use the state database {file}: {what}",
@@ -178,6 +179,78 @@ def connect(path: str | None = None) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[sqlite3.Connection]:
+    """The state database for a look that writes nothing, on a full or read-only disk too.
+
+    SQLite makes two files beside the database to open it. Where it cannot, and no earlier one of
+    them holds newer data, the database file alone is the whole truth and is read as it is; when it
+    changes meanwhile that look is not used. Raises StoreError.
+    """
+    try:
+        connection = connect()
+    except StoreError as exc:
+        file = paths.database_file()
+        before = _still(file) if _no_room(exc.__cause__) else None
+        if before is None:
+            raise
+        try:
+            connection = _as_it_is(file)
+        except StoreError:
+            raise exc from None
+        with contextlib.closing(connection):
+            yield connection
+        if _still(file) != before:
+            raise
+        return
+    with contextlib.closing(connection):
+        yield connection
+
+
+def _no_room(cause: BaseException | None) -> bool:
+    """Whether SQLite could not make a file; not for a lock, damage or another schema."""
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    return code in {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+    }
+
+
+def _as_it_is(file: str) -> sqlite3.Connection:
+    from urllib.parse import quote
+
+    with _translated(file):
+        connection = sqlite3.connect(
+            f"file:{quote(file)}?mode=ro&immutable=1", uri=True, isolation_level=None,
+            factory=_Connection,
+        )  # fmt: skip
+    connection.file = file
+    connection.row_factory = sqlite3.Row
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != len(_MIGRATIONS):
+        connection.close()
+        raise StoreError(
+            f"{file} has schema {version}, and there is no room to upgrade it",
+            hint="free some space, then run it again",
+        )
+    return connection
+
+
+def _still(file: str) -> tuple[int, int] | None:
+    """What changes with every write to `file`; None: it cannot be told, or newer data wait."""
+    import os
+
+    try:
+        if os.path.exists(f"{file}-wal") and os.path.getsize(f"{file}-wal"):
+            return None
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def _migrate(connection: sqlite3.Connection, file: str) -> None:

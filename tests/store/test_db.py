@@ -185,3 +185,34 @@ def test_a_failed_commit_is_rolled_back() -> None:
         connection.execute("INSERT INTO child VALUES ('none')")
     assert not connection.in_transaction
     assert watches_table.roots(connection) == []
+
+
+def _no_shared_memory() -> None:
+    # What a full or read-only disk does: the file beside the database cannot be made.
+    os.symlink("/absent/folder/file", paths.database_file() + "-shm")
+
+
+def test_a_look_needs_no_room_on_the_disk() -> None:
+    connection = db.connect()
+    watches_table.add(connection, "/p", 1)
+    connection.close()
+    _no_shared_memory()
+    with pytest.raises(StoreError, match="cannot be opened"):
+        db.connect()
+    before = sorted(os.listdir(paths.state_dir()))
+    with db.reading() as found:
+        assert watches_table.roots(found) == ["/p"]
+        with pytest.raises(StoreError, match="cannot be written"):
+            watches_table.add(found, "/q", 1)
+    assert sorted(os.listdir(paths.state_dir())) == before
+
+
+def test_a_look_is_not_taken_past_newer_data_nor_while_it_changes() -> None:
+    db.connect().close()
+    _no_shared_memory()
+    with pytest.raises(StoreError, match="cannot be opened"), db.reading():
+        os.utime(paths.database_file(), ns=(1, 1))
+    with open(paths.database_file() + "-wal", "wb") as newer:
+        newer.write(b"x")
+    with pytest.raises(StoreError, match="cannot be opened"), db.reading():
+        raise AssertionError
