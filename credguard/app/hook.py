@@ -355,6 +355,35 @@ def uninstall_all(ctx: Context) -> list[str]:
     return notes
 
 
+def refresh_all(ctx: Context) -> list[str]:
+    """Write this version's text into every hook of ours; gives the folders that changed.
+
+    A hook that a person removed or replaced since stays so. Safe to repeat. Raises GitError.
+    """
+    changed = []
+    for hook in store.installed(ctx.db):
+        global_ = hook.repository == store.GLOBAL
+        chain_to = _chain_folder(hook.previous, hook.hooks_path) if global_ else None
+        folder = hook.hooks_path
+        if not os.path.isdir(folder):
+            continue
+        try:
+            for name in _ALL if global_ else CHECKED:
+                path = os.path.join(folder, name)
+                data = shim(name, global_=global_, chain_to=chain_to)
+                if _is_ours(path) and _read(path) != data:
+                    write_private(path, data, 0o755)
+                    changed.append(folder)
+        except OSError as exc:
+            raise GitError(f"cannot renew the hooks in {folder}: {exc.strerror}") from exc
+    return list(dict.fromkeys(changed))
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def status(ctx: Context, repository: str | None) -> Status:
     """Whether git runs our hooks around `repository` (None: here). Raises GitError, StoreError."""
     place = _place(repository)

@@ -156,6 +156,15 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
 }
 
 
+def _after_install() -> click.Command:
+    from credguard.cli.upgrade import after_install
+
+    return after_install
+
+
+_UNLISTED: dict[str, Callable[[], click.Command]] = {"after-install": _after_install}
+
+
 class _Table(click.Group):
     """A group whose commands are imported when they are run; help needs only the table."""
 
@@ -164,7 +173,8 @@ class _Table(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = _COMMANDS.get(cmd_name)
-        return entry[1]() if entry else None
+        load = entry[1] if entry else _UNLISTED.get(cmd_name)
+        return load() if load else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -42,6 +42,7 @@ def run(ctx: Context) -> None:
     from credguard.sources.database import load_engine
 
     held = lock.acquire()
+    again = False
     try:
         logs.to_file()
         if sys.stderr.isatty():
@@ -59,9 +60,16 @@ def run(ctx: Context) -> None:
         scheduler = Scheduler(
             ctx.db, _spawn_tick, wall=time.time, monotonic=time.monotonic, tell=tell
         )
-        Daemon(ctx.db, worker, scheduler).serve()
+        again = Daemon(ctx.db, worker, scheduler).serve()
     finally:
         os.close(held)
+    if again:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+
+
+def _installed() -> str:
+    """The environment that our own path leads to; install.sh points it at another one."""
+    return os.path.realpath(sys.prefix)
 
 
 def _told_nobody(_title: str, _body: str) -> bool:
@@ -78,7 +86,7 @@ def _spawn_tick() -> subprocess.Popen[bytes]:
 
 
 class Daemon:
-    """The loop. `serve()` returns after a signal."""
+    """The loop. `serve()` returns after a signal, or when another version was installed."""
 
     def __init__(
         self, connection: sqlite3.Connection, worker: Worker, scheduler: Scheduler
@@ -95,9 +103,14 @@ class Daemon:
         self._backlog: Iterator[str] = iter(())
         self._verified = time.monotonic()
         self._stopping = False
+        self._version = _installed()
 
-    def serve(self) -> None:
-        """Loop until SIGTERM or SIGINT."""
+    def serve(self) -> bool:
+        """Loop until SIGTERM or SIGINT; True when it ended because another version is in place.
+
+        Staying would load what is not loaded yet from the new version, and lose what the next
+        upgrade removes.
+        """
         read, write = os.pipe()
         os.set_blocking(write, False)
         previous = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
@@ -109,9 +122,13 @@ class Daemon:
                 "ready, %d folders watched below %d roots", self._watcher.count, len(self._roots)
             )
             while not self._stopping:
+                if self._replaced():
+                    _LOG.info("another version was installed; going on as that one")
+                    return True
                 self._turn(read)
-        finally:
             _sd_notify("STOPPING=1")
+            return False
+        finally:
             self._scheduler.stop()
             self._watcher.close()
             signal.set_wakeup_fd(previous)
@@ -120,6 +137,9 @@ class Daemon:
             os.close(read)
             os.close(write)
             _LOG.info("stopped")
+
+    def _replaced(self) -> bool:
+        return _installed() != self._version and os.access(sys.executable, os.X_OK)
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stopping = True

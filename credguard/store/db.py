@@ -85,13 +85,34 @@ def connect(path: str | None = None) -> sqlite3.Connection:
     return connection
 
 
-def _migrate(connection: sqlite3.Connection, file: str) -> None:
+def check_version(file: str) -> int:
+    """The schema version of the existing database `file`, which is only read.
+
+    Raises StoreError: not readable, damaged, or written by a newer credguard.
+    """
+    try:
+        connection = sqlite3.connect(file, timeout=_BUSY_S, isolation_level=None)
+        try:
+            return _version(connection, file)
+        finally:
+            connection.close()
+    except sqlite3.Error as exc:
+        raise StoreError(f"cannot use the state database {file}: {exc}") from exc
+
+
+def _version(connection: sqlite3.Connection, file: str) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(_MIGRATIONS):
         raise StoreError(
-            f"{file} was written by a newer credguard (schema {version})", hint="run ./install.sh"
+            f"{file} was written by a newer credguard (schema {version}; this one knows"
+            f" {len(_MIGRATIONS)})",
+            hint="install the newer one again: git pull, then ./install.sh",
         )
-    if version == len(_MIGRATIONS):
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, file: str) -> None:
+    if _version(connection, file) == len(_MIGRATIONS):
         return
     with transaction(connection):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
