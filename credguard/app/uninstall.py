@@ -20,6 +20,28 @@ class Plan:
     delete_vault: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What only the vault can open: `secrets` by name, `ssh_keys` as paths of private keys."""
+
+    secrets: list[str]
+    ssh_keys: list[str]
+
+
+def held(ctx: Context) -> Held:
+    """What is lost with the vault, access keys left out. Raises StoreError."""
+    if not os.path.exists(paths.database_file()):
+        return Held([], [])
+    from credguard.store import secrets, ssh
+
+    return Held(secrets.names(ctx.db), [key.path for key in ssh.keys(ctx.db)])
+
+
+def used() -> bool:
+    """Whether anything was ever set up here, so that there is something to ask about."""
+    return os.path.exists(paths.database_file()) or os.path.exists(paths.vault_file())
+
+
 def installed_profiles(ctx: Context) -> list[str]:
     """The profiles whose keys only the vault holds; empty where credguard was never used."""
     if not os.path.exists(paths.database_file()):
@@ -60,6 +82,7 @@ def uninstall(ctx: Context, plan: Plan, on_step: Callable[[str], None]) -> None:
         if plan.delete_vault:
             _empty_vault(ctx, on_step)
             ctx.db.close()
+    _delete_cache()
     if plan.delete_vault:
         _delete_files()
         on_step("deleted the settings and the state")
@@ -102,21 +125,30 @@ def _empty_vault(ctx: Context, on_step: Callable[[str], None]) -> None:
     on_step(f"deleted the vault: {len(items)} secrets")
 
 
+_OURS = ("credguard.log", "state.db", "config.toml", "fingerprint.key", "vault.json")
+
+
+def _delete_cache() -> None:
+    _delete_in(paths.cache_dir(), ("",))
+
+
 def _delete_files() -> None:
     """Our own files by name: the folders may hold something a person put there."""
-    database = paths.database_file()
-    for path in (database, database + "-wal", database + "-shm", paths.config_file()):
-        _remove(path)
-    for folder in (paths.state_dir(), paths.cache_dir(), paths.config_dir()):
-        if not os.path.isdir(folder):
-            continue
-        ours = ("credguard.log",) if folder != paths.cache_dir() else ("",)
-        for name in os.listdir(folder):
-            path = os.path.join(folder, name)
-            if os.path.isfile(path) and (name.startswith(ours) or name.endswith(".lock")):
-                _remove(path)
-        if not os.listdir(folder) and sys.platform != "win32":
-            os.rmdir(folder)
+    for folder in (paths.state_dir(), paths.config_dir(), paths.data_dir()):
+        _delete_in(folder, _OURS)
+
+
+def _delete_in(folder: str, prefixes: tuple[str, ...]) -> None:
+    if not os.path.isdir(folder):
+        return
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        # install.sh holds its own lock while this runs.
+        lock = name.endswith(".lock") and name != "install.lock"
+        if os.path.isfile(path) and (name.startswith(prefixes) or lock):
+            _remove(path)
+    if not os.listdir(folder) and sys.platform != "win32":
+        os.rmdir(folder)
 
 
 def _remove(path: str) -> None:
