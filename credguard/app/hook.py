@@ -160,9 +160,25 @@ def shim(name: str, *, global_: bool = False, chain_to: str | None = None) -> by
         ("@PYTHON@", shlex.quote(sys.executable)),
         ("@ENTRY@", shlex.quote(os.path.join(root, "credguard", "precommit.py"))),
         ("@CODE@", shlex.quote(code)),
+        ("@REMOVE@\n", _removal(global_=global_, chain_to=chain_to)),
     ):
         text = text.replace(word, value)
     return (text + chain).encode("utf-8", "surrogateescape")
+
+
+def _removal(*, global_: bool, chain_to: str | None) -> str:
+    """Shell lines that set `remove`: what to type once our program is gone, from any folder."""
+    if not global_:
+        # Git starts a repository's own hooks at its top, by a relative path.
+        return (
+            '  folder=$(cd "${0%/*}" && pwd)\n'
+            '  remove="rm \\"$folder/${0##*/}\\""\n'
+            '  [ ! -e "$kept" ] || remove="mv \\"$folder/${kept##*/}\\" \\"$folder/${0##*/}\\""\n'
+        )
+    setting = "--unset core.hooksPath"
+    if chain_to is not None:
+        setting = f"core.hooksPath {shlex.quote(chain_to)}"
+    return f"  remove={shlex.quote('git config --global ' + setting)}\n"
 
 
 def _is_ours(path: str) -> bool:

@@ -142,3 +142,40 @@ def test_a_shadowed_global_hook_is_told(repo: Path, ctx: Context) -> None:
     hook.install(ctx, None, global_=True)
     git(repo, "config", "core.hooksPath", ".husky/_")
     assert hook.status(ctx, str(repo)).state == "shadowed"
+
+
+@pytest.mark.parametrize("where", ["own", "own with an earlier one", "global", "global, earlier"])
+def test_a_program_that_is_gone_blocks_and_says_how_to_do_without(
+    repo: Path, ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    if where == "global, earlier":
+        (tmp_path / "mine").mkdir()
+        git(repo, "config", "--global", "core.hooksPath", str(tmp_path / "mine"))
+    folder = tmp_path / "mine" if where == "global, earlier" else repo / ".git/hooks"
+    if "earlier" in where:
+        write_hook(folder / "pre-commit", "#!/bin/sh\necho earlier >> ran\n")
+    monkeypatch.setattr(hook.sys, "executable", str(tmp_path / "gone/python"))
+    global_ = where.startswith("global")
+    hook.install(ctx, None if global_ else str(repo), global_=global_)
+    blocked = commit(repo)
+    assert blocked.returncode != 0
+    (line,) = blocked.stderr.decode().splitlines()
+    assert line.startswith("credguard: blocked, its program is gone; repair: ./install.sh")
+    remove = line.partition("; remove: ")[2]
+    subprocess.run(["sh", "-c", remove], cwd=tmp_path, check=True, timeout=30)
+    assert commit(repo).returncode == 0
+    assert (repo / "ran").exists() == ("earlier" in where)
+
+
+def test_renewing_brings_this_versions_text_and_leaves_what_a_person_changed(
+    repo: Path, ctx: Context
+) -> None:
+    hook.install(ctx, str(repo), global_=False)
+    hooks = repo / ".git/hooks"
+    now = snapshot(hooks)
+    assert hook.refresh_all(ctx) == []
+    (hooks / "pre-commit").write_bytes(now["pre-commit"][0] + b"# older\n")
+    (hooks / "pre-merge-commit").write_text("#!/bin/sh\n# a person's\n")
+    theirs = snapshot(hooks)["pre-merge-commit"]
+    assert hook.refresh_all(ctx) == [str(hooks)]
+    assert snapshot(hooks) == now | {"pre-merge-commit": theirs}
