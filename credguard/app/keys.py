@@ -1,6 +1,7 @@
 """Use cases around one access key: prove it, store it under a profile, list, write back, remove."""
 
 import os
+import shlex
 import sys
 
 from credguard.app.context import Context
@@ -60,8 +61,14 @@ def command(profile: str) -> str:
 
 
 def _quoted(part: str) -> str:
-    # AWS SDKs take double quotes everywhere; single quotes not on Windows.
-    return f'"{part}"' if any(c in part for c in " '\t") else part
+    """`part` as one word of a credential_process line.
+
+    Double quotes where they do: every SDK takes those. A quote, dollar, backtick or backslash in a
+    path needs the shell's single quotes, which botocore and the SDKs that call sh read alike.
+    """
+    if os.name != "nt" and any(c in part for c in "'\"$`\\"):
+        return shlex.quote(part)
+    return f'"{part}"' if any(c in part for c in " \t") else part
 
 
 def is_ours(line: str) -> bool:
