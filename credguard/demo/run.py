@@ -99,11 +99,10 @@ def _run_step(console: Console, world: World, number: int, step: Step) -> Outcom
     )
     shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     with shown as bar:
-        task = bar.add_task(step.title, total=len(STEPS), completed=number - 1)
+        bar.add_task(step.title, total=len(STEPS), completed=number - 1)
 
         def tell(line: str) -> None:
             console.print(f"  {line}", soft_wrap=True)
-            bar.update(task, description=line)
 
         world.tell = tell
         try:
