@@ -86,6 +86,8 @@ def uninstall(ctx: Context, plan: Plan, on_step: Callable[[str], None]) -> None:
     if plan.delete_vault:
         _delete_files()
         on_step("deleted the settings and the state")
+    elif used():
+        on_step(f"the vault and {paths.state_dir()} stay; a later installation takes them up")
 
 
 def _stop_service(on_step: Callable[[str], None]) -> None:
