@@ -5,21 +5,16 @@ comes back as it was on uninstall. Ours are recognised by their second line.
 """
 
 import os
-import shlex
-import sys
-import sysconfig
 from dataclasses import dataclass
 
 from credguard import paths
 from credguard.app.context import Context
+from credguard.app.hookshim import CHECKED, KEPT, MARK, shim
 from credguard.atomic import write_private
-from credguard.errors import GitError, StoreError
+from credguard.errors import GitError
 from credguard.sources.git import run
 from credguard.store import hooks as store
 
-CHECKED = ("pre-commit", "pre-merge-commit")
-_KEPT = ".before-credguard"
-_MARK = b"# credguard hook shim"
 _ALL = (
     "applypatch-msg",
     "commit-msg",
@@ -112,87 +107,18 @@ def _place(repository: str | None) -> Place:
     return Place(os.path.realpath(key), top, os.path.normpath(folder))
 
 
-def _templates() -> str:
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    for folder in (os.path.join(package, "_hooks"), os.path.join(package, "..", "hooks")):
-        if os.path.isfile(os.path.join(folder, "check.sh")):
-            return folder
-    raise StoreError("the hook templates are missing", hint="run ./install.sh again")
-
-
-def _template(name: str) -> str:
-    with open(os.path.join(_templates(), name), encoding="utf-8") as file:
-        return file.read()
-
-
-def _kept_lines(name: str, chain_to: str | None, *, global_: bool) -> str:
-    if not global_:
-        return f'kept="${{0%/*}}/{name}{_KEPT}"\n'
-    if chain_to is not None:
-        return f"kept={shlex.quote(os.path.join(chain_to, name))}\n"
-    return (
-        'if [ -z "$GIT_DIR" ] && [ -d .git ]; then common=.git\n'
-        "else common=$(git rev-parse --git-common-dir) || exit 2; fi\n"
-        f"kept=$common/hooks/{name}\n"
-    )
-
-
-def shim(name: str, *, global_: bool = False, chain_to: str | None = None) -> bytes:
-    """The text of our hook `name`, this interpreter and its site-packages filled in.
-
-    `chain_to`: the folder whose hook runs after ours; None with `global_`: the repository's own.
-    """
-    kept = _kept_lines(name, chain_to, global_=global_)
-    chain = _template("chain.sh")
-    if name not in CHECKED:
-        head = (
-            f"#!/bin/sh\n{_MARK.decode()}: {name}. Runs the hook that git would run without us.\n"
-        )
-        extra = _template("push-to-checkout.sh") if name == "push-to-checkout" else ""
-        return (head + kept + extra + chain).encode("utf-8", "surrogateescape")
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    found = (root, sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-    folders = list(dict.fromkeys(os.path.abspath(folder) for folder in found))
-    code = f"import sys;sys.path+={folders!r};from credguard.precommit import main;main()"
-    text = _template("check.sh").replace("kept=@KEPT@\n", kept)
-    for word, value in (
-        ("@NAME@", name),
-        ("@PYTHON@", shlex.quote(sys.executable)),
-        ("@ENTRY@", shlex.quote(os.path.join(root, "credguard", "precommit.py"))),
-        ("@CODE@", shlex.quote(code)),
-        ("@REMOVE@\n", _removal(global_=global_, chain_to=chain_to)),
-    ):
-        text = text.replace(word, value)
-    return (text + chain).encode("utf-8", "surrogateescape")
-
-
-def _removal(*, global_: bool, chain_to: str | None) -> str:
-    """Shell lines that set `remove`: what to type once our program is gone, from any folder."""
-    if not global_:
-        # Git starts a repository's own hooks at its top, by a relative path.
-        return (
-            '  folder=$(cd "${0%/*}" && pwd)\n'
-            '  remove="rm \\"$folder/${0##*/}\\""\n'
-            '  [ ! -e "$kept" ] || remove="mv \\"$folder/${kept##*/}\\" \\"$folder/${0##*/}\\""\n'
-        )
-    setting = "--unset core.hooksPath"
-    if chain_to is not None:
-        setting = f"core.hooksPath {shlex.quote(chain_to)}"
-    return f"  remove={shlex.quote('git config --global ' + setting)}\n"
-
-
 def _is_ours(path: str) -> bool:
     try:
         with open(path, "rb") as file:
             file.readline(400)
-            return file.readline(400).startswith(_MARK)
+            return file.readline(400).startswith(MARK)
     except OSError:
         return False
 
 
 def _keep(path: str, notes: list[str]) -> None:
     """Keep the foreign hook at `path` under its other name, without a moment in which none runs."""
-    kept = path + _KEPT
+    kept = path + KEPT
     if os.path.lexists(kept):
         if os.path.samestat(os.lstat(kept), os.lstat(path)):
             return  # an earlier install was interrupted here
@@ -216,7 +142,7 @@ def _install_one(folder: str, name: str, data: bytes, notes: list[str]) -> None:
 
 def _remove_one(folder: str, name: str, notes: list[str]) -> None:
     path = os.path.join(folder, name)
-    kept = path + _KEPT
+    kept = path + KEPT
     if not os.path.lexists(path) or _is_ours(path):
         if os.path.lexists(kept):
             os.replace(kept, path)

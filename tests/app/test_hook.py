@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,7 +155,7 @@ def test_a_program_that_is_gone_blocks_and_says_how_to_do_without(
     folder = tmp_path / "mine" if where == "global, earlier" else repo / ".git/hooks"
     if "earlier" in where:
         write_hook(folder / "pre-commit", "#!/bin/sh\necho earlier >> ran\n")
-    monkeypatch.setattr(hook.sys, "executable", str(tmp_path / "gone/python"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "gone/python"))
     global_ = where.startswith("global")
     hook.install(ctx, None if global_ else str(repo), global_=global_)
     blocked = commit(repo)
