@@ -19,10 +19,11 @@ for _error, _codes in (
         errors.InvalidKey,
         (
             "InvalidClientTokenId UnrecognizedClientException AuthFailure InvalidAccessKeyId "
-            "SignatureDoesNotMatch ExpiredToken ExpiredTokenException InvalidToken "
+            "ExpiredToken ExpiredTokenException InvalidToken "
             "IncompleteSignature MissingAuthenticationToken"
         ),
     ),
+    (errors.BadSignature, "SignatureDoesNotMatch"),
     (
         errors.NotPermitted,
         "AccessDenied AccessDeniedException UnauthorizedOperation OptInRequired Blocked",
@@ -83,8 +84,6 @@ def _refused(exc: aws.ClientError, action: str, resource: str) -> errors.AwsErro
     if kind is None:
         kind = errors.NetworkDown if status >= 500 else errors.AwsError
     message = f"{action} on {resource} was refused ({shown})"
-    if code == "SignatureDoesNotMatch":
-        return kind(message, hint="the secret is wrong, or this machine's clock is; check both")
     if code in {"RequestExpired", "InvalidSignatureException"}:
         return errors.AwsError(message, hint="set this machine's clock, then run it again")
     if kind is errors.NotPermitted:

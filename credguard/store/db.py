@@ -58,6 +58,9 @@ _MIGRATIONS = (
     );
     CREATE TABLE schedule (name TEXT PRIMARY KEY, last_run REAL, next_run REAL);
     """,
+    """
+    CREATE TABLE mfa_step (serial TEXT PRIMARY KEY, step INTEGER NOT NULL);
+    """,
 )
 
 
