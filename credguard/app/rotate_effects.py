@@ -1,10 +1,12 @@
 """Rotation's effects on the real world: IAM and STS, the vault, the store."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from credguard.app import recover
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.errors import (
@@ -209,6 +211,16 @@ class RealEffects:
         name = self._user.user_name
         self._iam(signer, lambda c: iam.set_access_key_status(c, name, key_id, active))
 
+    def simulated(self, signer: str) -> bool | None:
+        """Whether IAM's simulator allows iam:CreateAccessKey; None: it may not be asked."""
+        from credguard.aws import iam
+
+        try:
+            arn = self.identity(signer).arn
+            return self._iam(signer, lambda c: iam.simulate(c, arn, "iam:CreateAccessKey"))
+        except AwsError:
+            return None
+
     def delete(self, signer: str, key_id: str) -> None:
         """See Effects."""
         from credguard.aws import iam
@@ -273,7 +285,13 @@ class RealEffects:
     def forget(self, key_id: str) -> None:
         """See Effects."""
         self._held.pop(key_id, None)
+        # The way to find the keys again must not name one whose secret is gone.
+        recover.note_all(self._ctx)
         self._ctx.vault.delete(self._item(key_id))
+        if self.elsewhere(key_id):
+            for each in profiles.profiles(self._ctx.db):
+                if each.key.identity == self._user.identity:
+                    profiles.set_elsewhere(self._ctx.db, each.key.key_id, elsewhere=False)
         profiles.forget_key(self._ctx.db, key_id)
 
     def pointer(self, record: Record) -> str:
@@ -288,6 +306,8 @@ class RealEffects:
         if to_id not in {each.key_id for each in profiles.keys(self._ctx.db)}:
             self._index(to_id, None)  # stored, but a crash came before its index entry
         profiles.switch(self._ctx.db, from_id, to_id)
+        with contextlib.suppress(VaultError):  # noted before the old key's secret goes, at last
+            recover.note_all(self._ctx)
 
     def own_use_until(self, key_id: str) -> float:
         """See Effects."""

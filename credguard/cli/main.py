@@ -37,6 +37,12 @@ def _daemon() -> click.Command:
     return daemon
 
 
+def _doctor() -> click.Command:
+    from credguard.cli.doctor import doctor
+
+    return doctor
+
+
 def _demo() -> click.Command:
     from credguard.cli.demo import demo
 
@@ -138,6 +144,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "config": ("Read or change a setting.", _config),
     "daemon": ("Run the background service in the foreground.", _daemon),
     "demo": ("Show the main job in a throw-away home.", _demo),
+    "doctor": ("Look for what is wrong, and say how to mend it.", _doctor),
     "exec": ("Run a command with a profile's credentials.", _exec),
     "hook": ("Install, remove or look at the git hooks.", _hook),
     "import": ("Move keys from ~/.aws/credentials into the vault.", _import),

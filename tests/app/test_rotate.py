@@ -4,8 +4,8 @@ import pytest
 
 from credguard import config
 from credguard.app import keys, rotate
-from credguard.app.rotate_status import statuses
 from credguard.app.context import Context
+from credguard.app.rotate_status import statuses
 from credguard.errors import Busy, NetworkDown, QuotaExceeded, RotationRefused
 from credguard.store import journal, profiles
 from credguard.vault.base import key_item
