@@ -79,14 +79,14 @@ def _iam(effects: RealEffects, key: profiles.Key) -> list[Check]:
         return [Check("iam:ListAccessKeys", FAIL, str(error), ask)]
     checks = [Check("iam:ListAccessKeys", OK, "allowed")]
     simulated = effects.simulated(key.key_id)
-    for action, allowed in permissions(effects, key):
-        allowed = simulated if allowed is None else allowed
+    for action, tried in permissions(effects, key):
+        allowed = simulated if tried is None else tried
         if allowed is None:
             checks.append(Check(action, UNKNOWN, "only a try tells: IAM may not be asked"))
+        elif allowed:
+            checks.append(Check(action, OK, "allowed"))
         else:
-            checks.append(
-                Check(action, OK, "allowed") if allowed else Check(action, FAIL, "denied", ask)
-            )
+            checks.append(Check(action, FAIL, "denied", ask))
     others = sorted(set(listed) - {key.key_id})
     if others:
         said = f"the second of IAM's two slots holds {', '.join(others)}"
