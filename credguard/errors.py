@@ -12,7 +12,7 @@ CredguardError                2  could not do, or could not tell
   UnknownProfile                 no such profile
   AwsError                       AWS refused or did not answer
     InvalidKey                   AWS does not accept the key (absent, inactive, wrong secret)
-      BadSignature               it knows the key; the secret is wrong, or the clock is
+      BadSignature               it knows the key; the secret is wrong
     NotPermitted                 a policy refuses the action
     NeedsCode                    a policy asks for MFA, and no code was to be had
     QuotaExceeded                a limit is reached
@@ -116,7 +116,10 @@ class InvalidKey(AwsError):
 
 
 class BadSignature(InvalidKey):
-    """AWS knows the access key and refuses its signature: a wrong secret, or a wrong clock."""
+    """AWS knows the access key and refuses its signature: the secret is wrong.
+
+    The clock is not to blame: where its answer shows that, a plain AwsError says so.
+    """
 
     hint = "the secret is wrong, or this machine's clock is; check both"
 
