@@ -48,6 +48,7 @@ def scan_staged(least: int = LOW) -> Result:
 
     Raises GitError, CredguardError.
     """
+    from credguard.scan.engine import on_lines
     from credguard.sources.database import load_engine
     from credguard.sources.staging import Staging
 
@@ -58,6 +59,5 @@ def scan_staged(least: int = LOW) -> Result:
         result.scanned += 1
         hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= least]
         if hits:
-            hits = engine.scan_added(file.data, file.path, file.added)
-        result.findings += [hit for hit in hits if hit.confidence >= least]
+            result.findings += on_lines(hits, file.added)
     return result
