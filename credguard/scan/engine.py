@@ -40,8 +40,7 @@ class Engine:
 
         UTF-16 and UTF-8 byte order marks are understood; lines count the same in any encoding.
         """
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            data = data.decode("utf-16", "replace").encode("utf-8", "replace")
+        data = plain(data)
         hits: dict[int, list[int]] = {}
 
         def hit(rule: int, _start: int, end: int, _flags: int, _context: object) -> None:
@@ -101,6 +100,13 @@ class Engine:
                     match = compiled.match(data, match.start())  # noqa: PLW2901
                 if match is not None:
                     yield match.span(1)
+
+
+def plain(data: bytes) -> bytes:
+    """`data` as the rules see it: UTF-16 with its byte order mark becomes UTF-8."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace").encode("utf-8", "replace")
+    return data
 
 
 def windows(ends: list[int], width: int, size: int) -> Iterator[tuple[int, int]]:

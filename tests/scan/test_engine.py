@@ -210,6 +210,64 @@ class TestCache:
         assert load_engine(str(tmp_path)).scan(_line().encode(), b"x")
         assert file.read_bytes() == good
 
+    def test_no_damage_stops_the_scanner(self, tmp_path: Path) -> None:
+        """Cut, flipped and stretched at many places, in a process that must not die of it."""
+        load_engine(str(tmp_path))
+        code = (
+            "import os, sys\n"
+            f"sys.path[:0] = {sys.path!r}\n"
+            "from credguard.sources import database\n"
+            "folder = sys.argv[1]; path = folder + '/rules.hsdb'\n"
+            "good = open(path, 'rb').read()\n"
+            "built = []\n"
+            "database._build = lambda *arguments: built.append(1) or 'built'\n"
+            "whole = database.load_engine(folder)\n"
+            "assert whole != 'built'\n"
+            "places = [*range(0, 300), *range(300, len(good), len(good) // 300)]\n"
+            "for at in places:\n"
+            "    for bad in (good[:at], good[:at] + bytes([good[at] ^ 0x55]) + good[at + 1:]):\n"
+            "        os.write(os.open(path, os.O_WRONLY | os.O_TRUNC), bad)\n"
+            "        engine = database.load_engine(folder)\n"
+            "        assert engine == 'built' or len(engine._rows) == len(whole._rows), at\n"
+            "print(len(places), len(built))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", code, str(tmp_path)],
+            capture_output=True, check=False, timeout=110,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        places, built = map(int, done.stdout.split())
+        assert built > 1.9 * places
+
+    def test_a_bomb_with_the_right_checksum_is_not_unpacked_from_another(
+        self, tmp_path: Path
+    ) -> None:
+        """A count of two thousand million in the old unchecked format: not even looked at."""
+        (tmp_path / "rules.hsdb").write_bytes(b"(\xff\xff\xff\x7f" + b"N" * 10)
+        (tmp_path / "rules.hsdb").chmod(0o600)
+        assert load_engine(str(tmp_path)).scan(_line().encode(), b"x")
+
+    @pytest.mark.parametrize("kind", ["fifo", "folder", "symlink to nowhere"])
+    def test_something_else_in_its_place(self, tmp_path: Path, kind: str) -> None:
+        place = tmp_path / "rules.hsdb"
+        if kind == "fifo":
+            os.mkfifo(place, 0o600)
+        elif kind == "folder":
+            place.mkdir()
+        else:
+            place.symlink_to("nowhere")
+        assert load_engine(str(tmp_path)).scan(_line().encode(), b"x")
+
+    def test_many_build_at_once(self, tmp_path: Path) -> None:
+        code = (
+            f"import sys; sys.path[:0] = {sys.path!r}\n"
+            "from credguard.sources.database import load_engine\n"
+            f"load_engine({str(tmp_path)!r})"
+        )
+        running = [subprocess.Popen([sys.executable, "-I", "-c", code]) for _ in range(4)]
+        assert [each.wait(timeout=110) for each in running] == [0] * 4
+        assert os.listdir(tmp_path) == ["rules.hsdb"]
+
     def test_a_file_that_others_could_write_is_not_read(self, tmp_path: Path) -> None:
         load_engine(str(tmp_path))
         file = tmp_path / "rules.hsdb"
