@@ -19,7 +19,7 @@ def credentials(profile: str) -> dict[str, object]:
 
     from credguard import paths
     from credguard.errors import ConfigError, UnknownProfile
-    from credguard.store import db, profiles
+    from credguard.store import db, handouts, profiles
     from credguard.vault.base import key_item
     from credguard.vault.select import open_vault
 
@@ -33,12 +33,14 @@ def credentials(profile: str) -> dict[str, object]:
         backend = ""
     except (OSError, ValueError, AttributeError) as exc:
         raise ConfigError(f"cannot read {paths.config_file()}: {exc}") from exc
-    key = profiles.profile(db.connect(), profile).key
+    connection = db.connect_to_hand_out(handouts.WAIT_S)
+    key = profiles.profile(connection, profile).key
     secret = open_vault(backend).get(key_item(key.partition, key.account, key.key_id))
     if secret is None:
         raise UnknownProfile(
             f"the vault holds no secret for key {key.key_id}", hint=f"run: credguard add {profile}"
         )
+    handouts.note(connection, profile, key.key_id, "credential_process", sys.stderr.write)
     end = time.gmtime(time.time() + _LIFETIME_S)
     return {
         "Version": 1,
