@@ -79,6 +79,12 @@ def _list() -> click.Command:
     return list_
 
 
+def _log() -> click.Command:
+    from credguard.cli.log import log
+
+    return log
+
+
 def _remove() -> click.Command:
     from credguard.cli.keys import remove
 
@@ -150,6 +156,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "import": ("Move keys from ~/.aws/credentials into the vault.", _import),
     "init": ("Choose the vault and set everything up.", _init),
     "list": ("List the profiles in the vault.", _list),
+    "log": ("Show what happened to the keys, and who got them.", _log),
     "remove": ("Take a profile out of the vault.", _remove),
     "rotate": ("Replace access keys through IAM.", _rotate),
     "scan": ("Look for secrets in files or in what is staged.", _scan),
