@@ -19,6 +19,10 @@ _LOUD = (
     "profile.removed",
     "profile.written_back",
     "rotation.aborting",
+    "rotation.asks",
+    "rotation.emergency",
+    "rotation.locked_out",
+    "rotation.reverting",
     "secret.read",
     "secret.removed",
 )
@@ -31,7 +35,7 @@ _LOUD = (
     "kinds",
     multiple=True,
     metavar="KIND",
-    help="Only handout, rotation, profile, secret or ssh; or one such as rotation.switched.",
+    help="Only handout, rotation, profile, user, secret or ssh; or one such as rotation.switched.",
 )
 @click.option("--since", metavar="WHEN", help="Not older: 7d, 12h, or 2026-11-01 (local time).")
 @click.option("--key", "key_id", metavar="KEY_ID", help="Only of this access key.")

@@ -25,6 +25,7 @@ class Entry:
 SENTENCES = {
     "handout": "key {key_id} of profile {subject} went to {program} (pid {pid}) by {how}",
     "profile.stored": "key {key_id} is in the vault; profile {subject} hands it out",
+    "profile.recovered": "profile {subject} was recovered; it hands out key {key_id} again",
     "profile.written_back": "the key of profile {subject} was put back in plaintext",
     "profile.removed": "profile {subject} was removed; it handed out key {key_id}",
     "rotation.agreed": "a person agreed that the key of profile {subject} is replaced unattended",
@@ -36,10 +37,19 @@ SENTENCES = {
     "rotation.deactivated": "{user}: old key {old_id} is deactivated, and can be made active again",
     "rotation.deleted": "{user}: old key {old_id} is deleted in IAM",
     "rotation.aborting": "{user}: the rotation is given up, and new key {new_id} removed",
+    "rotation.reverting": "{user}: profiles go back to {old_id}",
+    "rotation.waits": "{user}: the rotation waits: {why}",
+    "rotation.asks": "{user}: the rotation needs a person: {why}",
+    "rotation.rollback": "{user}: a person asked to go back from {new_id} to {old_id}",
+    "rotation.emergency": "{user}: a key that leaked is replaced at once",
+    "rotation.locked_out": "{user}: key {key_id} was {how} without a successor",
+    "rotation.freed": "{user}: second key {deleted_id} was deleted to make room",
+    "rotation.rebuilt": "{user}: an unreadable journal was given up",
     "rotation.ended": "{user}: the rotation is over",
     "secret.stored": "secret {subject} was put into the vault",
     "secret.read": "secret {subject} was read",
     "secret.removed": "secret {subject} was removed from the vault",
+    "user.renamed": "IAM user {before} is called {subject} now",
     "ssh.registered": "SSH key {subject} is registered in {regions}",
 }
 _STRAY = "; key {stray_id}, of a request whose answer was lost, is to be removed"

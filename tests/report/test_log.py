@@ -16,6 +16,8 @@ def recorded_kinds() -> set[str]:
     for path in PACKAGE.rglob("*.py"):
         for call in re.findall(r"events\.record\(([^)]*\)?[^)]*)\)", path.read_text()):
             found.update(re.findall(r'(?<!f)"([a-z]+\.[a-z_]+)"', call))
+        for line in re.findall(r"^ +kind = .*", path.read_text(), re.MULTILINE):
+            found.update(re.findall(r'(?<!f)"([a-z]+\.[a-z_]+)"', line))
     return found | {f"rotation.{state}" for state in State} | {"handout"}
 
 
@@ -26,6 +28,7 @@ def test_every_kind_that_is_recorded_has_a_sentence_and_no_other() -> None:
 DETAIL = {
     "key_id": "KEY", "old_id": "OLD", "new_id": "NEW", "stray_id": None, "pid": 7,
     "program": "/bin/aws", "how": "exec", "regions": ["us-east-1", "eu-west-1"],
+    "why": "a reason", "deleted_id": "GONE", "before": "aws/1/old",
 }  # fmt: skip
 
 
