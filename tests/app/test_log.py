@@ -15,7 +15,7 @@ WHO = handouts.Asker(7, "/bin/aws", 1.0)
 
 @pytest.fixture
 def ctx() -> Context:
-    """Ten entries at 1 to 10; profile work is dev's, profile other is somebody else's."""
+    """Eleven entries from 1 to 10; profile work is dev's, profile other is somebody else's."""
     ctx = Context()
     for name, user, key_id in (("work", "dev", NEW), ("other", "ops", samples.aws_key_id(3))):
         key = profiles.Key(key_id, "aws", "1" * 12, user, "U", 1.0, "add")
@@ -29,6 +29,7 @@ def ctx() -> Context:
     handouts.record(ctx.db, 7, "other", samples.aws_key_id(3), "exec", WHO)
     events.record(ctx.db, 8, "rotation.ended", "aws/111111111111/ops")
     events.record(ctx.db, 9, "profile.removed", "gone", key_id="X")
+    events.record(ctx.db, 9.5, "ssh.registered", "work", regions=[])
     events.record(ctx.db, 10, "rotationist", "not a rotation")
     return ctx
 
@@ -36,9 +37,9 @@ def ctx() -> Context:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        (log.Query(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
-        (log.Query(limit=3), [8, 9, 10]),
-        (log.Query(limit=5), [6, 7, 8, 9, 10]),
+        (log.Query(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 9.5, 10]),
+        (log.Query(limit=3), [9, 9.5, 10]),
+        (log.Query(limit=5), [7, 8, 9, 9.5, 10]),
         (log.Query(kinds=frozenset({"handout"})), [2, 6, 7]),
         (log.Query(kinds=frozenset({"rotation"})), [4, 5, 8]),
         (log.Query(kinds=frozenset({"rotation.switched", "handout"})), [2, 5, 6, 7]),
@@ -49,7 +50,7 @@ def ctx() -> Context:
         (log.Query(key_id=OLD), [1, 2, 4, 5]),
         (log.Query(key_id=NEW), [5, 6]),
         (log.Query(key_id=OLD[:-1]), []),
-        (log.Query(since=8.5), [9, 10]),
+        (log.Query(since=9.2), [9.5, 10]),
         (log.Query(profile="work", kinds=frozenset({"rotation"}), since=4.5), [5]),
     ],
 )
@@ -79,7 +80,7 @@ def test_what_nothing_is_known_of_is_an_error_not_an_empty_log(ctx: Context) -> 
     assert [each.at for each in log.entries(ctx, log.Query(kinds=frozenset({"rotationist"})))] == [
         10
     ]
-    assert log.entries(ctx, log.Query(kinds=frozenset({"ssh"}))) == []
+    assert log.entries(ctx, log.Query(kinds=frozenset({"user"}))) == []
 
 
 def test_following_goes_on_with_what_others_record_and_repeats_nothing(
@@ -87,7 +88,7 @@ def test_following_goes_on_with_what_others_record_and_repeats_nothing(
 ) -> None:
     monkeypatch.setattr(log, "_POLL_S", 0.01)
     stream = log.follow(ctx, log.Query(limit=2))
-    assert [next(stream).at for _ in range(2)] == [9, 10]
+    assert [next(stream).at for _ in range(2)] == [9.5, 10]
     other = Context()
     for number in range(60):  # more than the limit, and in the past
         handouts.record(other.db, number, "work", NEW, "exec", WHO)

@@ -82,7 +82,11 @@ def test_a_program_whose_name_is_not_utf_8(tmp_path: Path) -> None:
         child.kill()
         child.wait()
     assert who.program.endswith("/caf\\xe9 ) 1")
+    # The name in /proc/PID/stat, brackets and all, shifts no field.
+    before = handouts.asker(os.getpid()).started
+    assert before is not None
     assert who.started is not None
+    assert before < who.started < time.time() + 1
     handouts.record(db.connect(), 1, "p", "K", "exec", who)
 
 
