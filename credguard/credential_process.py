@@ -7,10 +7,6 @@ error is shown by the tools, so it has one line and never a secret. Imports no A
 import os
 import sys
 
-# 20 minutes ahead at least: botocore asks again within 15 minutes of the end. An hour keeps a
-# long-running process from using a retired key for longer than the grace.
-_LIFETIME_S = 3600
-
 
 def credentials(profile: str) -> dict[str, object]:
     """The process credentials of `profile`. Raises CredguardError."""
@@ -41,7 +37,7 @@ def credentials(profile: str) -> dict[str, object]:
             f"the vault holds no secret for key {key.key_id}", hint=f"run: credguard add {profile}"
         )
     handouts.note(connection, profile, key.key_id, "credential_process", sys.stderr.write)
-    end = time.gmtime(time.time() + _LIFETIME_S)
+    end = time.gmtime(time.time() + handouts.LIFETIME_S)
     return {
         "Version": 1,
         "AccessKeyId": key.key_id,

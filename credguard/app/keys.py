@@ -3,7 +3,7 @@
 import os
 import sys
 
-from credguard.app import recover
+from credguard.app import notes
 from credguard.app.context import Context
 from credguard.errors import CredguardError, InvalidKey, NotPermitted, RotationRefused
 from credguard.secret import Secret
@@ -94,7 +94,7 @@ def store(
         consent=same and known[name].consent,
         used_elsewhere=used_elsewhere or (same and known[name].used_elsewhere),
     )
-    recover.note(ctx, profiles.profile(ctx.db, name))
+    notes.note(ctx, profiles.profile(ctx.db, name))
     files.set_process(name, command(name))
     events.record(ctx.db, ctx.now(), "profile.stored", name, key_id=key.key_id)
 
@@ -187,7 +187,7 @@ def remove(ctx: Context, name: str, *, write_back_first: bool) -> bool:
     if write_back_first:
         write_back(ctx, profile)
     files.remove_process(name, is_ours)
-    recover.forget(ctx, name)
+    notes.forget(ctx, name)
     profiles.remove_profile(ctx.db, name)
     key = profile.key
     shared = any(each.key.key_id == key.key_id for each in profiles.profiles(ctx.db))

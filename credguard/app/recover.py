@@ -5,11 +5,10 @@ profiles' names come from ~/.aws/config, where each stands with credguard's cred
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from credguard.app.context import Context
 from credguard.errors import CredguardError, VaultCorrupt
-from credguard.secret import Secret
 from credguard.store import events, profiles
 from credguard.vault.base import key_item, profile_item
 
@@ -21,25 +20,6 @@ class Found:
     profile: str
     key_id: str
     problem: str = ""
-
-
-def note(ctx: Context, profile: profiles.Profile) -> None:
-    """Write down in the vault which key `profile` hands out. Raises VaultError."""
-    row = {**asdict(profile.key), "used_elsewhere": profile.used_elsewhere}
-    text = Secret(json.dumps(row, sort_keys=True))
-    if ctx.vault.get(profile_item(profile.name)) != text:
-        ctx.vault.put(profile_item(profile.name), text)
-
-
-def note_all(ctx: Context) -> None:
-    """As `note`, for every profile."""
-    for profile in profiles.profiles(ctx.db):
-        note(ctx, profile)
-
-
-def forget(ctx: Context, name: str) -> None:
-    """Take the note of profile `name` out of the vault. Raises VaultError."""
-    ctx.vault.delete(profile_item(name))
 
 
 def recover(ctx: Context) -> list[Found]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from credguard.app import recover
+from credguard.app import notes
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.errors import (
@@ -22,7 +22,7 @@ from credguard.errors import (
 )
 from credguard.rotation.model import UNKNOWN_USE, Proof, Record, Remote, Use
 from credguard.secret import Secret
-from credguard.store import events, journal, profiles
+from credguard.store import events, handouts, journal, profiles
 from credguard.store.db import transaction
 from credguard.vault.base import key_item
 
@@ -286,7 +286,7 @@ class RealEffects:
         """See Effects."""
         self._held.pop(key_id, None)
         # The way to find the keys again must not name one whose secret is gone.
-        recover.note_all(self._ctx)
+        notes.note_all(self._ctx)
         self._ctx.vault.delete(self._item(key_id))
         if self.elsewhere(key_id):
             for each in profiles.profiles(self._ctx.db):
@@ -307,11 +307,12 @@ class RealEffects:
             self._index(to_id, None)  # stored, but a crash came before its index entry
         profiles.switch(self._ctx.db, from_id, to_id)
         with contextlib.suppress(VaultError):  # noted before the old key's secret goes, at last
-            recover.note_all(self._ctx)
+            notes.note_all(self._ctx)
 
     def own_use_until(self, key_id: str) -> float:
-        """See Effects."""
-        return 0.0
+        """See Effects. A tool keeps what it was handed for as long as the answer said."""
+        last = handouts.last(self._ctx.db, key_id)
+        return 0.0 if last is None else last + handouts.LIFETIME_S
 
     def elsewhere(self, key_id: str) -> bool:
         """See Effects. Keys that a rotation made were never anywhere else."""

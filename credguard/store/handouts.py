@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from credguard.errors import StoreError
 from credguard.store import chain, db
 
+# How long a tool may keep a long-term key before it asks again. 20 minutes ahead at least: botocore
+# asks again within 15 minutes of the end. An hour keeps a long-running process from using a retired
+# key for longer than the grace.
+LIFETIME_S = 3600
 # Longer than any of our own writes takes, short enough for a person to wait for a key.
 WAIT_S = 1.0
 KEEP_ROWS = 100_000
