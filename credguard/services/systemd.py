@@ -82,8 +82,11 @@ class Systemd:
                 write_private(os.path.join(folder, name), text.encode(), 0o644)
         except OSError as exc:
             raise CredguardError(f"cannot write the units in {folder}: {exc.strerror}") from exc
-        start = ["systemctl", "--user", "enable", "--now", SERVICE, TIMER]
-        for step in (["systemctl", "--user", "daemon-reload"], start):
+        systemctl = ["systemctl", "--user"]
+        start = [*systemctl, "enable", "--now", SERVICE, TIMER]
+        # Restarted too: one that runs already would go on with the old version.
+        again = [*systemctl, "restart", SERVICE, TIMER]
+        for step in ([*systemctl, "daemon-reload"], start, again):
             code, said = call(step)
             if code != 0:
                 raise Unsupported(
@@ -115,4 +118,10 @@ class Systemd:
         code, said = call(["systemctl", "--user", "is-active", SERVICE])
         if code == 0:
             return "running"
-        return "stopped" if said in {"inactive", "failed", "activating"} else "unknown"
+        return {
+            "inactive": "stopped",
+            "failed": "failed",
+            "activating": "starting",
+            "reloading": "running",
+            "deactivating": "stopped",
+        }.get(said, "unknown")
