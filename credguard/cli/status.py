@@ -43,7 +43,7 @@ def status(as_json: bool) -> None:
 
         raise CredguardError(
             "; ".join(current.unreadable),
-            hint="correct the file or put back a copy of it; what the vault holds is not touched",
+            hint="free space, correct the file or put back a copy of it; the vault is not touched",
         )
 
 

@@ -15,6 +15,8 @@ import warnings
 from collections.abc import Callable, Iterator
 
 _LOG = logging.getLogger("credguard.daemon.watcher")
+# What it warns of is said in our own words; without a handler it would print it.
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 PRUNED = frozenset(
     {

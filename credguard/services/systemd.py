@@ -83,18 +83,18 @@ class Systemd:
         except OSError as exc:
             raise CredguardError(f"cannot write the units in {folder}: {exc.strerror}") from exc
         systemctl = ["systemctl", "--user"]
-        start = [*systemctl, "enable", "--now", SERVICE, TIMER]
-        # Restarted too: one that runs already would go on with the old version.
-        again = [*systemctl, "restart", SERVICE, TIMER]
-        for step in ([*systemctl, "daemon-reload"], start, again):
+        enable = [*systemctl, "enable", SERVICE, TIMER]
+        # Not `enable --now`: one that runs already would go on with the old version.
+        restart = [*systemctl, "restart", SERVICE, TIMER]
+        for step in ([*systemctl, "daemon-reload"], enable, restart):
             code, said = call(step)
             if code != 0:
                 raise Unsupported(
                     f"the units are written to {folder}, but the service could not be started: "
                     + (said.splitlines() or [f"{step[0]} ended with code {code}"])[-1],
                     hint="where a user manager runs: systemctl --user daemon-reload && "
-                    + " ".join(start)
-                    + "; here: credguard daemon run &",
+                    f"systemctl --user enable --now {SERVICE} {TIMER}"
+                    "; here: credguard daemon run &",
                 )
 
     def uninstall(self) -> None:

@@ -236,3 +236,21 @@ def test_a_log_that_cannot_be_opened_is_one_line(tree: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stderr.startswith("credguard: cannot open")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_events_lost_by_the_kernel_are_made_up_for(
+    tree: Path, daemon: subprocess.Popen[bytes]
+) -> None:
+    queue = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    (tree / "0").touch()
+    daemon.send_signal(signal.SIGSTOP)
+    until(lambda: ") T " in Path(f"/proc/{daemon.pid}/stat").read_text())
+    for number in range(queue // 2 + 10):  # two events each
+        (tree / str(number)).rename(tree / str(number + 1))
+    (tree / "new").mkdir()
+    (tree / "new" / "env").write_text(leak())
+    daemon.send_signal(signal.SIGCONT)
+    until(lambda: "looking at every watched file: events were lost" in log())
+    until(lambda: str(tree / "new" / "env") in open_paths())
+    assert support.stop(daemon) == b""

@@ -1,5 +1,6 @@
 """The daemon replaces a due key by itself, and says what it cannot do; real parts throughout."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +83,19 @@ def test_a_failure_is_said_in_the_log_and_the_status(aged: Simulator) -> None:
     (problem,) = status(Context()).problems
     assert aged.key_id in problem.what
     assert aged.secret.reveal() not in support.log()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are read from /proc")
+def test_it_stops_while_a_tick_waits_for_an_answer(
+    aged: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles.set_consent(Context().db, "work")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        process = support.start()
+        asked, _ = silent.accept()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(children) == 1
+        assert support.stop(process) == b""
+        asked.close()
+    assert not Path(f"/proc/{children[0]}").exists()
