@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 from credguard.app import rotate
 from credguard.app.context import Context
-from credguard.errors import Busy, CredguardError, NetworkDown, RotationRefused, Throttled
+from credguard.errors import (
+    Busy,
+    CredguardError,
+    InvalidKey,
+    NetworkDown,
+    RotationRefused,
+    Throttled,
+)
 from credguard.store import events, profiles
 
 _SUBJECT = "rotation of "
@@ -65,5 +72,5 @@ def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
 
 
 def _failed(error: CredguardError | None) -> bool:
-    # A person's decision that is missing is no failure: trying again sooner does not help.
-    return error is not None and not isinstance(error, RotationRefused)
+    # Where a person has to act, trying again sooner does not help.
+    return error is not None and not isinstance(error, RotationRefused | InvalidKey)

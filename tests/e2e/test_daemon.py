@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from credguard import paths
 from credguard.app.context import Context
 from credguard.app.status import status
 from credguard.store import profiles
@@ -76,12 +77,12 @@ def test_one_that_needs_a_person_is_told_once_on_the_desktop_and_stays_in_the_st
 
 def test_a_failure_is_said_in_the_log_and_the_status(aged: Simulator) -> None:
     profiles.set_consent(Context().db, "work")
-    aged.iam().set_status(aged.key_id, "Inactive")
+    Path(paths.vault_file()).unlink()
     process = support.start()
     until(lambda: "the look for due rotations failed: rotation of" in support.log())
     support.stop(process)
     (problem,) = status(Context()).problems
-    assert aged.key_id in problem.what
+    assert problem.what in support.log()
     assert aged.secret.reveal() not in support.log()
 
 
