@@ -7,7 +7,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,12 +29,10 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def daemon(tree: Path) -> Iterator[subprocess.Popen[bytes]]:
+def daemon(tree: Path) -> subprocess.Popen[bytes]:
     process = support.start()
     until(lambda: "every watched file was looked at" in log())
-    yield process
-    process.kill()
-    process.communicate()
+    return process
 
 
 def test_a_folder_moved_out_and_back_is_found_again(

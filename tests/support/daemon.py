@@ -7,13 +7,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 from credguard import paths
 from credguard.app.context import Context
 from credguard.store import findings
 from tests.support import samples
+
+_STARTED: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def no_daemon_left() -> Iterator[None]:
+    """End what a failing test leaves running."""
+    yield
+    while _STARTED:
+        process = _STARTED.pop()
+        process.kill()
+        process.communicate()
 
 
 def until(condition: Callable[[], bool], deadline_s: float = 30) -> None:
@@ -37,6 +51,7 @@ def start(cwd: Path | None = None, *wrapper: str) -> subprocess.Popen[bytes]:
             stderr=subprocess.PIPE,
             cwd=cwd,
         )
+        _STARTED.append(process)
         assert ready.recv(100) == b"READY=1"
     return process
 
@@ -45,6 +60,7 @@ def stop(process: subprocess.Popen[bytes]) -> bytes:
     """End it as a service manager does; what it wrote to standard error."""
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
+    _STARTED.remove(process)
     assert process.returncode == 0
     return said
 
