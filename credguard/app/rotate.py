@@ -18,7 +18,6 @@ from credguard.app.rotate_precheck import missing, precheck
 from credguard.atomic import locked
 from credguard.errors import (
     CredguardError,
-    InvalidKey,
     NeedsCode,
     NotPermitted,
     RotationRefused,
@@ -204,10 +203,16 @@ def rotate(
         identities = list(dict.fromkeys(identity_of(ctx, name) for name in names))
     else:
         identities = sorted(set(users(ctx)) | set(rotation_midway(ctx))) if all_ else due(ctx)
-    asked = bool(names) or all_
+    return rotate_users(ctx, identities, wanted, asked=bool(names) or all_)
+
+
+def rotate_users(
+    ctx: Context, identities: list[str], wanted: Wanted | None = None, *, asked: bool = False
+) -> list[Outcome]:
+    """As `rotate`, by identity. `asked`: a person asked for new keys, not only for what is due."""
     outcomes = []
     for identity in identities:
-        act = functools.partial(_one, ctx, identity, wanted, asked)
+        act = functools.partial(_one, ctx, identity, wanted or Wanted(), asked)
         outcomes.append(guarded(ctx, identity, act))
     return outcomes
 
@@ -378,12 +383,3 @@ def _agreed(ctx: Context, group: list[profiles.Profile], yes: bool) -> None:
                 f"nobody agreed yet to replace the key of profile {profile.name}",
                 hint=f"run once: credguard rotate {profile.name} --yes",
             )
-
-
-def run_due(ctx: Context) -> list[Outcome]:
-    """What the service does: take what is due and agreed to. Raises the first failure, last."""
-    outcomes = rotate(ctx, [])
-    for each in outcomes:
-        if each.error is not None and not isinstance(each.error, RotationRefused | InvalidKey):
-            raise each.error
-    return outcomes

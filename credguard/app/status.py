@@ -10,7 +10,8 @@ from credguard import paths
 from credguard.app import service
 from credguard.app.context import Context
 from credguard.errors import ConfigError, CredguardError, StoreError
-from credguard.store import events, findings, profiles, schedule, watches
+from credguard.store import findings, profiles, schedule, watches
+from credguard.store import problems as table
 
 UNKNOWN = "UNKNOWN"
 _DAY_S = 86400
@@ -46,7 +47,7 @@ class Status:
     daemon: str
     service: str
     last_tick: float | None
-    problems: list[events.Problem]
+    problems: list[table.Problem]
     unreadable: list[str]
 
 
@@ -92,7 +93,7 @@ def _with_store(ctx: Context, known: Status, max_age: int) -> Status:
         watched={root: _root_state(root) for root in watches.roots(ctx.db)},
         open_findings=findings.open_findings(ctx.db),
         last_tick=schedule.get(ctx.db, "tick").last_run,
-        problems=events.problems(ctx.db),
+        problems=table.present(ctx.db),
     )
 
 

@@ -33,7 +33,7 @@ def tick(click_ctx: click.Context) -> None:
         click.echo(f"{note.subject}: {note.what}{hint}", err=True)
         if note.tell:
             if ctx.config.watch.notify:
-                notify.notify("credguard: a key rotation needs you", f"{note.what}{hint}")
+                notify.notify(note.title, f"{note.what}{hint}")
             app.told(ctx, note)
     if any(note.failed for note in notes):
         click_ctx.exit(2)

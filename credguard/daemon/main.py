@@ -26,7 +26,7 @@ from credguard.daemon.tick import Tick
 from credguard.daemon.watcher import PRUNED, Watcher, pruned
 from credguard.daemon.worker import Worker, fingerprint_key, real, shown
 from credguard.errors import CredguardError, Unsupported
-from credguard.store import events, findings, watches
+from credguard.store import findings, problems, watches
 
 _LOG = logging.getLogger("credguard.daemon")
 
@@ -287,9 +287,9 @@ class Daemon:
     def _tell_limit(self) -> None:
         """Keep in the store, for `status`, whether some folders have no watch."""
         if not self._watcher.exhausted:
-            events.solve(self._db, time.time(), _WATCH_PROBLEM)
+            problems.solve(self._db, time.time(), _WATCH_PROBLEM)
             return
-        events.raise_problem(
+        problems.put(
             self._db,
             time.time(),
             _WATCH_PROBLEM,

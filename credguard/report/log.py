@@ -46,10 +46,13 @@ SENTENCES = {
     "rotation.freed": "{user}: second key {deleted_id} was deleted to make room",
     "rotation.rebuilt": "{user}: an unreadable journal was given up",
     "rotation.ended": "{user}: the rotation is over",
+    "problem.raised": "{subject} does not work: {what}",
+    "problem.solved": "{subject} works again",
     "secret.stored": "secret {subject} was put into the vault",
     "secret.read": "secret {subject} was read",
     "secret.removed": "secret {subject} was removed from the vault",
     "user.renamed": "IAM user {before} is called {subject} now",
+    "ssh.added_to_agent": "SSH key {subject} was handed to ssh-agent for {lifetime} seconds",
     "ssh.registered": "SSH key {subject} is registered in {regions}",
 }
 _STRAY = "; key {stray_id}, of a request whose answer was lost, is to be removed"

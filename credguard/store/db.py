@@ -87,6 +87,13 @@ _MIGRATIONS = (
     CREATE INDEX handout_key ON handout(key_id, at);
     CREATE TABLE pruned (name TEXT PRIMARY KEY, last_id INTEGER NOT NULL, digest BLOB);
     """,
+    """
+    CREATE TABLE problem (
+        subject TEXT PRIMARY KEY, kind TEXT NOT NULL, what TEXT NOT NULL, hint TEXT NOT NULL,
+        since REAL NOT NULL, told INTEGER NOT NULL
+    );
+    CREATE TABLE told (subject TEXT PRIMARY KEY, what TEXT NOT NULL, at REAL NOT NULL);
+    """,
 )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from credguard.store import chain
 
@@ -69,60 +69,3 @@ def families(connection: sqlite3.Connection) -> set[str]:
     """What stands before the dot of every kind recorded here."""
     rows = connection.execute("SELECT DISTINCT kind FROM event")
     return {row["kind"].split(".")[0] for row in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that does not work now. `since`: Unix seconds; `told`: a person was notified."""
-
-    subject: str
-    kind: str
-    what: str
-    hint: str
-    since: float
-    told: bool
-
-
-_PROBLEM, _TOLD, _SOLVED = "problem", "problem.told", "problem.solved"
-
-
-def problems(connection: sqlite3.Connection) -> list[Problem]:
-    """What was raised and not solved since, oldest first."""
-    found: dict[str, Problem] = {}
-    rows = connection.execute(
-        "SELECT * FROM event WHERE kind IN (?,?,?) ORDER BY id", (_PROBLEM, _TOLD, _SOLVED)
-    )
-    for row in rows:
-        earlier = found.pop(row["subject"], None)
-        if row["kind"] == _PROBLEM:
-            detail = json.loads(row["detail"])
-            found[row["subject"]] = Problem(
-                row["subject"], detail["error"], detail["what"], detail["hint"], row["at"], False
-            )
-        elif row["kind"] == _TOLD and earlier is not None:
-            found[row["subject"]] = replace(earlier, told=True)
-    return list(found.values())
-
-
-def raise_problem(
-    connection: sqlite3.Connection, now: float, subject: str, kind: str, what: str, hint: str = ""
-) -> Problem:
-    """Remember that `subject` has a problem; one of the same `kind` stays as it was first said."""
-    for known in problems(connection):
-        if known.subject == subject and known.kind == kind:
-            return known
-    record(connection, now, _PROBLEM, subject, error=kind, what=what, hint=hint)
-    return Problem(subject, kind, what, hint, now, told=False)
-
-
-def mark_told(connection: sqlite3.Connection, now: float, subject: str) -> None:
-    """A person was notified of the problem of `subject`."""
-    record(connection, now, _TOLD, subject)
-
-
-def solve(connection: sqlite3.Connection, now: float, subject: str) -> bool:
-    """The problem of `subject` is over; False when there was none."""
-    if not any(known.subject == subject for known in problems(connection)):
-        return False
-    record(connection, now, _SOLVED, subject)
-    return True

@@ -80,7 +80,7 @@ def test_without_a_yes_nothing_happens(ctx: Context, simulator: Simulator) -> No
     simulator.iam().set_created(simulator.key_id, 1_000_000.0)
     profiles.add_key(ctx.db, keys.prove(simulator.key_id, simulator.secret, None, "import"), 1.0)
     assert rotate.due(ctx) == ["aws/123456789012/dev"]
-    rotate.run_due(ctx)
+    rotate.rotate(ctx, [])
     assert [key_id for key_id, _ in simulator.iam().keys("dev")] == [simulator.key_id]
 
 
@@ -90,7 +90,7 @@ def test_due_follows_iams_date_and_an_earlier_yes(ctx: Context, simulator: Simul
     ((key_id, _),) = simulator.iam().keys("dev")
     ctx.db.execute("UPDATE key SET created = ?", (ctx.now() - 31 * 86400,))
     assert rotate.due(ctx) == ["aws/123456789012/dev"]
-    (outcome,) = rotate.run_due(ctx)
+    (outcome,) = rotate.rotate(ctx, [])
     assert outcome.state == "done"
     assert simulator.iam().keys("dev")[0][0] != key_id
 

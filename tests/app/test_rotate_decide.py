@@ -158,7 +158,7 @@ def test_use_elsewhere_blocks_until_a_person_decides(
     simulator.iam().set_last_used(simulator.key_id, ctx.now() + 3600)
     later(monkeypatch, ctx, 30 * DAY)
     for _ in range(2):
-        (outcome,) = rotate.run_due(ctx)
+        (outcome,) = rotate.rotate(ctx, [])
         assert outcome.state == "asks"
         assert outcome.why.startswith("blocked: used elsewhere (s3 in us-east-1")
     assert dict(simulator.iam().keys("dev"))[simulator.key_id] == "Active"
@@ -177,11 +177,11 @@ def test_a_key_used_elsewhere_by_a_persons_word_is_not_deactivated_unattended(
     profiles.set_elsewhere(ctx.db, simulator.key_id, elsewhere=True)
     switched(ctx)
     later(monkeypatch, ctx, 30 * DAY)
-    (outcome,) = rotate.run_due(ctx)
+    (outcome,) = rotate.rotate(ctx, [])
     assert outcome.why == "blocked: used elsewhere, as you said when it was imported"
     rotate.rotate(ctx, ["work"], wanted=Wanted(deactivate=True))
     later(monkeypatch, ctx, 8 * DAY)
-    (outcome,) = rotate.run_due(ctx)
+    (outcome,) = rotate.rotate(ctx, [])
     assert outcome.state == "done"
     assert not profiles.profile(ctx.db, "work").used_elsewhere
 

@@ -44,8 +44,11 @@ def test_what_needs_a_person_is_told_once_until_it_is_over(aged: Simulator) -> N
     (problem,) = status(Context()).problems
     assert (problem.what, problem.told) == (note.what, True)
     profiles.set_consent(Context().db, "work")
-    assert tick.tick(Context()) == []
+    (news,) = tick.tick(Context())
+    assert "took over" in news.what
+    assert (news.tell, news.problem, news.failed) == (True, False, False)
     assert status(Context()).problems == []
+    assert tick.tick(Context()) == []
     ((key_id, state),) = aged.iam().keys("dev")
     assert (key_id != aged.key_id, state) == (True, "Active")
 
@@ -74,3 +77,39 @@ def test_a_lost_network_is_told_only_when_it_lasts(
     monkeypatch.setattr(Context, "now", lambda self: now + 90_000)
     (later,) = tick.tick(Context())
     assert later.tell
+
+
+def test_a_word_before_a_key_is_replaced(aged: Simulator) -> None:
+    ctx = Context()
+    limit = 30 * 86400
+    (profile,) = profiles.profiles(ctx.db)
+    profiles.set_created(ctx.db, profile.key.key_id, ctx.now() - 0.88 * limit)
+    from credguard.app import rotate
+
+    at = rotate.due_at(ctx, profiles.profiles(ctx.db)[0].key)
+    assert at is not None
+    profiles.set_created(
+        ctx.db, profile.key.key_id, ctx.now() - 0.88 * limit - (at - ctx.now()) + 2 * 86400
+    )
+    (note,) = tick.tick(Context())
+    assert "nobody agreed" in note.what
+    assert "credguard rotate work --yes" in note.hint
+    assert (note.tell, note.problem) == (True, False)
+    assert tick.tick(Context()) == []
+    assert [key for key, _ in aged.iam().keys("dev")] == [aged.key_id]
+
+
+def test_what_does_not_go_on_is_tried_at_growing_intervals(
+    aged: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles.set_consent(Context().db, "work")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    start, tried = Context().now(), []
+    for minute in range(0, 60 * 48, 10):
+        at = start + minute * 60.0
+        monkeypatch.setattr(Context, "now", lambda self, at=at: at)
+        if tick.tick(Context()):
+            tried.append(minute)
+    assert tried[:4] == [0, 20, 40, 80]
+    assert tried[-1] - tried[-2] <= 24 * 60
+    assert len(tried) < 12
