@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 
+from credguard.app import notes
 from credguard.app.context import Context
 from credguard.errors import CredguardError, InvalidKey, NotPermitted, RotationRefused
 from credguard.secret import Secret
@@ -100,6 +101,7 @@ def store(
         consent=same and known[name].consent,
         used_elsewhere=used_elsewhere or (same and known[name].used_elsewhere),
     )
+    notes.note(ctx, profiles.profile(ctx.db, name))
     files.set_process(name, command(name))
     events.record(ctx.db, ctx.now(), "profile.stored", name, key_id=key.key_id)
 
@@ -192,6 +194,7 @@ def remove(ctx: Context, name: str, *, write_back_first: bool) -> bool:
     if write_back_first:
         write_back(ctx, profile)
     files.remove_process(name, is_ours)
+    notes.forget(ctx, name)
     profiles.remove_profile(ctx.db, name)
     key = profile.key
     shared = any(each.key.key_id == key.key_id for each in profiles.profiles(ctx.db))

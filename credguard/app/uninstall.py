@@ -9,7 +9,7 @@ from credguard import paths
 from credguard.app.context import Context
 from credguard.errors import CredguardError, RotationRefused, StoreError, Unsupported
 from credguard.store import profiles
-from credguard.vault.base import key_item, secret_item, ssh_item
+from credguard.vault.base import key_item, profile_item, secret_item, ssh_item
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,7 @@ def _write_back(ctx: Context, on_step: Callable[[str], None]) -> None:
 
 def _empty_vault(ctx: Context, on_step: Callable[[str], None]) -> None:
     items = [key_item(k.partition, k.account, k.key_id) for k in profiles.keys(ctx.db)]
+    items += [profile_item(each.name) for each in profiles.profiles(ctx.db)]
     items += [secret_item(row["name"]) for row in ctx.db.execute("SELECT name FROM secret_name")]
     items += [ssh_item(row["name"]) for row in ctx.db.execute("SELECT name FROM ssh_key")]
     if ctx.config.vault.backend == "file":

@@ -37,6 +37,12 @@ def _daemon() -> click.Command:
     return daemon
 
 
+def _doctor() -> click.Command:
+    from credguard.cli.doctor import doctor
+
+    return doctor
+
+
 def _demo() -> click.Command:
     from credguard.cli.demo import demo
 
@@ -71,6 +77,12 @@ def _list() -> click.Command:
     from credguard.cli.keys import list_
 
     return list_
+
+
+def _log() -> click.Command:
+    from credguard.cli.log import log
+
+    return log
 
 
 def _remove() -> click.Command:
@@ -138,11 +150,13 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "config": ("Read or change a setting.", _config),
     "daemon": ("Run the background service in the foreground.", _daemon),
     "demo": ("Show the main job in a throw-away home.", _demo),
+    "doctor": ("Look for what is wrong, and say how to mend it.", _doctor),
     "exec": ("Run a command with a profile's credentials.", _exec),
     "hook": ("Install, remove or look at the git hooks.", _hook),
     "import": ("Move keys from ~/.aws/credentials into the vault.", _import),
     "init": ("Choose the vault and set everything up.", _init),
     "list": ("List the profiles in the vault.", _list),
+    "log": ("Show what happened to the keys, and who got them.", _log),
     "remove": ("Take a profile out of the vault.", _remove),
     "rotate": ("Replace access keys through IAM.", _rotate),
     "scan": ("Look for secrets in files or in what is staged.", _scan),

@@ -4,12 +4,15 @@ Each connection commits with synchronous=FULL, so that a returned write survives
 other modules of this package each own some tables and take the connection.
 """
 
+import os
 import sqlite3
+import time
 
 from credguard import paths
 from credguard.errors import StoreError
+from credguard.store import chain
 
-_BUSY_S = 10.0
+BUSY_S = 10.0
 
 # One entry a schema version, applied in order; an entry is never edited once released.
 _MIGRATIONS = (
@@ -58,25 +61,58 @@ _MIGRATIONS = (
     );
     CREATE TABLE schedule (name TEXT PRIMARY KEY, last_run REAL, next_run REAL);
     """,
+    """
+    CREATE TABLE mfa_step (serial TEXT PRIMARY KEY, step INTEGER NOT NULL);
+    """,
+    # The log: hand-outs beside events, both chained (chain.py). AUTOINCREMENT remembers the
+    # highest id, so that rows cut off the end are noticed.
+    """
+    CREATE TABLE event_chained (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL,
+        subject TEXT NOT NULL, detail TEXT NOT NULL DEFAULT '{}',
+        digest BLOB                   -- NULL: from before the chain
+    );
+    INSERT INTO event_chained (id, at, kind, subject, detail)
+        SELECT id, at, kind, subject, detail FROM event ORDER BY id;
+    DROP TABLE event;
+    ALTER TABLE event_chained RENAME TO event;
+    CREATE INDEX event_at ON event(at);
+    CREATE TABLE handout (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, profile TEXT NOT NULL,
+        key_id TEXT NOT NULL,
+        how TEXT NOT NULL,            -- credential_process, exec, agent
+        pid INTEGER, program TEXT, started REAL,      -- who asked; NULL: not known
+        digest BLOB NOT NULL
+    );
+    CREATE INDEX handout_key ON handout(key_id, at);
+    CREATE TABLE pruned (name TEXT PRIMARY KEY, last_id INTEGER NOT NULL, digest BLOB);
+    """,
+    """
+    CREATE TABLE problem (
+        subject TEXT PRIMARY KEY, kind TEXT NOT NULL, what TEXT NOT NULL, hint TEXT NOT NULL,
+        since REAL NOT NULL, told INTEGER NOT NULL
+    );
+    CREATE TABLE told (subject TEXT PRIMARY KEY, what TEXT NOT NULL, at REAL NOT NULL);
+    """,
 )
 
 
-def connect(path: str | None = None) -> sqlite3.Connection:
+def connect(path: str | None = None, *, wait: float = BUSY_S) -> sqlite3.Connection:
     """The state database, made or upgraded where needed; rows come as sqlite3.Row.
 
-    Autocommit: group writes with `with transaction(connection):`. Raises StoreError: not readable,
-    disk full, damaged, or written by a newer credguard. A crash midway leaves the old version.
+    `wait`: seconds to wait for another writer. Autocommit: group writes with
+    `with transaction(connection):`. Raises StoreError: not readable, disk full, damaged, or written
+    by a newer credguard. A crash midway leaves the old version.
     """
-    import os
-
     file = path or paths.database_file()
     paths.private_dir(os.path.dirname(file))
     try:
         if not os.path.exists(file):
             os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(file, timeout=_BUSY_S, isolation_level=None)
+        connection = sqlite3.connect(file, timeout=wait, isolation_level=None)
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection.create_function("chained", -1, chain.digest)
+        _use_wal(connection, wait)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         _migrate(connection, file)
@@ -91,13 +127,68 @@ def check_version(file: str) -> int:
     Raises StoreError: not readable, damaged, or written by a newer credguard.
     """
     try:
-        connection = sqlite3.connect(file, timeout=_BUSY_S, isolation_level=None)
+        connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
         try:
             return _version(connection, file)
         finally:
             connection.close()
     except sqlite3.Error as exc:
         raise StoreError(f"cannot use the state database {file}: {exc}") from exc
+
+
+def _use_wal(connection: sqlite3.Connection, wait: float) -> None:
+    """Switch to the write-ahead log; when several make the database at once, take turns.
+
+    SQLite does not wait by itself here: two that upgrade their read locks would wait for ever.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            busy = exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def connect_to_hand_out(wait: float) -> sqlite3.Connection:
+    """As connect, and readable still where nothing can be written (full disk, read-only folder).
+
+    A key must be handed out then too; a write to such a connection raises sqlite3.Error.
+    Raises StoreError.
+    """
+    try:
+        return connect(wait=wait)
+    except StoreError as error:
+        if not isinstance(error.__cause__, sqlite3.OperationalError | OSError):
+            raise
+        connection = _reader(paths.database_file(), wait)
+        if connection is None:
+            raise
+        return connection
+
+
+def _reader(file: str, wait: float) -> sqlite3.Connection | None:
+    """`file` opened without writing anything; None when that cannot be done safely."""
+    from urllib.parse import quote
+
+    # https://www.sqlite.org/wal.html#read_only_databases: with -wal and -shm there they are read;
+    # without a -wal the file alone is the whole database.
+    try:
+        alone = not os.path.exists(f"{file}-wal") or os.path.getsize(f"{file}-wal") == 0
+        options = "mode=ro&immutable=1" if alone else "mode=ro&readonly_shm=1"
+        connection = sqlite3.connect(
+            f"file:{quote(file)}?{options}", uri=True, timeout=wait, isolation_level=None
+        )
+        connection.row_factory = sqlite3.Row
+        connection.create_function("chained", -1, chain.digest)
+        if connection.execute("PRAGMA user_version").fetchone()[0] > len(_MIGRATIONS):
+            return None
+    except (sqlite3.Error, OSError):
+        return None
+    return connection
 
 
 def _version(connection: sqlite3.Connection, file: str) -> int:

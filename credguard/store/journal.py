@@ -46,3 +46,18 @@ def remove(connection: sqlite3.Connection, identity: str) -> None:
         connection.execute("DELETE FROM rotation WHERE identity = ?", (identity,))
     except sqlite3.Error as exc:
         raise StoreError(f"cannot write the journal of {identity}: {exc}") from exc
+
+
+def rename(connection: sqlite3.Connection, identity: str, to: str) -> None:
+    """The rotation of `identity` is that of `to` now; none is fine. Raises StoreError."""
+    row = read(connection, identity)
+    if row is None:
+        return
+    row["identity"] = to
+    try:
+        connection.execute(
+            "UPDATE rotation SET identity = ?, record = ? WHERE identity = ?",
+            (to, json.dumps(row, sort_keys=True), identity),
+        )
+    except sqlite3.Error as exc:
+        raise StoreError(f"cannot write the journal of {identity}: {exc}") from exc

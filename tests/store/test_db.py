@@ -43,3 +43,27 @@ def test_a_transaction_is_all_or_nothing() -> None:
         connection.execute("INSERT INTO secret_name VALUES ('a', 1)")
         connection.execute("INSERT INTO secret_name VALUES ('a', 1)")
     assert connection.execute("SELECT count(*) FROM secret_name").fetchone()[0] == 0
+
+
+class Refusing:
+    """Answers `errors` one after the other, then goes well."""
+
+    def __init__(self, *codes: int) -> None:
+        self.errors = []
+        for code in codes:
+            error = sqlite3.OperationalError("refused")
+            error.sqlite_errorcode = code
+            self.errors.append(error)
+
+    def execute(self, statement: str) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+def test_several_that_make_the_database_at_once_take_turns() -> None:
+    busy = Refusing(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY)
+    db._use_wal(busy, 60)  # type: ignore[arg-type]
+    assert busy.errors == []
+    for wait, code in ((60, sqlite3.SQLITE_FULL), (-1, sqlite3.SQLITE_BUSY)):
+        with pytest.raises(sqlite3.OperationalError):
+            db._use_wal(Refusing(code), wait)  # type: ignore[arg-type]
