@@ -9,6 +9,7 @@
 #   ./install.sh --help         this text
 #
 # PYTHON names the interpreter to use. Package index settings of pip (PIP_INDEX_URL, pip.conf) hold.
+# Interrupted at any point it leaves the earlier version working; run it again to go on.
 set -eu
 umask 022
 
@@ -20,6 +21,7 @@ MARK='# credguard launcher, written by install.sh'
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 scratch=
 unfinished=
+fresh=
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -32,11 +34,29 @@ die() {
 clean_up() {
     if [ -n "$scratch" ]; then rm -rf -- "$scratch"; fi
     if [ -n "$unfinished" ]; then rm -rf -- "$unfinished"; fi
+    if [ -n "$fresh" ]; then # the folder was not there before, and nothing came of it
+        rm -f -- "$fresh/install.lock"
+        rmdir -- "$fresh/environments" "$fresh" 2>/dev/null || true
+    fi
 }
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
+
+# make_scratch: sets $scratch; its name holds our process id, so that a later run can tell and
+# remove the one of a run that was killed.
+make_scratch() {
+    for folder in "${TMPDIR:-/tmp}"/credguard-install.*.*; do
+        if [ ! -d "$folder" ] || [ -L "$folder" ]; then continue; fi
+        owner=${folder%.*}
+        owner=${owner##*.}
+        case $owner in *[!0-9]*) continue ;; esac
+        kill -0 "$owner" 2>/dev/null || rm -rf -- "$folder" 2>/dev/null || true # or it is another user's
+    done
+    scratch=$(mktemp -d "${TMPDIR:-/tmp}/credguard-install.$$.XXXXXX" 2>/dev/null) ||
+        die "cannot make a folder in ${TMPDIR:-/tmp}" "make room or get write access there, or name another: TMPDIR=/path ./install.sh"
+}
 
 # data_home: the folder credguard.paths.data_dir() names.
 data_home() {
@@ -59,6 +79,9 @@ usable() {
 # find_python: sets $python to an interpreter the lock files have wheels for.
 find_python() {
     seen=
+    if [ -n "${PYTHON:-}" ] && ! command -v "$PYTHON" >/dev/null 2>&1; then
+        die "PYTHON=$PYTHON is no program" "name an interpreter, or run it without PYTHON"
+    fi
     for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11 python; do
         command -v "$candidate" >/dev/null 2>&1 || continue
         if usable "$candidate"; then
@@ -91,12 +114,18 @@ choose_installer() {
     fi
 }
 
+# make_folder PATH: makes it where it is missing.
+make_folder() {
+    mkdir -p -- "$1" 2>"$scratch/mkdir.log" || die "cannot make the folder $1: $(sed 's/.*: //' "$scratch/mkdir.log")" \
+        "make room or get write access there, then run it again"
+}
+
 # make_environment FOLDER: an empty virtual environment, and how to install into it.
 make_environment() {
     environment=$1
     choose_installer
     rm -rf -- "$environment"
-    mkdir -p -- "$(dirname -- "$environment")"
+    make_folder "$(dirname -- "$environment")"
     unfinished=$environment
     if [ "$installer" = uv ]; then
         UV_PYTHON_DOWNLOADS=never uv venv --quiet --python "$python" "$environment" ||
@@ -117,6 +146,19 @@ make_environment() {
     packages --no-deps --no-index "$pip_wheel" # the demo makes its own environment with it
 }
 
+# why_not: what to do about what pip or uv said.
+why_not() {
+    if grep -qiE 'No space left|Disk quota|os error 28' "$scratch/pip.log"; then
+        printf '%s\n' "make room in ${environment%/*} and in ${TMPDIR:-/tmp} (about 200 MB), then run it again"
+    elif grep -qiE 'hashes|HASH' "$scratch/pip.log"; then
+        printf '%s\n' "a package is not the one that was locked: take no chances, report it"
+    elif grep -qiE 'No matching distribution|no wheels' "$scratch/pip.log"; then
+        printf '%s\n' "check the network and the package index (PIP_INDEX_URL, pip.conf); if they are well, it has none for this Python: name another, PYTHON=python3.12 ./install.sh"
+    else
+        printf '%s\n' "check the network and the package index (PIP_INDEX_URL, pip.conf), then run it again"
+    fi
+}
+
 # packages ARG...: `pip install ARG...` into the environment, with whichever installer there is.
 packages() {
     case $installer in
@@ -128,8 +170,7 @@ packages() {
     esac
     "$@" >"$scratch/pip.log" 2>&1 && return
     tail -n 15 "$scratch/pip.log" >&2
-    die "the packages cannot be installed" \
-        "check the network and the package index (PIP_INDEX_URL, pip.conf), then run it again"
+    die "the packages cannot be installed" "$(why_not)"
 }
 
 locked() { packages --require-hashes --only-binary :all: --requirement "$here/requirements/$1.txt"; }
@@ -150,21 +191,25 @@ build_wheel() {
 
 quote() { printf '%s' "$1" | sed "s/'/'\\\\''/g; 1s/^/'/; \$s/\$/'/"; }
 
+# check_launcher: refuses, before anything is done, a program of our name that is another's.
+check_launcher() {
+    if [ -e "$launcher" ] || [ -L "$launcher" ]; then
+        grep -qF "$MARK" "$launcher" 2>/dev/null ||
+            die "$launcher exists and is not ours" "move it away, then run it again"
+    fi
+}
+
 # write_launcher: ~/.local/bin/credguard. -I: a folder named credguard in the working directory,
 # PYTHONPATH and the user's site-packages never get in.
 write_launcher() {
-    launcher=$HOME/.local/bin/credguard
     printf '#!/bin/sh\n%s\nexec %s -I -m credguard "$@"\n' "$MARK" "$(quote "$home/venv/bin/python")" \
         >"$scratch/launcher"
     if [ -e "$launcher" ] || [ -L "$launcher" ]; then
         if cmp -s "$scratch/launcher" "$launcher" && [ -x "$launcher" ]; then return; fi
-        grep -qF "$MARK" "$launcher" 2>/dev/null ||
-            die "$launcher exists and is not ours" "move it away, then run it again"
     fi
-    mkdir -p -- "$HOME/.local/bin"
-    cp -- "$scratch/launcher" "$launcher.new"
-    chmod 755 "$launcher.new"
-    mv -f -- "$launcher.new" "$launcher"
+    make_folder "$HOME/.local/bin"
+    { cp -- "$scratch/launcher" "$launcher.new" && chmod 755 "$launcher.new" && mv -f -- "$launcher.new" "$launcher"; } ||
+        die "cannot write $launcher" "make room or get write access there, then run it again"
 }
 
 path_hint() {
@@ -195,15 +240,33 @@ os.replace(new, link)
 PYTHON
 }
 
-# after_upgrade: the schema follows, the running service takes the new code.
-after_upgrade() {
-    "$home/venv/bin/python" -I -c '
-import os
-from credguard import paths
-from credguard.store import db
-if os.path.exists(paths.database_file()):
-    db.connect().close()
-' || die "the state database cannot be upgraded" "run: credguard status"
+# keep_library_paths OLD: hooks and AWS settings name files below lib/python3.N; where the new
+# environment has another N, the old name stays a link to the new folder.
+keep_library_paths() {
+    for library in "$home/environments/$1"/lib/python3.*; do
+        library=${library##*/}
+        if [ "$library" = 'python3.*' ] || [ -e "$environment/lib/$library" ]; then continue; fi
+        for new in "$environment"/lib/python3.*; do
+            [ -L "$new" ] || ln -s "${new##*/}" "$environment/lib/$library"
+        done
+    done
+}
+
+# finish: what follows the switch, each part safe to repeat: the database schema, the hooks, and
+# the environments that nothing names any more. A running service notices the switch by itself.
+finish() {
+    write_launcher
+    "$home/venv/bin/python" -I -m credguard after-install ||
+        die "the new version is in place, but what is above is not done" "mend it, then run it again"
+    prune "$name" "$old"
+    : >"$home/environments/$name/.finished"
+}
+
+# lock PYTHON: one install or uninstall at a time; the kernel drops it with this process.
+lock() {
+    exec 9>"$home/install.lock" || die "cannot write $home/install.lock"
+    "$1" -I -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null ||
+        die "another install.sh is at work in $home" "wait until it ends"
 }
 
 # prune KEEP...: removes environments that nothing names any more.
@@ -219,20 +282,27 @@ prune() {
 install() {
     find_python
     home=$(data_home)
+    launcher=$HOME/.local/bin/credguard
+    check_launcher
     if [ -e "$home/venv" ] && [ ! -L "$home/venv" ]; then
         die "$home/venv is not a link that install.sh made" "move it away, then run it again"
     fi
     name=$(cd "$here" && boot stamp pyproject.toml README.md LICENSE credguard hooks \
         requirements/runtime.txt requirements/build.txt | cut -c 1-16)
+    if [ ! -d "$home" ]; then
+        make_folder "$home"
+        fresh=$home
+        chmod 700 "$home"
+    fi
+    lock "$python"
     old=
     if [ -L "$home/venv" ]; then old=$(readlink "$home/venv") && old=${old##*/}; fi
     if [ "$name" = "$old" ] && version=$("$home/venv/bin/python" -I -m credguard --version 2>/dev/null); then
-        write_launcher
+        if [ -e "$home/environments/$name/.finished" ]; then write_launcher && prune "$name"; else finish; fi
         say "$version is already installed"
         path_hint
         return
     fi
-    if [ ! -d "$home" ]; then mkdir -p -- "$home" && chmod 700 "$home"; fi
     say "installing into $home"
     make_environment "$home/environments/$name"
     locked runtime
@@ -241,22 +311,25 @@ install() {
     "$environment/bin/python" -I -m compileall -q \
         "$("$environment/bin/python" -I -c 'import os, credguard; print(os.path.dirname(credguard.__file__))')"
     version=$("$environment/bin/python" -I -m credguard --version) || die "the new environment does not start"
-    switch_to "$name"
-    unfinished=
-    write_launcher
-    after_upgrade
-    prune "$name" "$old"
+    "$environment/bin/python" -I -m credguard after-install --check ||
+        die "nothing was changed${old:+: the version that was here stays}"
+    if [ -n "$old" ]; then keep_library_paths "$old"; fi
+    fresh=''
+    unfinished='' # from here on venv/ may name it
+    switch_to "$name" || die "cannot point $home/venv at the new version" "make room there, then run it again"
+    finish
     say "installed $version: $launcher"
     path_hint
-    say "next: credguard init"
+    [ -n "$old" ] || say "next: credguard init"
 }
 
 uninstall() {
     home=$(data_home)
     launcher=$HOME/.local/bin/credguard
     if [ -x "$home/venv/bin/python" ]; then
+        lock "$home/venv/bin/python"
         "$home/venv/bin/python" -I -m credguard uninstall "$@" ||
-            die "nothing was removed: credguard uninstall did not finish" \
+            die "the program stays: credguard uninstall did not finish" \
                 "do what it says above, then run it again"
     elif [ ! -e "$launcher" ] && [ ! -e "$home/environments" ]; then
         say "credguard is not installed"
@@ -266,7 +339,7 @@ uninstall() {
             "repair it first: ./install.sh"
     fi
     if grep -qF "$MARK" "$launcher" 2>/dev/null; then rm -f -- "$launcher"; fi
-    rm -f -- "$home/venv"
+    rm -f -- "$home/venv" "$home/install.lock"
     rm -rf -- "$home/environments"
     rmdir -- "$home" 2>/dev/null || true # a vault that stays keeps the folder
     say "credguard is removed"
@@ -274,7 +347,7 @@ uninstall() {
 
 missing_parts() {
     missing=
-    for pair in gnome-keyring-daemon:gnome-keyring dbus-run-session:dbus ssh-keygen:openssh-client git:git; do
+    for pair in gnome-keyring-daemon:gnome-keyring dbus-run-session:dbus ssh-keygen:openssh-client /usr/sbin/sshd:openssh-server git:git; do
         command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
     done
 }
@@ -336,9 +409,13 @@ run_checks() {
     exit "$status"
 }
 
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/credguard-install.XXXXXX")
 mode=${1:-}
 [ $# -eq 0 ] || shift
+case ${HOME:-} in
+/*) ;;
+*) die "HOME is not set to a folder" "run it as HOME=/home/you ./install.sh" ;;
+esac
+case $mode in -h | --help) ;; *) make_scratch ;; esac
 case $mode in
 '')
     install

@@ -1,6 +1,7 @@
 """The hook as git runs it, beside git itself and its peers: whole processes, medians, ratios.
 
-Run: python bench/hook.py [ROUNDS]. A peer that is not installed is said and skipped.
+Run, after ./install.sh --test and .venv-dev/bin/pip install -r requirements/bench.txt:
+.venv-dev/bin/python bench/hook.py [ROUNDS]. A peer that is not installed is said and skipped.
 """
 
 import os

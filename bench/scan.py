@@ -1,6 +1,8 @@
 """The tree scan beside reading the same files and its peers: whole processes, medians, ratios.
 
-Run: python bench/scan.py [ROUNDS [FOLDER]]. Without a folder a tree of source-like text is made.
+Run, after ./install.sh --test and .venv-dev/bin/pip install -r requirements/bench.txt:
+.venv-dev/bin/python bench/scan.py [ROUNDS [FOLDER]].
+Without a folder a tree of source-like text is made.
 A peer that is not installed is said and skipped.
 """
 
@@ -72,6 +74,8 @@ def main() -> None:
                 done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
                 if number:  # the first round warms caches
                     times[name].append((time.perf_counter() - start) * 1000)
+                elif name == "credguard scan" and done.returncode and not done.stdout:
+                    sys.exit(f"credguard gave {done.returncode}: {done.stderr.decode()[-300:]}")
                 elif done.returncode not in (0, 1):
                     print(f"  {name} gave exit code {done.returncode}: {done.stderr[-200:]!r}")
         ours = statistics.median(times["credguard scan"])

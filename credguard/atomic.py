@@ -55,17 +55,18 @@ def sync_dir(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: str, deadline_s: float = 10.0) -> Iterator[None]:
+def locked(path: str, deadline_s: float = 10.0, busy: str = "") -> Iterator[None]:
     """Hold an exclusive lock on `path` (made 0600 where missing); the kernel drops it at our end.
 
-    Raises Busy when another process keeps it longer than `deadline_s` seconds, and OSError.
+    Raises Busy, saying `busy`, when another process keeps it longer than `deadline_s` seconds, and
+    OSError.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         end = time.monotonic() + deadline_s
         while not _try_lock(descriptor):
             if time.monotonic() >= end:
-                raise Busy(f"another credguard keeps {path}")
+                raise Busy(busy or f"another credguard keeps {path}")
             threading.Event().wait(0.02)
         yield
     finally:

@@ -41,7 +41,11 @@ class VaultConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RotationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When keys are replaced and how long the old one rests in each state."""
+    """When keys are replaced and how long the old one rests in each state.
+
+    `notice`: how long before a replacement a person is told. `delete_foreign_inactive`: after so
+    long without use an Inactive key that is not credguard's goes, to free its slot; "0s": never.
+    """
 
     max_age: str = "30d"
     grace: str = "24h"
@@ -49,6 +53,17 @@ class RotationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orphan_wait: str = "1h"
     prove_interval: str = "5s"
     prove_passes: int = 3
+    notice: str = "3d"
+    delete_foreign_inactive: str = "0s"
+
+
+class MfaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where MFA codes come from besides the profile's mfa_process and a person.
+
+    `ykman`: the account's name on a YubiKey, as `ykman oath accounts list` shows it.
+    """
+
+    ykman: str = ""
 
 
 class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +85,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     vault: VaultConfig = VaultConfig()
     rotation: RotationConfig = RotationConfig()
+    mfa: MfaConfig = MfaConfig()
     watch: WatchConfig = WatchConfig()
     ssh: SshConfig = SshConfig()
 
@@ -80,6 +96,8 @@ _DURATIONS = {
     "rotation.soak",
     "rotation.orphan_wait",
     "rotation.prove_interval",
+    "rotation.notice",
+    "rotation.delete_foreign_inactive",
 }
 _BACKENDS = {
     "file",

@@ -11,10 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-# 20 minutes ahead at least: botocore asks again within 15 minutes of the end. An hour keeps a
-# long-running process from using a retired key for longer than the grace.
-_LIFETIME_S = 3600
-
 
 def credentials(profile: str) -> dict[str, object]:
     """The process credentials of `profile`. Raises CredguardError."""
@@ -23,7 +19,7 @@ def credentials(profile: str) -> dict[str, object]:
 
     from credguard import paths
     from credguard.errors import ConfigError, UnknownProfile
-    from credguard.store import db, profiles
+    from credguard.store import db, handouts, profiles
     from credguard.vault.base import key_item
     from credguard.vault.select import open_vault
 
@@ -44,14 +40,15 @@ def credentials(profile: str) -> dict[str, object]:
         raise ConfigError(f"{path} is not valid TOML: {exc}", hint=f"correct {path}") from exc
     if not isinstance(backend, str):
         raise ConfigError(f"{path}: vault.backend is not a text", hint=f"correct {path}")
-    with db.reading() as connection:
-        key = profiles.profile(connection, profile).key
+    connection = db.connect_to_hand_out(handouts.WAIT_S)
+    key = profiles.profile(connection, profile).key
     secret = open_vault(backend).get(key_item(key.partition, key.account, key.key_id))
     if secret is None:
         raise UnknownProfile(
             f"the vault holds no secret for key {key.key_id}", hint=f"run: credguard add {profile}"
         )
-    end = time.gmtime(time.time() + _LIFETIME_S)
+    handouts.note(connection, profile, key.key_id, "credential_process", sys.stderr.write)
+    end = time.gmtime(time.time() + handouts.LIFETIME_S)
     return {
         "Version": 1,
         "AccessKeyId": key.key_id,

@@ -12,7 +12,9 @@ CredguardError                2  could not do, or could not tell
   UnknownProfile                 no such profile
   AwsError                       AWS refused or did not answer
     InvalidKey                   AWS does not accept the key (absent, inactive, wrong secret)
+      BadSignature               it knows the key; the secret is wrong
     NotPermitted                 a policy refuses the action
+    NeedsCode                    a policy asks for MFA, and no code was to be had
     QuotaExceeded                a limit is reached
     NoSuchEntity                 what was named does not exist
     AlreadyExists                what was to be made exists
@@ -111,6 +113,21 @@ class InvalidKey(AwsError):
     hint = (
         "look at the key in the IAM console, then import or add a valid one: credguard add PROFILE"
     )
+
+
+class BadSignature(InvalidKey):
+    """AWS knows the access key and refuses its signature: the secret is wrong.
+
+    The clock is not to blame: where its answer shows that, a plain AwsError says so.
+    """
+
+    hint = "the secret is wrong, or this machine's clock is; check both"
+
+
+class NeedsCode(AwsError):
+    """A policy asks for MFA and nobody was there to give a code."""
+
+    hint = "run it at a terminal, or give the code: --code-stdin"
 
 
 class NotPermitted(AwsError):

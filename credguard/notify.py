@@ -1,10 +1,11 @@
 """Desktop notifications, through a child process with a deadline: a hung desktop hangs nobody."""
 
+import html
 import os
 import subprocess
 import sys
 
-_DEADLINE_S = 5.0
+DEADLINE_S = 5.0
 _MAX_CHARS = 500
 _OSASCRIPT = (
     "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run"
@@ -16,38 +17,71 @@ def notify(title: str, body: str) -> bool:
 
     The texts must be masked already: the desktop keeps them in its history.
     """
+    child = start(title, body)
+    if child is None:
+        return False
+    try:
+        return child.wait(DEADLINE_S) == 0
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+        return False
+
+
+def start(title: str, body: str) -> subprocess.Popen[bytes] | None:
+    """Begin to show a notification without waiting; None when there is no desktop.
+
+    The child ends with 0 when the desktop took it. The caller ends it after DEADLINE_S seconds.
+    """
     title, body = title[:_MAX_CHARS], body[:_MAX_CHARS]
     if sys.platform == "darwin":
-        return _run(["osascript", "-e", _OSASCRIPT, title, body], "")
-    if sys.platform != "win32" and not _has_bus():
-        return False
-    return _run([sys.executable, "-m", "credguard.notify"], f"{title}\0{body}")
+        return _child(["osascript", "-e", _OSASCRIPT, title, body], "")
+    # -I: a folder named credguard in the working directory is not this package.
+    command = [sys.executable, "-I", "-m", "credguard.notify"]
+    variables = dict(os.environ)
+    if sys.platform != "win32":
+        address = _bus()
+        if address is None:
+            return None
+        variables["DBUS_SESSION_BUS_ADDRESS"] = address
+    return _child(command, f"{title}\0{body}", variables)
 
 
-def _has_bus() -> bool:
+def _bus() -> str | None:
+    """The session bus; without a named one it is where systemd puts it. None: there is none."""
     address = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
+    if not address:
+        address = "unix:path=" + os.path.join(os.environ.get("XDG_RUNTIME_DIR", ""), "bus")
     if address.startswith("unix:path="):
-        return os.path.exists(address.removeprefix("unix:path=").split(",")[0])
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    return bool(address) or os.path.exists(os.path.join(runtime, "bus"))
+        path = address.removeprefix("unix:path=").split(",")[0]
+        return address if os.path.exists(path) else None
+    return address
 
 
-def _run(command: list[str], text: str) -> bool:
+def _child(
+    command: list[str], text: str, variables: dict[str, str] | None = None
+) -> subprocess.Popen[bytes] | None:
     try:
-        done = subprocess.run(
+        child = subprocess.Popen(
             command,
-            input=text.encode("utf-8", "replace"),
+            env=variables,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=_DEADLINE_S,
-            check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+    except OSError:
+        return None
+    if child.stdin is not None:
+        try:
+            # At most a few kilobytes: a pipe takes them at once, read or not.
+            child.stdin.write(text.encode("utf-8", "replace"))
+            child.stdin.close()
+        except BrokenPipeError:
+            pass  # it ended already; its exit code says so
+    return child
 
 
-def _child() -> int:
+def _show() -> int:
     """Read "title NUL body" from standard input and show it; 0 when the desktop took it."""
     import asyncio
     import logging
@@ -55,6 +89,9 @@ def _child() -> int:
     from desktop_notifier import DesktopNotifier
 
     title, _, body = sys.stdin.buffer.read().decode().partition("\0")
+    if sys.platform not in ("darwin", "win32"):
+        # The Desktop Notifications Specification's body is markup: a path must not become a link.
+        body = html.escape(body, quote=False)
 
     failures: list[str] = []
 
@@ -73,4 +110,4 @@ def _child() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_child())
+    sys.exit(_show())

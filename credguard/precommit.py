@@ -29,19 +29,15 @@ def findings(cwd: str | None = None) -> list[Finding]:
     Raises CredguardError when that cannot be told.
     """
     staging = Staging(cwd)  # git works while the rules are loaded
+    from credguard.scan.engine import on_lines
     from credguard.sources.database import load_engine
 
     engine = load_engine(cache_dir())
     found: list[Finding] = []
     for file in staging:
         hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= MEDIUM]
-        if not hits:
-            continue
-        added = file.added
-        if added is not None:
-            again = engine.scan_added(file.data, file.path, added)
-            hits = [hit for hit in again if hit.confidence >= MEDIUM]
-        found.extend(hits)
+        if hits:
+            found += on_lines(hits, file.added)
     return found
 
 

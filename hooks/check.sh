@@ -2,7 +2,8 @@
 # credguard hook shim: @NAME@. Looks for secrets in what is staged. Remove: credguard hook uninstall
 kept=@KEPT@
 if [ ! -x @PYTHON@ ] || [ ! -f @ENTRY@ ]; then
-  echo 'credguard: blocked, its program is gone; repair: ./install.sh or credguard hook install; remove:' "rm '$0'" >&2
+@REMOVE@
+  echo "credguard: blocked, its program is gone; repair: ./install.sh in credguard's folder; remove: $remove" >&2
   exit 2
 fi
 if [ "$CREDGUARD_CHAIN" = "$PWD/$kept" ] || [ ! -x "$kept" ] || [ -d "$kept" ]; then

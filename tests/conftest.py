@@ -8,7 +8,7 @@ import pytest
 
 pytest_plugins = [
     f"tests.support.{name}"
-    for name in ("simulator", "keyring_session")
+    for name in ("simulator", "faults", "keyring_session", "desktop", "openssh", "daemon")
     if (Path(__file__).parent / "support" / f"{name}.py").exists()
 ]
 

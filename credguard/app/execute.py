@@ -2,10 +2,12 @@
 
 import os
 import re
+import sys
 
 from credguard.app import keys, secrets
 from credguard.app.context import Context
 from credguard.errors import CredguardError
+from credguard.store import handouts
 
 GUARD = "CREDGUARD_EXEC"
 # What would beat, or be mixed up with, the credentials given. Region, endpoint and CA stay.
@@ -48,6 +50,7 @@ def environment(ctx: Context, profile: str, wanted: list[str]) -> dict[str, str]
             )
         found[variable] = os.fsdecode(value)
     credentials = keys.credentials(ctx, profile)
+    handouts.note(ctx.db, profile, credentials.key_id, "exec", sys.stderr.write)
     found["AWS_ACCESS_KEY_ID"] = credentials.key_id
     found["AWS_SECRET_ACCESS_KEY"] = credentials.secret.reveal()
     region = files.region(profile)

@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 
+from credguard.app import notes
 from credguard.app.context import Context
 from credguard.errors import CredguardError, InvalidKey, NotPermitted, RotationRefused
 from credguard.secret import Secret
@@ -67,8 +68,14 @@ def command(profile: str) -> str:
 
 
 def _quoted(part: str) -> str:
-    # AWS SDKs take double quotes everywhere; single quotes not on Windows.
-    return f'"{part}"' if any(c in part for c in " '\t") else part
+    """`part` as one word of a credential_process line.
+
+    Double quotes where they do: every SDK takes those. A quote, dollar, backtick or backslash in a
+    path needs the shell's single quotes, which botocore and the SDKs that call sh read alike.
+    """
+    if os.name != "nt" and any(c in part for c in "'\"$`\\"):
+        return shlex.quote(part)
+    return f'"{part}"' if any(c in part for c in " \t") else part
 
 
 def is_ours(line: str) -> bool:
@@ -100,6 +107,7 @@ def store(
         consent=same and known[name].consent,
         used_elsewhere=used_elsewhere or (same and known[name].used_elsewhere),
     )
+    notes.note(ctx, profiles.profile(ctx.db, name))
     files.set_process(name, command(name))
     events.record(ctx.db, ctx.now(), "profile.stored", name, key_id=key.key_id)
 
@@ -191,6 +199,7 @@ def remove(ctx: Context, name: str, *, write_back_first: bool) -> bool:
     if write_back_first:
         write_back(ctx, profile)
     files.remove_process(name, is_ours)
+    notes.forget(ctx, name)
     profiles.remove_profile(ctx.db, name)
     key = profile.key
     shared = any(each.key.key_id == key.key_id for each in profiles.profiles(ctx.db))

@@ -1,42 +1,50 @@
-"""Use case: replace access keys through IAM; resume, wait, report."""
+"""Use case: replace access keys through IAM, and go on with rotations that are on the way."""
 
 import contextlib
+import functools
 import hashlib
+import signal
+import threading
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from credguard import config as settings
 from credguard import paths
 from credguard.app.context import Context
+from credguard.app.mfa import Ask, Codes
 from credguard.app.rotate_effects import RealEffects
+from credguard.app.rotate_precheck import missing, precheck
 from credguard.atomic import locked
 from credguard.errors import (
     CredguardError,
-    InvalidKey,
+    NeedsCode,
     NotPermitted,
-    QuotaExceeded,
     RotationRefused,
     StoreError,
+    UnknownProfile,
 )
 from credguard.rotation.driver import Ended, begin, resume
-from credguard.rotation.model import Action, Limits, Record, State, Step, from_json
+from credguard.rotation.model import Action, Limits, Mode, Record, State, Step, from_json
+from credguard.rotation.precheck import Wishes
+from credguard.secret import Secret
 from credguard.store import events, journal, profiles
-from credguard.vault.base import check
 
 # Early only, so that the age limit is never passed; by identity, so that a team does not crowd.
 _EARLIEST = 0.1
-# What the old key does in each state, in a person's words.
-_RESTING = {State.SWITCHED: "grace", State.DEACTIVATED: "soak", State.DELETED: "deleted"}
 OnStep = Callable[[str, Step], None]
+
+
+def _nobody(_identity: str, _step: Step) -> None:
+    return
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one user's rotation.
 
-    `state`: planned, done, aborted, waiting, asks, failed. `until`: when it goes on, Unix seconds;
-    None: not by itself. `old_id`/`new_id`: None where there is none.
+    `state`: planned, done, aborted, waiting, asks, needs-code, failed. `until`: when it goes on,
+    Unix seconds; None: not by itself. `old_id`/`new_id`: None where there is none.
     """
 
     identity: str
@@ -50,16 +58,22 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyState:
-    """One key for `--status`. `state`: active, or the rotation's; times: Unix seconds or None."""
+class Wanted:
+    """What a person, or the service, wants of a rotation.
 
-    identity: str
-    profiles: list[str]
-    key_id: str
-    state: str
-    created: float | None
-    next_step: str
-    next_at: float | None
+    `yes`: agreed, also to unattended rotation from now on. `deactivate`: the old key goes Inactive
+    now, whoever still uses it. `keep`: unknown key ids that are the person's own; `delete`: key ids
+    in the way that may go. `code`: an MFA code given beforehand; `ask`: asks for one.
+    """
+
+    yes: bool = False
+    dry_run: bool = False
+    deactivate: bool = False
+    keep: tuple[str, ...] = ()
+    delete: tuple[str, ...] = ()
+    code: Secret | None = None
+    ask: Ask | None = None
+    on_step: OnStep = field(default=_nobody)
 
 
 def limits(ctx: Context) -> Limits:
@@ -75,13 +89,15 @@ def limits(ctx: Context) -> Limits:
 
 def record_of(ctx: Context, identity: str) -> Record | None:
     """The journalled rotation of `identity`; None: none. Raises StoreError for a damaged one."""
-    row = journal.read(ctx.db, identity)
-    if row is None:
-        return None
     try:
-        return from_json(row)
-    except (KeyError, ValueError, TypeError) as exc:
-        raise StoreError(f"the journal of {identity} is damaged: {type(exc).__name__}") from exc
+        row = journal.read(ctx.db, identity)
+        return None if row is None else from_json(row)
+    except (KeyError, ValueError, TypeError, StoreError) as exc:
+        raise StoreError(
+            f"the journal of {identity} is damaged",
+            hint=f"both keys stay as they are; to go on from what IAM says: credguard rotate"
+            f" --rebuild {identity.rsplit('/', 1)[-1]}",
+        ) from exc
 
 
 def rotation_midway(ctx: Context) -> list[str]:
@@ -89,7 +105,8 @@ def rotation_midway(ctx: Context) -> list[str]:
     return journal.identities(ctx.db)
 
 
-def _users(ctx: Context) -> dict[str, list[profiles.Profile]]:
+def users(ctx: Context) -> dict[str, list[profiles.Profile]]:
+    """The profiles of each IAM user, by identity."""
     found: dict[str, list[profiles.Profile]] = {}
     for each in profiles.profiles(ctx.db):
         found.setdefault(each.key.identity, []).append(each)
@@ -109,11 +126,59 @@ def due(ctx: Context) -> list[str]:
     """The identities that need something now: an old key, or a rotation whose wait may be over."""
     now = ctx.now()
     found = set(rotation_midway(ctx))
-    for identity, group in _users(ctx).items():
+    for identity, group in users(ctx).items():
         at = due_at(ctx, group[0].key)
         if at is not None and at <= now:
             found.add(identity)
     return sorted(found)
+
+
+def identity_of(ctx: Context, name: str) -> str:
+    """The IAM user whose key stands behind profile `name`, through source_profile.
+
+    Raises UnknownProfile, RotationRefused: it gets its credentials in a way that needs no rotation.
+    """
+    from credguard.awsfiles import files
+
+    known = {each.name: each.key.identity for each in profiles.profiles(ctx.db)}
+    seen = [name]
+    while seen[-1] not in known:
+        here = seen[-1]
+        source = files.setting(here, "source_profile")
+        if source is None:
+            _refuse_other_kinds(name, here)
+            raise UnknownProfile(f"no profile {here!r} in the vault" + _behind(name, here))
+        if source in seen:
+            raise RotationRefused(
+                f"the source_profile chain of {name} is a circle: {' > '.join([*seen, source])}",
+                hint="correct it in ~/.aws/config",
+            )
+        seen.append(source)
+    return known[seen[-1]]
+
+
+def _behind(name: str, here: str) -> str:
+    return f", which stands behind {name}" if here != name else ""
+
+
+def _refuse_other_kinds(name: str, here: str) -> None:
+    from credguard.awsfiles import files
+
+    kinds = {
+        "sso_session": "IAM Identity Center",
+        "sso_account_id": "IAM Identity Center",
+        "web_identity_token_file": "a web identity",
+        "credential_source": "the environment it runs in",
+        "credential_process": "another program",
+        "role_arn": "a role without a source_profile",
+    }
+    for setting, words in kinds.items():
+        if files.setting(here, setting):
+            raise RotationRefused(
+                f"profile {here}{_behind(name, here)} gets its credentials from {words}:"
+                " there is no access key to replace",
+                hint="see which profiles have keys: credguard list",
+            )
 
 
 def rotate(
@@ -124,47 +189,61 @@ def rotate(
     dry_run: bool = False,
     yes: bool = False,
     keep: tuple[str, ...] = (),
-    on_step: OnStep = lambda _identity, _step: None,
+    on_step: OnStep = _nobody,
+    wanted: Wanted | None = None,
 ) -> list[Outcome]:
     """Rotate the keys of the profiles `names`, of all, or (neither) what is due; each user once.
 
-    `yes`: a person agreed, also to unattended rotation from now on. `keep`: unknown key ids that
-    are the person's own. One user's failure does not stop the next one's. Raises UnknownProfile,
-    StoreError.
+    `wanted` holds the rest; the other arguments are short for it. One user's failure does not stop
+    the next one's. Raises UnknownProfile, RotationRefused, StoreError.
     """
+    if wanted is None:
+        wanted = Wanted(yes=yes, dry_run=dry_run, keep=keep, on_step=on_step)
     if names:
-        wanted = list(dict.fromkeys(profiles.profile(ctx.db, name).key.identity for name in names))
+        identities = list(dict.fromkeys(identity_of(ctx, name) for name in names))
     else:
-        wanted = sorted(set(_users(ctx)) | set(rotation_midway(ctx))) if all_ else due(ctx)
-    asked = bool(names) or all_
+        identities = sorted(set(users(ctx)) | set(rotation_midway(ctx))) if all_ else due(ctx)
+    return rotate_users(ctx, identities, wanted, asked=bool(names) or all_)
+
+
+def rotate_users(
+    ctx: Context, identities: list[str], wanted: Wanted | None = None, *, asked: bool = False
+) -> list[Outcome]:
+    """As `rotate`, by identity. `asked`: a person asked for new keys, not only for what is due."""
     outcomes = []
-    for identity in wanted:
-        try:
-            outcomes.append(_one(ctx, identity, dry_run, yes, asked, keep, on_step))
-        except CredguardError as error:
-            outcomes.append(_outcome(ctx, identity, "failed", error=error))
+    for identity in identities:
+        act = functools.partial(_one, ctx, identity, wanted or Wanted(), asked)
+        outcomes.append(guarded(ctx, identity, act))
     return outcomes
 
 
-def run_due(ctx: Context) -> list[Outcome]:
-    """What the service does: take what is due and agreed to. Raises the first failure, last."""
-    outcomes = rotate(ctx, [])
-    for outcome in outcomes:
-        if outcome.error is not None and not isinstance(outcome.error, RotationRefused):
-            raise outcome.error
-    return outcomes
+def guarded(ctx: Context, identity: str, act: Callable[[], Outcome]) -> Outcome:
+    """What `act` gives, under the user's lock; its failure as an Outcome."""
+    try:
+        with alone(identity):
+            return act()
+    except NeedsCode as error:
+        return outcome(ctx, identity, "needs-code", _midway_or_none(ctx, identity), error=error)
+    except CredguardError as error:
+        return outcome(ctx, identity, "failed", _midway_or_none(ctx, identity), error=error)
+
+
+def _midway_or_none(ctx: Context, identity: str) -> Record | None:
+    with contextlib.suppress(StoreError):
+        return record_of(ctx, identity)
+    return None
 
 
 @contextlib.contextmanager
-def _alone(identity: str) -> Iterator[None]:
+def alone(identity: str) -> Iterator[None]:
     """Never two rotations of one user at once, whoever starts them. Raises Busy."""
     paths.private_dir(paths.state_dir())
     name = "rotation-" + hashlib.sha256(identity.encode()).hexdigest()[:16]
-    with locked(paths.lock_file(name), 1.0):
+    with locked(paths.lock_file(name), 1.0, f"another credguard rotates {identity}"):
         yield
 
 
-def _outcome(
+def outcome(
     ctx: Context,
     identity: str,
     state: str,
@@ -172,7 +251,8 @@ def _outcome(
     step: Step | None = None,
     error: CredguardError | None = None,
 ) -> Outcome:
-    group = _users(ctx).get(identity, [])
+    """An Outcome with what the store says of the user."""
+    group = users(ctx).get(identity, [])
     old = record.old_id if record else (group[0].key.key_id if group else None)
     return Outcome(
         identity,
@@ -186,72 +266,106 @@ def _outcome(
     )
 
 
-def _one(
-    ctx: Context,
-    identity: str,
-    dry_run: bool,
-    yes: bool,
-    asked: bool,
-    keep: tuple[str, ...],
-    on_step: OnStep,
-) -> Outcome:
-    with _alone(identity):
-        record = record_of(ctx, identity)
-        group = _users(ctx).get(identity, [])
-        if not group:
-            raise RotationRefused(f"no profile hands out a key of {identity}")
-        effects = RealEffects(ctx, group[0].key)
+def effects_for(ctx: Context, identity: str, wanted: Wanted) -> RealEffects:
+    """Effects for the user. Raises RotationRefused: no profile hands out a key of it."""
+    group = users(ctx).get(identity, [])
+    if not group:
+        raise RotationRefused(f"no profile hands out a key of {identity}")
+    names = [each.name for each in group]
+    codes = Codes(ctx, names, given=wanted.code, ask=wanted.ask)
+    return RealEffects(ctx, group[0].key, codes)
+
+
+def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
+    record = record_of(ctx, identity)
+    effects = effects_for(ctx, identity, wanted)
+    group = users(ctx)[identity]
+    if wanted.dry_run:
         if record is None:
-            if not dry_run:
-                _agreed(ctx, group, yes)
-            baseline = _precheck(ctx, effects, group, dry_run)
-            if dry_run:
-                return _outcome(ctx, identity, "planned")
-            record = _begin(effects, group[0].key, baseline, on_step)
-        elif dry_run:
-            return _outcome(ctx, identity, "planned", record)
-        if keep:
-            record = _kept(effects, record, keep)
-        ended = _resume(ctx, effects, record, yes, on_step)
-        if ended.record is None and not ended.done and asked:
-            # An earlier attempt left nothing behind; the person asked for a new key.
-            baseline = _precheck(ctx, effects, group, dry_run=False)
-            record = _begin(effects, group[0].key, baseline, on_step)
-            ended = _resume(ctx, effects, record, yes, on_step)
-        return _told(ctx, identity, record, ended)
+            precheck(ctx, effects, group, _wishes(wanted), dry_run=True)
+        return outcome(ctx, identity, "planned", record)
+    if record is None:
+        _agreed(ctx, group, wanted.yes)
+        record = start(ctx, effects, group, wanted)
+    if wanted.keep:
+        record = _kept(effects, record, wanted.keep)
+    ended = go_on(ctx, effects, record, wanted)
+    if ended.record is None and not ended.done and asked:
+        # An earlier attempt left nothing behind; the person asked for a new key.
+        record = start(ctx, effects, users(ctx)[effects.user.identity], wanted)
+        ended = go_on(ctx, effects, record, wanted)
+    return told(ctx, effects.user.identity, record, ended)
 
 
-def _told(ctx: Context, identity: str, before: Record, ended: Ended) -> Outcome:
-    if ended.record is None:
-        return _outcome(ctx, identity, "done" if ended.done else "aborted", before, ended.step)
-    state = "asks" if ended.step.action is Action.ASK else "waiting"
-    return _outcome(ctx, identity, state, ended.record, ended.step)
+def _wishes(wanted: Wanted) -> Wishes:
+    return Wishes(delete=frozenset(wanted.delete), person=wanted.yes)
 
 
-def _begin(
-    effects: RealEffects, key: profiles.Key, baseline: tuple[str, ...], on_step: OnStep
+def start(
+    ctx: Context,
+    effects: RealEffects,
+    group: list[profiles.Profile],
+    wanted: Wanted,
+    mode: Mode = Mode.NORMAL,
 ) -> Record:
-    on_step(key.identity, Step(Action.WAIT, why="creating a key"))
-    return begin(effects, key.identity, str(uuid.uuid4()), key.key_id, baseline)
+    """Check everything, then make a new key, or take up one of ours whose journal was lost."""
+    checked = precheck(ctx, effects, group, _wishes(wanted))
+    key = effects.user
+    transaction = str(uuid.uuid4())
+    if checked.take_up is not None:
+        now = effects.now()
+        record = Record(
+            key.identity, transaction, State.PROVEN, checked.take_up, checked.baseline, now, now,
+            key.key_id, mode=mode,
+        )  # fmt: skip
+        effects.write(record)
+        return record
+    wanted.on_step(key.identity, Step(Action.WAIT, why="creating a key"))
+    try:
+        with uninterrupted():
+            return begin(effects, key.identity, transaction, key.key_id, checked.baseline, mode)
+    except NotPermitted as exc:
+        raise missing(["iam:CreateAccessKey"], key.partition) from exc
 
 
-def _resume(
-    ctx: Context, effects: RealEffects, record: Record, yes: bool, on_step: OnStep
-) -> Ended:
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until the end: between request and vault it would lose a secret."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def go_on(ctx: Context, effects: RealEffects, record: Record, wanted: Wanted) -> Ended:
+    """Take the rotation as far as it goes now."""
     return resume(
         effects,
         record,
         limits(ctx),
-        person=yes,
+        person=wanted.deactivate,
         interval=settings.seconds(ctx.config.rotation.prove_interval),
-        tell=lambda now, step: on_step(now.identity, step),
+        tell=lambda now, step: wanted.on_step(now.identity, step),
     )
+
+
+def told(ctx: Context, identity: str, before: Record, ended: Ended) -> Outcome:
+    """The Outcome of a run that began with `before`."""
+    if ended.record is None:
+        return outcome(ctx, identity, "done" if ended.done else "aborted", before, ended.step)
+    state = "asks" if ended.step.action is Action.ASK else "waiting"
+    return outcome(ctx, identity, state, ended.record, ended.step)
 
 
 def _kept(effects: RealEffects, record: Record, keep: tuple[str, ...]) -> Record:
     """Take the person's word that these unknown keys are theirs: never touched (I4)."""
-    from dataclasses import replace
-
     stray = None if record.stray_id in keep else record.stray_id
     record = replace(record, baseline=tuple(sorted({*record.baseline, *keep})), stray_id=stray)
     effects.write(record)
@@ -269,121 +383,3 @@ def _agreed(ctx: Context, group: list[profiles.Profile], yes: bool) -> None:
                 f"nobody agreed yet to replace the key of profile {profile.name}",
                 hint=f"run once: credguard rotate {profile.name} --yes",
             )
-
-
-def _precheck(
-    ctx: Context, effects: RealEffects, group: list[profiles.Profile], dry_run: bool
-) -> tuple[str, ...]:
-    """Everything that can be known before a key is made; the user's key ids.
-
-    Raises RotationRefused, QuotaExceeded, InvalidKey, NotPermitted, VaultError.
-    """
-    key = group[0].key
-    if key.user_name == "<root>":
-        raise RotationRefused(
-            f"key {key.key_id} is the root user's, which must not have one",
-            hint="make an IAM user, then delete the root key in the console",
-        )
-    ids = {each.key.key_id for each in group}
-    if len(ids) > 1:
-        raise RotationRefused(
-            f"profiles hand out two keys of {key.identity}: {', '.join(sorted(ids))}",
-            hint="IAM allows two keys, so none can be made; remove one profile's key first",
-        )
-    if not dry_run:
-        check(ctx.vault)
-    if not effects.prove(key.key_id):
-        from credguard.app.keys import credentials
-        from credguard.aws import iam, sts
-
-        # For the reason: one of these says it.
-        sts.caller_identity(credentials(ctx, group[0].name))
-        iam.list_access_keys(credentials(ctx, group[0].name), key.user_name)
-        raise InvalidKey(f"AWS did not accept key {key.key_id} a moment ago")
-    listed = effects.listed(key.key_id)
-    others = sorted(set(listed) - {key.key_id})
-    if others:
-        _second_slot(effects, key, others[0], listed[others[0]].active)
-    return tuple(sorted(listed))
-
-
-def _second_slot(effects: RealEffects, key: profiles.Key, other: str, active: bool) -> None:
-    import time
-
-    with contextlib.suppress(NotPermitted):
-        used = effects.last_used(key.key_id, other)
-        when = "never used" if used is None else time.strftime("last used %F", time.gmtime(used))
-        raise QuotaExceeded(
-            f"user {key.user_name} has two keys, IAM's limit; {other} is not credguard's"
-            f" ({'Active' if active else 'Inactive'}, {when})",
-            hint=f"when nobody needs it: aws iam delete-access-key --access-key-id {other}",
-        )
-
-
-def statuses(ctx: Context) -> list[KeyState]:
-    """Every key and stray with its state, next step and when; asks nobody. Raises StoreError."""
-    found: list[KeyState] = []
-    users = _users(ctx)
-    limit = limits(ctx)
-    for identity in sorted(set(users) | set(rotation_midway(ctx))):
-        group = users.get(identity, [])
-        names = [each.name for each in group]
-        record = record_of(ctx, identity)
-        created = {key.key_id: key.created for key in profiles.keys(ctx.db)}
-        if record is None:
-            for key_id in dict.fromkeys(each.key.key_id for each in group):
-                key = next(each.key for each in group if each.key.key_id == key_id)
-                using = [each.name for each in group if each.key.key_id == key_id]
-                agreed = all(each.consent for each in group)
-                step = "rotate" if agreed else "needs a yes: credguard rotate --yes"
-                row = KeyState(
-                    identity, using, key_id, "active", key.created, step, due_at(ctx, key)
-                )
-                found.append(row)
-            continue
-        found += _midway(record, names, created, limit)
-    return found
-
-
-def _midway(
-    record: Record, names: list[str], created: dict[str, float | None], limit: Limits
-) -> list[KeyState]:
-    switched = record.state in {State.SWITCHED, State.DEACTIVATED, State.DELETED}
-    old_step, at = {
-        State.SWITCHED: ("deactivate", record.since + limit.grace),
-        State.DEACTIVATED: ("delete", record.since + limit.soak),
-        State.DELETED: ("forget", record.since),
-    }.get(record.state, ("in use until the new key is proven", None))
-    identity, old = record.identity, record.old_id
-    rows = [
-        KeyState(
-            identity,
-            [] if switched else names,
-            old,
-            _RESTING.get(record.state, "active"),
-            created.get(old),
-            old_step,
-            at,
-        )
-    ]
-    if record.new_id is not None:
-        step = "in use" if switched else "prove, then switch"
-        step = "delete" if record.state is State.ABORTING else step
-        new_state = "active" if switched else record.state.value
-        rows.append(
-            KeyState(
-                identity,
-                names if switched else [],
-                record.new_id,
-                new_state,
-                created.get(record.new_id),
-                step,
-                None if switched else record.since,
-            )
-        )
-    if record.state is State.INTENT:
-        until = record.intent_at + limit.orphan_wait
-        stray = record.stray_id or "UNKNOWN"
-        step = "delete the stray key" if record.stray_id else "look for a stray key"
-        rows.append(KeyState(identity, [], stray, "stray", None, step, until))
-    return rows

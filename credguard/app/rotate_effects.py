@@ -1,126 +1,271 @@
 """Rotation's effects on the real world: IAM and STS, the vault, the store."""
 
+import contextlib
 import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
 
+from credguard.app import notes
 from credguard.app.context import Context
+from credguard.app.mfa import Codes
 from credguard.errors import (
+    AwsError,
+    BadSignature,
+    CredguardError,
     InvalidKey,
     NetworkDown,
+    NoSuchEntity,
     NotPermitted,
     RotationRefused,
-    Throttled,
     VaultError,
 )
-from credguard.rotation.model import Record, Remote
+from credguard.rotation.model import UNKNOWN_USE, Proof, Record, Remote, Use
 from credguard.secret import Secret
-from credguard.store import events, journal, profiles
+from credguard.store import events, handouts, journal, profiles
 from credguard.store.db import transaction
 from credguard.vault.base import key_item
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from credguard.aws.model import Credentials
+    from credguard.aws.model import Credentials, Identity
+
+_SESSION_S = 3600
+_ANSWERS_MISSING = 3
+T = TypeVar("T")
 
 
 class RealEffects:
-    """Effects for one user. `user`: any key of that user, for its names and ids."""
+    """Effects for one user, for one run. `user`: any key of that user, for its names and ids.
 
-    def __init__(self, ctx: Context, user: profiles.Key) -> None:
+    Calls are signed with the long-term key; where a policy refuses that and an MFA device is known,
+    with one session for the whole run, so that a person gives one code.
+    """
+
+    def __init__(self, ctx: Context, user: profiles.Key, codes: Codes | None = None) -> None:
         """Nothing is opened or asked yet."""
         self._ctx = ctx
         self._user = user
+        self._codes = codes
+        self._held: dict[str, Credentials] = {}
+        self._session: Credentials | None = None
+        self._unanswered = 0
+
+    @property
+    def user(self) -> profiles.Key:
+        """The user, under the name that IAM knows now."""
+        return self._user
 
     def now(self) -> float:
         """See Effects."""
         return self._ctx.now()
+
+    def skew(self) -> float | None:
+        """See Effects."""
+        from credguard.aws.clients import server_skew
+
+        return server_skew()
 
     def pause(self, seconds: float) -> None:
         """See Effects."""
         threading.Event().wait(seconds)
 
     def write(self, record: Record) -> None:
-        """See Effects."""
+        """See Effects. An event tells what is new in it."""
         now = self.now()
+        record = replace(record, identity=self._user.identity)
+        before = journal.read(self._ctx.db, record.identity) or {}
+        kind = f"rotation.{record.state}"
+        if before.get("state") == record.state and record.why:
+            kind = "rotation.waits" if record.until else "rotation.asks"
         with transaction(self._ctx.db):
             journal.write(self._ctx.db, record.identity, record.to_json(), now)
             events.record(
                 self._ctx.db,
                 now,
-                f"rotation.{record.state}",
+                kind,
                 record.identity,
                 old_id=record.old_id,
                 new_id=record.new_id,
                 stray_id=record.stray_id,
+                why=record.why,
             )
 
     def end(self, record: Record) -> None:
         """See Effects."""
         with transaction(self._ctx.db):
-            journal.remove(self._ctx.db, record.identity)
-            events.record(self._ctx.db, self.now(), "rotation.ended", record.identity)
+            journal.remove(self._ctx.db, self._user.identity)
+            events.record(
+                self._ctx.db,
+                self.now(),
+                "rotation.ended",
+                self._user.identity,
+                old_id=record.old_id,
+                new_id=record.new_id,
+            )
 
     def _item(self, key_id: str) -> str:
         return key_item(self._user.partition, self._user.account, key_id)
 
-    def _credentials(self, key_id: str) -> "Credentials":
+    def credentials(self, key_id: str) -> "Credentials":
+        """The long-term key. Raises VaultError. Read once a run."""
         from credguard.aws.model import Credentials
 
-        secret = self._ctx.vault.get(self._item(key_id))
-        if secret is None:
-            raise VaultError(
-                f"the vault holds no secret for key {key_id}",
-                hint="restore a backup: credguard vault restore FILE",
-            )
-        return Credentials(key_id, secret, None, self._user.partition)
+        held = self._held.get(key_id)
+        if held is None:
+            secret = self._ctx.vault.get(self._item(key_id))
+            if secret is None:
+                raise VaultError(
+                    f"the vault holds no secret for key {key_id}",
+                    hint="restore a backup: credguard vault restore FILE",
+                )
+            held = self._held[key_id] = Credentials(key_id, secret, None, self._user.partition)
+        return held
+
+    def _iam(self, signer: str, call: "Callable[[Credentials], T]") -> T:
+        """`call` with what may sign it: the key, or a session that had MFA."""
+        if self._session is not None:
+            try:
+                return call(self._session)
+            except InvalidKey:
+                self._session = None  # it ends with the key it was made from
+        try:
+            return call(self.credentials(signer))
+        except NotPermitted:
+            serial = self._codes.serial() if self._codes is not None else None
+            if serial is None:
+                raise
+            self._session = self._with_mfa(signer, serial)
+            return call(self._session)
+
+    def _with_mfa(self, signer: str, serial: str) -> "Credentials":
+        from credguard.aws import sts
+
+        codes = self._codes
+        if codes is None:
+            raise AssertionError("a serial without codes")
+        code = codes.code(serial)
+        try:
+            return sts.session_token(self.credentials(signer), serial, code, _SESSION_S)
+        except NotPermitted:
+            raise CredguardError(
+                f"AWS refused the code of {serial}",
+                hint="wait for the next code, then run it again",
+            ) from None
+
+    def identity(self, signer: str) -> "Identity":
+        """Who AWS says the key is. Raises InvalidKey, NetworkDown, AwsError."""
+        from credguard.aws import sts
+        from credguard.aws.model import main_region
+
+        region = main_region(self._user.partition)
+        return sts.caller_identity(self.credentials(signer), region=region)
 
     def listed(self, signer: str) -> dict[str, Remote]:
-        """See Effects."""
+        """See Effects. A user that was renamed is followed."""
         from credguard.aws import iam
 
-        found = iam.list_access_keys(self._credentials(signer), self._user.user_name)
+        try:
+            found = self._iam(signer, lambda c: iam.list_access_keys(c, self._user.user_name))
+        except NoSuchEntity:
+            self._follow_rename(signer)
+            found = self._iam(signer, lambda c: iam.list_access_keys(c, self._user.user_name))
         return {each.key_id: Remote(each.status == "Active", each.created) for each in found}
 
-    def last_used(self, signer: str, key_id: str) -> float | None:
+    def _follow_rename(self, signer: str) -> None:
+        """IAM's unique id of a user outlives its name. Raises RotationRefused: another user."""
+        who = self.identity(signer)
+        if who.user_id != self._user.user_id or who.user_name in {None, self._user.user_name}:
+            raise RotationRefused(f"key {signer} belongs to {who.arn}, not {self._user.identity}")
+        old, new_name = self._user, str(who.user_name)
+        self._user = replace(old, user_name=new_name)
+        with transaction(self._ctx.db):
+            profiles.rename_user(self._ctx.db, old, new_name)
+            journal.rename(self._ctx.db, old.identity, self._user.identity)
+            events.record(
+                self._ctx.db, self.now(), "user.renamed", self._user.identity, before=old.identity
+            )
+
+    def used(self, signer: str, key_id: str) -> Use:
         """See Effects."""
         from credguard.aws import iam
 
         try:
-            return iam.access_key_last_used(self._credentials(signer), key_id).at
+            last = self._iam(signer, lambda c: iam.access_key_last_used(c, key_id))
         except NotPermitted:
-            return None
+            return UNKNOWN_USE
+        return Use(last.at, last.service, last.region)
 
     def create(self, signer: str, transaction: str) -> tuple[str, Secret, float]:
         """See Effects."""
         from credguard.aws import iam
 
-        new = iam.create_access_key(self._credentials(signer), self._user.user_name, transaction)
+        name = self._user.user_name
+        new = self._iam(signer, lambda c: iam.create_access_key(c, name, transaction))
         return new.key_id, new.secret, new.created
 
     def set_active(self, signer: str, key_id: str, active: bool) -> None:
         """See Effects."""
         from credguard.aws import iam
 
-        iam.set_access_key_status(self._credentials(signer), self._user.user_name, key_id, active)
+        name = self._user.user_name
+        self._iam(signer, lambda c: iam.set_access_key_status(c, name, key_id, active))
+
+    def simulated(self, signer: str) -> bool | None:
+        """Whether IAM's simulator allows iam:CreateAccessKey; None: it may not be asked."""
+        from credguard.aws import iam
+
+        try:
+            arn = self.identity(signer).arn
+            return self._iam(signer, lambda c: iam.simulate(c, arn, "iam:CreateAccessKey"))
+        except AwsError:
+            return None
 
     def delete(self, signer: str, key_id: str) -> None:
         """See Effects."""
         from credguard.aws import iam
 
-        iam.delete_access_key(self._credentials(signer), self._user.user_name, key_id)
+        self._iam(signer, lambda c: iam.delete_access_key(c, self._user.user_name, key_id))
 
-    def prove(self, key_id: str) -> bool:
-        """See Effects. Another user's key is refused for good (RotationRefused)."""
+    def prove(self, key_id: str) -> Proof:
+        """See Effects. Another user's key is refused for good (RotationRefused).
+
+        A refusal by policy proves the key too: IAM says AccessDenied only to a key it knows.
+        Raises NetworkDown after three passes in a row without an answer.
+        """
         from credguard.aws import iam, sts
+        from credguard.aws.model import proof_regions
 
-        credentials = self._credentials(key_id)
+        credentials = self.credentials(key_id)
         try:
-            identity = sts.caller_identity(credentials)
+            for region in proof_regions(self._user.partition):
+                self._same_user(key_id, sts.caller_identity(credentials, region=region))
             iam.list_access_keys(credentials, self._user.user_name)
-        except (InvalidKey, NotPermitted, NetworkDown, Throttled):
+        except NotPermitted:
+            pass
+        except BadSignature:
+            return Proof.BAD_SECRET
+        except NetworkDown:
+            self._unanswered += 1
+            if self._unanswered == _ANSWERS_MISSING:
+                raise
+            return Proof.NOT_YET
+        except AwsError:
+            return Proof.NOT_YET
+        self._unanswered = 0
+        return Proof.ACCEPTED
+
+    def alive(self, key_id: str) -> bool:
+        """See Effects."""
+        try:
+            self._same_user(key_id, self.identity(key_id))
+        except InvalidKey:
             return False
-        if identity.user_id != self._user.user_id or identity.account != self._user.account:
-            raise RotationRefused(f"key {key_id} belongs to another user: {identity.arn}")
         return True
+
+    def _same_user(self, key_id: str, who: "Identity") -> None:
+        if who.user_id != self._user.user_id or who.account != self._user.account:
+            raise RotationRefused(f"key {key_id} belongs to another user: {who.arn}")
 
     def known(self, key_ids: set[str]) -> frozenset[str]:
         """See Effects."""
@@ -131,15 +276,22 @@ class RealEffects:
     def store(self, key_id: str, secret: Secret, created: float) -> None:
         """See Effects."""
         self._ctx.vault.put(self._item(key_id), secret)
-        user = self._user
-        key = profiles.Key(
-            key_id, user.partition, user.account, user.user_name, user.user_id, created, "rotation"
-        )
+        self._index(key_id, created)
+
+    def _index(self, key_id: str, created: float | None) -> None:
+        key = replace(self._user, key_id=key_id, created=created, origin="rotation")
         profiles.add_key(self._ctx.db, key, self.now())
 
     def forget(self, key_id: str) -> None:
         """See Effects."""
+        self._held.pop(key_id, None)
+        # The way to find the keys again must not name one whose secret is gone.
+        notes.note_all(self._ctx)
         self._ctx.vault.delete(self._item(key_id))
+        if self.elsewhere(key_id):
+            for each in profiles.profiles(self._ctx.db):
+                if each.key.identity == self._user.identity:
+                    profiles.set_elsewhere(self._ctx.db, each.key.key_id, elsewhere=False)
         profiles.forget_key(self._ctx.db, key_id)
 
     def pointer(self, record: Record) -> str:
@@ -149,13 +301,26 @@ class RealEffects:
             return record.old_id
         return record.new_id or record.old_id
 
-    def switch(self, old_id: str, new_id: str) -> None:
+    def switch(self, from_id: str, to_id: str) -> None:
         """See Effects."""
-        known = {each.key_id: each for each in profiles.keys(self._ctx.db)}
-        if new_id not in known:  # adopted: stored, but a crash came before its index entry
-            user = self._user
-            key = profiles.Key(
-                new_id, user.partition, user.account, user.user_name, user.user_id, None, "rotation"
-            )
-            profiles.add_key(self._ctx.db, key, self.now())
-        profiles.switch(self._ctx.db, old_id, new_id)
+        if to_id not in {each.key_id for each in profiles.keys(self._ctx.db)}:
+            self._index(to_id, None)  # stored, but a crash came before its index entry
+        profiles.switch(self._ctx.db, from_id, to_id)
+        with contextlib.suppress(VaultError):  # noted before the old key's secret goes, at last
+            notes.note_all(self._ctx)
+
+    def own_use_until(self, key_id: str) -> float:
+        """See Effects. A tool keeps what it was handed for as long as the answer said."""
+        last = handouts.last(self._ctx.db, key_id)
+        return 0.0 if last is None else last + handouts.LIFETIME_S
+
+    def elsewhere(self, key_id: str) -> bool:
+        """See Effects. Keys that a rotation made were never anywhere else."""
+        origin = {key.key_id: key.origin for key in profiles.keys(self._ctx.db)}
+        if origin.get(key_id, "rotation") == "rotation":
+            return False
+        return any(
+            each.used_elsewhere
+            for each in profiles.profiles(self._ctx.db)
+            if each.key.identity == self._user.identity
+        )

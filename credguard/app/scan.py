@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from credguard import paths
+from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
+from credguard.sources.git import run
 
 
 @dataclass(slots=True)
@@ -30,8 +32,14 @@ def scan_paths(
 
     engine = load_engine(paths.cache_dir())
     result = Result()
+    seen: set[bytes] = set()
     for name in names:
         for file in files(os.fsencode(name)):
+            if len(names) > 1:  # "." and a file below it: told once
+                place = os.path.abspath(file.path)
+                if place in seen:
+                    continue
+                seen.add(place)
             if file.data is None:
                 result.unread.append((file.path, file.problem))
                 continue
@@ -48,6 +56,9 @@ def scan_staged(least: int = LOW) -> Result:
 
     Raises GitError, CredguardError.
     """
+    if run(None, "rev-parse", "--is-bare-repository", inherit=True).strip() == b"true":
+        raise GitError("nothing is staged here: a bare repository has no index")
+    from credguard.scan.engine import on_lines
     from credguard.sources.database import load_engine
     from credguard.sources.staging import Staging
 
@@ -58,6 +69,5 @@ def scan_staged(least: int = LOW) -> Result:
         result.scanned += 1
         hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= least]
         if hits:
-            hits = engine.scan_added(file.data, file.path, file.added)
-        result.findings += [hit for hit in hits if hit.confidence >= least]
+            result.findings += on_lines(hits, file.added)
     return result

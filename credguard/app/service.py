@@ -7,8 +7,8 @@ from credguard.services.select import service
 
 
 def command() -> list[str]:
-    """How the manager starts credguard: this interpreter, isolated from the working folder."""
-    return [os.path.abspath(sys.executable), "-P", "-m", "credguard"]
+    """How the manager starts credguard: this interpreter, isolated from folder and environment."""
+    return [os.path.abspath(sys.executable), "-I", "-m", "credguard"]
 
 
 def install() -> None:
@@ -22,5 +22,5 @@ def uninstall() -> None:
 
 
 def status() -> str:
-    """`running`, `stopped`, `not installed` or `unknown`."""
+    """See Service.status."""
     return service().status()

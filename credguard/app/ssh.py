@@ -202,6 +202,42 @@ def _register(
     return None
 
 
+def add_to_agent(ctx: Context, name: str | None, lifetime: str) -> tuple[table.SshKey, int]:
+    """Hand the key called `name` (None: the only one) to ssh-agent for `lifetime`; 0s: no end.
+
+    Gives the key and the seconds. Neither the passphrase nor the key is in an argument, in the
+    environment or on disk. Raises CredguardError, VaultError.
+    """
+    from credguard import config as settings
+    from credguard.ssh import agent, keys
+
+    seconds = settings.seconds(lifetime)
+    key = _chosen(ctx, name)
+    agent.check()
+    passphrase = ctx.vault.get(ssh_item(key.name))
+    if passphrase is None:
+        raise CredguardError(
+            f"the vault holds no passphrase for the SSH key {key.name}",
+            hint="restore a backup: credguard vault restore FILE",
+        )
+    agent.add(keys.decrypted(key.path, passphrase), key.name, seconds)
+    events.record(ctx.db, ctx.now(), "ssh.added_to_agent", key.name, lifetime=seconds)
+    return key, seconds
+
+
+def _chosen(ctx: Context, name: str | None) -> table.SshKey:
+    known = table.keys(ctx.db)
+    found = [key for key in known if name is None or key.name == name]
+    if len(found) == 1:
+        return found[0]
+    if not known:
+        raise CredguardError("no SSH key was made here", hint="run: credguard ssh create")
+    raise CredguardError(
+        f"no SSH key is called {name!r}" if name is not None else "there are several SSH keys",
+        hint="name one: credguard ssh add " + "|".join(key.name for key in known),
+    )
+
+
 def pair(name: str) -> str:
     """The EC2 key pair's name of the key called `name`."""
     return f"credguard_{name}"

@@ -2,14 +2,15 @@
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from credguard import config as settings
 from credguard import paths
 from credguard.app import service
 from credguard.app.context import Context
-from credguard.errors import CredguardError
+from credguard.errors import ConfigError, CredguardError, StoreError
 from credguard.store import findings, profiles, schedule, watches
+from credguard.store import problems as table
 
 UNKNOWN = "UNKNOWN"
 _DAY_S = 86400
@@ -29,7 +30,11 @@ class KeyStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole picture; a text UNKNOWN where it cannot be told."""
+    """The whole picture; a text UNKNOWN where it cannot be told.
+
+    `unreadable`: why the settings or the state database cannot be read; then what they hold is
+    empty here and nothing can be told of it. `problems`: what does not work and needs a look.
+    """
 
     vault_backend: str
     vault_state: str
@@ -41,31 +46,61 @@ class Status:
     daemon: str
     service: str
     last_tick: float | None
+    problems: list[table.Problem]
+    unreadable: list[str]
 
 
 def status(ctx: Context) -> Status:
-    """Read config and store. Raises ConfigError, StoreError."""
-    backend = ctx.config.vault.backend
-    rows = ctx.db.execute("SELECT repository FROM hook ORDER BY repository")
-    midway = ctx.db.execute("SELECT count(*) FROM rotation").fetchone()[0]
-    return Status(
-        vault_backend=backend or "not chosen",
-        vault_state=_vault_state(backend),
-        keys=_keys(ctx),
-        rotations_midway=midway,
-        hooks=[row["repository"] for row in rows],
-        watched={
-            root: "ok" if os.path.isdir(root) else "missing" for root in watches.roots(ctx.db)
-        },
-        open_findings=findings.open_findings(ctx.db),
+    """Read config and store; what cannot be read is in `unreadable`, and the rest is told."""
+    unreadable = []
+    try:
+        config = ctx.config
+        backend, state = config.vault.backend or "not chosen", _vault_state(config.vault.backend)
+    except ConfigError as exc:
+        config, backend, state = settings.Config(), UNKNOWN, UNKNOWN
+        unreadable.append(str(exc))
+    known = Status(
+        vault_backend=backend,
+        vault_state=state,
+        keys=[],
+        rotations_midway=0,
+        hooks=[],
+        watched={},
+        open_findings=[],
         daemon=daemon_state(),
         service=_service_state(),
+        last_tick=None,
+        problems=[],
+        unreadable=unreadable,
+    )
+    try:
+        return _with_store(ctx, known, settings.seconds(config.rotation.max_age))
+    except StoreError as exc:
+        unreadable.append(str(exc))
+    return known
+
+
+def _with_store(ctx: Context, known: Status, max_age: int) -> Status:
+    rows = ctx.db.execute("SELECT repository FROM hook ORDER BY repository")
+    return replace(
+        known,
+        keys=_keys(ctx, max_age, know_due=not known.unreadable),
+        rotations_midway=ctx.db.execute("SELECT count(*) FROM rotation").fetchone()[0],
+        hooks=[row["repository"] for row in rows],
+        watched={root: _root_state(root) for root in watches.roots(ctx.db)},
+        open_findings=findings.open_findings(ctx.db),
         last_tick=schedule.get(ctx.db, "tick").last_run,
+        problems=table.present(ctx.db),
     )
 
 
-def _keys(ctx: Context) -> list[KeyStatus]:
-    limit = settings.seconds(ctx.config.rotation.max_age)
+def _root_state(root: str) -> str:
+    if not os.path.isdir(root):
+        return "missing"
+    return "ok" if os.access(root, os.R_OK | os.X_OK) else "not readable"
+
+
+def _keys(ctx: Context, limit: int, *, know_due: bool) -> list[KeyStatus]:
     now = ctx.now()
     result = []
     for profile in profiles.profiles(ctx.db):
@@ -76,7 +111,7 @@ def _keys(ctx: Context) -> list[KeyStatus]:
                 profile.key.key_id,
                 profile.key.identity,
                 None if created is None else (now - created) / _DAY_S,
-                None if created is None else (created + limit - now) / _DAY_S,
+                (created + limit - now) / _DAY_S if created is not None and know_due else None,
                 profile.consent,
             )
         )

@@ -9,7 +9,7 @@ from credguard import paths
 from credguard.app.context import Context
 from credguard.errors import CredguardError, RotationRefused, StoreError, Unsupported
 from credguard.store import profiles
-from credguard.vault.base import key_item, secret_item, ssh_item
+from credguard.vault.base import key_item, profile_item, secret_item, ssh_item
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,28 @@ class Plan:
 
     write_back: bool
     delete_vault: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What only the vault can open: `secrets` by name, `ssh_keys` as paths of private keys."""
+
+    secrets: list[str]
+    ssh_keys: list[str]
+
+
+def held(ctx: Context) -> Held:
+    """What is lost with the vault, access keys left out. Raises StoreError."""
+    if not os.path.exists(paths.database_file()):
+        return Held([], [])
+    from credguard.store import secrets, ssh
+
+    return Held(secrets.names(ctx.db), [key.path for key in ssh.keys(ctx.db)])
+
+
+def used() -> bool:
+    """Whether anything was ever set up here, so that there is something to ask about."""
+    return os.path.exists(paths.database_file()) or os.path.exists(paths.vault_file())
 
 
 def installed_profiles(ctx: Context) -> list[str]:
@@ -60,9 +82,12 @@ def uninstall(ctx: Context, plan: Plan, on_step: Callable[[str], None]) -> None:
         if plan.delete_vault:
             _empty_vault(ctx, on_step)
             ctx.db.close()
+    _delete_cache()
     if plan.delete_vault:
         _delete_files()
         on_step("deleted the settings and the state")
+    elif used():
+        on_step(f"the vault and {paths.state_dir()} stay; a later installation takes them up")
 
 
 def _stop_service(on_step: Callable[[str], None]) -> None:
@@ -92,6 +117,7 @@ def _write_back(ctx: Context, on_step: Callable[[str], None]) -> None:
 
 def _empty_vault(ctx: Context, on_step: Callable[[str], None]) -> None:
     items = [key_item(k.partition, k.account, k.key_id) for k in profiles.keys(ctx.db)]
+    items += [profile_item(each.name) for each in profiles.profiles(ctx.db)]
     items += [secret_item(row["name"]) for row in ctx.db.execute("SELECT name FROM secret_name")]
     items += [ssh_item(row["name"]) for row in ctx.db.execute("SELECT name FROM ssh_key")]
     if ctx.config.vault.backend == "file":
@@ -102,21 +128,30 @@ def _empty_vault(ctx: Context, on_step: Callable[[str], None]) -> None:
     on_step(f"deleted the vault: {len(items)} secrets")
 
 
+_OURS = ("credguard.log", "state.db", "config.toml", "fingerprint.key", "vault.json")
+
+
+def _delete_cache() -> None:
+    _delete_in(paths.cache_dir(), ("",))
+
+
 def _delete_files() -> None:
     """Our own files by name: the folders may hold something a person put there."""
-    database = paths.database_file()
-    for path in (database, database + "-wal", database + "-shm", paths.config_file()):
-        _remove(path)
-    for folder in (paths.state_dir(), paths.cache_dir(), paths.config_dir()):
-        if not os.path.isdir(folder):
-            continue
-        ours = ("credguard.log",) if folder != paths.cache_dir() else ("",)
-        for name in os.listdir(folder):
-            path = os.path.join(folder, name)
-            if os.path.isfile(path) and (name.startswith(ours) or name.endswith(".lock")):
-                _remove(path)
-        if not os.listdir(folder) and sys.platform != "win32":
-            os.rmdir(folder)
+    for folder in (paths.state_dir(), paths.config_dir(), paths.data_dir()):
+        _delete_in(folder, _OURS)
+
+
+def _delete_in(folder: str, prefixes: tuple[str, ...]) -> None:
+    if not os.path.isdir(folder):
+        return
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        # install.sh holds its own lock while this runs.
+        lock = name.endswith(".lock") and name != "install.lock"
+        if os.path.isfile(path) and (name.startswith(prefixes) or lock):
+            _remove(path)
+    if not os.listdir(folder) and sys.platform != "win32":
+        os.rmdir(folder)
 
 
 def _remove(path: str) -> None:

@@ -70,6 +70,21 @@ def access_key_last_used(creds: Credentials, key_id: str) -> LastUsed:
         return LastUsed(at.timestamp(), used["ServiceName"], used["Region"])
 
 
+def simulate(creds: Credentials, arn: str, action: str) -> bool:
+    """Whether the policies of user `arn` allow `action` on itself, by IAM's simulator. Reads only.
+
+    Raises NotPermitted: the simulator may not be asked.
+    """
+    with (
+        translated("iam:SimulatePrincipalPolicy", f"user {arn}"),
+        closing(client("iam", creds)) as iam,
+    ):
+        answer = iam.simulate_principal_policy(
+            PolicySourceArn=arn, ActionNames=[action], ResourceArns=[arn]
+        )
+        return bool(answer["EvaluationResults"][0]["EvalDecision"] == "allowed")
+
+
 def get_user(creds: Credentials, user_name: str) -> str:
     """The unique id of `user_name`. Reads only."""
     with translated("iam:GetUser", f"user {user_name}"), closing(client("iam", creds)) as iam:

@@ -83,6 +83,20 @@ class KeyPair:
     created: float | None = None
 
 
+_SECOND_REGIONS = {
+    "aws": "us-west-2",
+    "aws-cn": "cn-northwest-1",
+    "aws-us-gov": "us-gov-east-1",
+    "aws-iso": "us-iso-west-1",
+}
+
+
+def proof_regions(partition: str) -> tuple[str, str]:
+    """Two regions whose STS endpoints a key is proven at; the same twice where there is one."""
+    main = main_region(partition)
+    return main, _SECOND_REGIONS.get(partition, main)
+
+
 def main_region(partition: str) -> str:
     """The region that answers for the whole of `partition`; us-east-1 for an unknown one."""
     return _MAIN_REGIONS.get(partition, "us-east-1")

@@ -12,6 +12,7 @@ from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from credguard import errors
+from credguard.aws.clients import server_skew
 
 _BY_CODE: dict[str, type[errors.AwsError]] = {}
 for _error, _codes in (
@@ -19,10 +20,11 @@ for _error, _codes in (
         errors.InvalidKey,
         (
             "InvalidClientTokenId UnrecognizedClientException AuthFailure InvalidAccessKeyId "
-            "SignatureDoesNotMatch ExpiredToken ExpiredTokenException InvalidToken "
+            "ExpiredToken ExpiredTokenException InvalidToken "
             "IncompleteSignature MissingAuthenticationToken"
         ),
     ),
+    (errors.BadSignature, "SignatureDoesNotMatch InvalidSignatureException"),
     (
         errors.NotPermitted,
         "AccessDenied AccessDeniedException UnauthorizedOperation OptInRequired Blocked",
@@ -49,6 +51,12 @@ for _error, _codes in (
     for _code in _codes.split():
         _BY_CODE[_code] = _error
 
+# Said of a date that is off. IAM and STS say SignatureDoesNotMatch then, as of a wrong secret.
+_CLOCK_ONLY = {"RequestExpired", "RequestTimeTooSkewed"}
+# AWS refuses signatures 300 s from its own time (Signature Version 4, IAM User Guide). From here on
+# it may be that, so the secret is not blamed: what is taken for wrong may be thrown away.
+_SUSPECT_SKEW_S = 240
+
 _SAFE_CODE = re.compile(r"[A-Za-z0-9.]{1,64}\Z")
 
 
@@ -58,21 +66,41 @@ def translated(action: str, resource: str) -> Iterator[None]:
     try:
         yield
     except aws.ClientError as exc:
-        raise _refused(exc, action, resource) from None
+        error = _refused(exc, action, resource)
+        _scrub(exc)
+        raise error from None
     except (aws.ConnectionError, aws.HTTPClientError) as exc:
+        _scrub(exc)
         raise errors.NetworkDown(
             f"{action} on {resource} got no answer ({type(exc).__name__})"
         ) from None
-    except aws.ParamValidationError:
+    except aws.ParamValidationError as exc:
+        _scrub(exc)
         raise errors.AwsError(
             f"{action} on {resource} was not sent: a name in it is not valid",
             hint="check the names given",
         ) from None
-    except (aws.BotoCoreError, ResponseParserError, ValueError, KeyError) as exc:
-        # ResponseParserError, NoRegionError, a bad AWS_ENDPOINT_URL, a field that is not there.
+    except ResponseParserError as exc:
+        # Cut off on the way, or a network's own page: as much of an answer as none.
+        _scrub(exc)
+        raise errors.NetworkDown(
+            f"{action} on {resource} got an answer that cannot be read",
+            hint="check the network and AWS_ENDPOINT_URL, then run it again",
+        ) from None
+    except (aws.BotoCoreError, ValueError, KeyError) as exc:
+        # NoRegionError, a bad AWS_ENDPOINT_URL, a field that is not there.
+        _scrub(exc)
         raise errors.AwsError(
             f"{action} on {resource} gave no usable answer ({type(exc).__name__})"
         ) from None
+
+
+def _scrub(exc: Exception) -> None:
+    # `from None` hides the original from a traceback, but whoever walks __context__ still finds
+    # it, with the answer, the signed request and the frames that held them.
+    exc.args = ()
+    exc.__dict__.clear()
+    exc.__traceback__ = exc.__context__ = exc.__cause__ = None
 
 
 def _refused(exc: aws.ClientError, action: str, resource: str) -> errors.AwsError:
@@ -83,9 +111,8 @@ def _refused(exc: aws.ClientError, action: str, resource: str) -> errors.AwsErro
     if kind is None:
         kind = errors.NetworkDown if status >= 500 else errors.AwsError
     message = f"{action} on {resource} was refused ({shown})"
-    if code == "SignatureDoesNotMatch":
-        return kind(message, hint="the secret is wrong, or this machine's clock is; check both")
-    if code in {"RequestExpired", "InvalidSignatureException"}:
+    off = abs(server_skew() or 0.0) > _SUSPECT_SKEW_S
+    if code in _CLOCK_ONLY or (kind is errors.BadSignature and off):
         return errors.AwsError(message, hint="set this machine's clock, then run it again")
     if kind is errors.NotPermitted:
         return kind(message, hint=f"ask for the permission {action}, then run it again")

@@ -214,6 +214,17 @@ def region(profile: str) -> str | None:
     return config.get(_section_of(config, profile), "region")
 
 
+def setting(profile: str, name: str) -> str | None:
+    """The value of `name` in the section of `profile` in ~/.aws/config; None: not set."""
+    return _load(paths.aws_config_file())[1].get(config_section(profile), name)
+
+
+def config_profiles() -> list[str]:
+    """The profiles that ~/.aws/config has a section for, in its order."""
+    names = (_profile_of(section) for section in _load(paths.aws_config_file())[1].sections())
+    return [name for name in names if name is not None]
+
+
 def process_of(profile: str) -> str | None:
     """The credential_process of `profile`; None: none."""
     _, config = _load(paths.aws_config_file())

@@ -19,14 +19,21 @@ def run(foreground: bool) -> None:
 
 
 @daemon.command("tick", epilog="Example: credguard daemon tick")
-def tick() -> None:
+@click.pass_context
+def tick(click_ctx: click.Context) -> None:
     """Rotate what is due, take later steps of running rotations, and end."""
+    from credguard import notify
+    from credguard.app import tick as app
     from credguard.app.context import Context
-    from credguard.store.profiles import profiles
 
     ctx = Context()
-    if not profiles(ctx.db):
-        return  # no key, no vault to unlock
-    from credguard.app.rotate import run_due
-
-    run_due(ctx)
+    notes = app.tick(ctx)
+    for note in notes:
+        hint = f"; {note.hint}" if note.hint else ""
+        click.echo(f"{note.subject}: {note.what}{hint}", err=True)
+        if note.tell:
+            if ctx.config.watch.notify:
+                notify.notify(note.title, f"{note.what}{hint}")
+            app.told(ctx, note)
+    if any(note.failed for note in notes):
+        click_ctx.exit(2)

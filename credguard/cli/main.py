@@ -39,6 +39,12 @@ def _daemon() -> click.Command:
     return daemon
 
 
+def _doctor() -> click.Command:
+    from credguard.cli.doctor import doctor
+
+    return doctor
+
+
 def _demo() -> click.Command:
     from credguard.cli.demo import demo
 
@@ -73,6 +79,12 @@ def _list() -> click.Command:
     from credguard.cli.keys import list_
 
     return list_
+
+
+def _log() -> click.Command:
+    from credguard.cli.log import log
+
+    return log
 
 
 def _remove() -> click.Command:
@@ -140,11 +152,13 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "config": ("Read or change a setting.", _config),
     "daemon": ("Run the background service in the foreground.", _daemon),
     "demo": ("Show the main job in a throw-away home.", _demo),
+    "doctor": ("Look for what is wrong, and say how to mend it.", _doctor),
     "exec": ("Run a command with a profile's credentials.", _exec),
     "hook": ("Install, remove or look at the git hooks.", _hook),
     "import": ("Move keys from ~/.aws/credentials into the vault.", _import),
     "init": ("Choose the vault and set everything up.", _init),
     "list": ("List the profiles in the vault.", _list),
+    "log": ("Show what happened to the keys, and who got them.", _log),
     "remove": ("Take a profile out of the vault.", _remove),
     "rotate": ("Replace access keys through IAM.", _rotate),
     "scan": ("Look for secrets in files or in what is staged.", _scan),
@@ -170,6 +184,15 @@ def _told() -> Iterator[None]:
         raise _OutputGone(error) from error
 
 
+def _after_install() -> click.Command:
+    from credguard.cli.upgrade import after_install
+
+    return after_install
+
+
+_UNLISTED: dict[str, Callable[[], click.Command]] = {"after-install": _after_install}
+
+
 class _Table(click.Group):
     """A group whose commands are imported when they are run; help needs only the table."""
 
@@ -186,7 +209,8 @@ class _Table(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = _COMMANDS.get(cmd_name)
-        return entry[1]() if entry else None
+        load = entry[1] if entry else _UNLISTED.get(cmd_name)
+        return load() if load else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

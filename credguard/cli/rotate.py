@@ -8,8 +8,12 @@ import click
 
 from credguard.app import rotate as app
 from credguard.app.context import Context
+from credguard.app.mfa import Ask
+from credguard.app.rotate_status import KeyState, statuses
 from credguard.cli.ask import confirm
+from credguard.errors import CredguardError
 from credguard.rotation.model import Action, Step
+from credguard.secret import Secret
 
 _SAID = {
     Action.NOTE_STRAY: "a key was made by a request whose answer was lost",
@@ -20,7 +24,14 @@ _SAID = {
     Action.DEACTIVATE: "deactivating the old key",
     Action.DELETE_OLD: "deleting the old key",
     Action.DELETE_NEW: "deleting the new key",
+    Action.ABORT: "giving up the new key",
+    Action.REVERT: "going back to the old key",
+    Action.ACTIVATE_OLD: "activating the old key",
+    Action.PROVE_OLD: "proving the old key",
+    Action.SWITCH_BACK: "switching back to the old key",
 }
+_FAILED = {"failed", "asks", "needs-code"}
+_DECISIONS = ("rollback", "emergency", "lock_out", "rebuild")
 
 
 def _say(identity: str, step: Step) -> None:
@@ -43,15 +54,36 @@ def _report(outcome: app.Outcome) -> None:
             click.echo(f"  hint: {outcome.error.hint}", err=True)
         return
     text = {
-        "planned": f"would replace key {outcome.old_id}",
+        "planned": f"would replace key {outcome.old_id}; nothing was changed",
         "done": f"key {outcome.new_id} took over; {outcome.old_id} is deleted",
         "aborted": "an earlier attempt was cleared away; the key is as it was",
         "waiting": f"{outcome.why or 'waiting'}; goes on {_when(outcome.until)}",
-        "asks": f"needs you: {outcome.why}; see: credguard rotate --status",
+        "asks": f"needs you: {outcome.why}",
+        "locked-out": outcome.why,
+        "rebuilt": outcome.why,
     }[outcome.state]
     if outcome.state == "waiting" and outcome.new_id is not None:
         text = f"key {outcome.new_id} beside {outcome.old_id}: {text}"
     click.echo(f"{who}: {text}")
+    if outcome.state == "asks":
+        name = outcome.profiles[0] if outcome.profiles else "PROFILE"
+        click.echo(f"  hint: {_decision(outcome.why, name)}", err=True)
+
+
+def _decision(why: str, name: str) -> str:
+    """What a person can type about a rotation that asks."""
+    if why.startswith("blocked"):
+        return (
+            f"move what uses it, then: credguard rotate {name} --deactivate;"
+            f" or go back: credguard rotate {name} --rollback"
+        )
+    if "unknown key" in why:
+        return f"if it is yours: credguard rotate {name} --keep KEY_ID; else delete it in IAM"
+    if "clock" in why:
+        return f"set the clock, then: credguard rotate {name}"
+    if "someone activated" in why or "was used after" in why:
+        return f"to go on all the same: credguard rotate {name} --deactivate"
+    return f"look at the user's keys in the IAM console, then: credguard rotate {name}"
 
 
 def run(
@@ -59,52 +91,48 @@ def run(
     names: list[str],
     *,
     all_: bool = False,
-    dry_run: bool = False,
     yes: bool = False,
-    keep: tuple[str, ...] = (),
     as_json: bool = False,
+    wanted: app.Wanted | None = None,
 ) -> None:
     """Rotate and report; exit code 2 when any failed or needs a person."""
-    outcomes = app.rotate(ctx, names, all_=all_, dry_run=dry_run, yes=yes, keep=keep, on_step=_say)
+    wanted = wanted or app.Wanted(yes=yes, on_step=_say, ask=_asker())
+    outcomes = app.rotate(ctx, names, all_=all_, wanted=wanted)
+    _tell(outcomes, as_json)
+    if not outcomes and not as_json and sys.stderr.isatty():
+        click.echo("nothing is due; see: credguard rotate --status", err=True)
+
+
+def _tell(outcomes: list[app.Outcome], as_json: bool) -> None:
     if as_json:
-        rows = [
-            {
-                "identity": each.identity,
-                "profiles": each.profiles,
-                "state": each.state,
-                "old_key_id": each.old_id,
-                "new_key_id": each.new_id,
-                "next_at": each.until,
-                "why": str(each.error) if each.error else each.why,
-            }
-            for each in outcomes
-        ]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps([_row(each) for each in outcomes], indent=2))
     else:
         for outcome in outcomes:
             _report(outcome)
-        if not outcomes and sys.stderr.isatty():
-            click.echo("nothing is due; see: credguard rotate --status", err=True)
-    if any(each.state in {"failed", "asks"} for each in outcomes):
+    if any(each.state in _FAILED for each in outcomes):
         raise click.exceptions.Exit(2)
 
 
+def _row(each: app.Outcome) -> dict[str, object]:
+    return {
+        "identity": each.identity,
+        "profiles": each.profiles,
+        "state": each.state,
+        "old_key_id": each.old_id,
+        "new_key_id": each.new_id,
+        "next_at": each.until,
+        "why": str(each.error) if each.error else each.why,
+        "hint": each.error.hint if each.error else "",
+    }
+
+
 def _status(ctx: Context, as_json: bool) -> None:
-    rows = app.statuses(ctx)
+    rows = statuses(ctx)
     if as_json:
-        found = [
-            {
-                "identity": row.identity,
-                "profiles": row.profiles,
-                "key_id": row.key_id,
-                "state": row.state,
-                "created": row.created,
-                "next_step": row.next_step,
-                "next_at": row.next_at,
-            }
-            for row in rows
-        ]
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps([_status_row(row) for row in rows], indent=2))
+        return
+    if not rows:
+        click.echo("no keys in the vault; next: credguard import --all", err=True)
         return
     table = [("USER", "KEY", "STATE", "AGE", "PROFILES", "NEXT", "WHEN")]
     for row in rows:
@@ -115,6 +143,47 @@ def _status(ctx: Context, as_json: bool) -> None:
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     for line in table:
         click.echo("  ".join(f"{cell:<{w}}" for cell, w in zip(line, widths, strict=True)).rstrip())
+    for row in rows:
+        if row.why:
+            click.echo(f"{row.key_id}: {row.why}")
+            name = next(
+                (n for each in rows for n in each.profiles if each.identity == row.identity), ""
+            )
+            click.echo(f"  hint: {_decision(row.why, name or 'PROFILE')}", err=True)
+
+
+def _status_row(row: KeyState) -> dict[str, object]:
+    age = None if row.created is None else (time.time() - row.created) / 86400
+    return {
+        "identity": row.identity,
+        "profiles": row.profiles,
+        "key_id": row.key_id,
+        "state": row.state,
+        "created": row.created,
+        "age_days": age,
+        "next_step": row.next_step,
+        "next_at": row.next_at,
+        "why": row.why,
+    }
+
+
+def _asker() -> Ask | None:
+    """Asks a person for a code; None: nobody is at the terminal."""
+    if not sys.stdin.isatty():
+        return None
+
+    def ask(serial: str) -> str:
+        answer: str = click.prompt(f"MFA code of {serial}", err=True)
+        return answer
+
+    return ask
+
+
+def _code_from_stdin() -> Secret:
+    line = sys.stdin.readline().strip()
+    if not line:
+        raise CredguardError("standard input holds no code", hint="give one line: the six digits")
+    return Secret(line)
 
 
 @click.command(epilog="Example: credguard rotate work --yes")
@@ -123,7 +192,14 @@ def _status(ctx: Context, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
 @click.option("--status", is_flag=True, help="Show each key, its next step and when.")
 @click.option("--yes", is_flag=True, help="Agree, also to unattended rotation from now on.")
+@click.option("--rollback", is_flag=True, help="Go back to the old key; until it is deleted.")
+@click.option("--emergency", is_flag=True, help="The key leaked: replace it with no grace.")
+@click.option("--lock-out", is_flag=True, help="Stop the key at once, without a new one.")
+@click.option("--rebuild", is_flag=True, help="Give up a journal that is damaged.")
+@click.option("--deactivate", is_flag=True, help="Deactivate the old key now, used or not.")
 @click.option("--keep", multiple=True, metavar="KEY_ID", help="An unknown key that is yours.")
+@click.option("--delete-key", multiple=True, metavar="KEY_ID", help="Delete this key in the way.")
+@click.option("--code-stdin", is_flag=True, help="Read an MFA code from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rotate(
     profile: tuple[str, ...],
@@ -132,7 +208,11 @@ def rotate(
     status: bool,
     yes: bool,
     keep: tuple[str, ...],
+    delete_key: tuple[str, ...],
+    deactivate: bool,
+    code_stdin: bool,
     as_json: bool,
+    **decisions: bool,
 ) -> None:
     """Replace access keys through IAM: of each PROFILE, of all, or of those that are due.
 
@@ -145,17 +225,58 @@ def rotate(
         return
     if profile and all_:
         raise click.UsageError("name profiles or --all, not both")
-    if (profile or all_) and not yes and not dry_run and sys.stdin.isatty():
-        what = ", ".join(profile) or "all profiles"
-        yes = confirm(f"Replace the access key of {what}, and from now on monthly?", yes=False)
-        if not yes:
-            return
-    run(
-        ctx,
-        list(profile),
-        all_=all_,
-        dry_run=dry_run,
+    if (deactivate or keep or delete_key) and not profile:
+        raise click.UsageError("name the PROFILE")
+    chosen = [name for name in _DECISIONS if decisions[name]]
+    wanted = app.Wanted(
         yes=yes,
+        dry_run=dry_run,
+        deactivate=deactivate,
         keep=keep,
-        as_json=as_json,
+        delete=delete_key,
+        code=_code_from_stdin() if code_stdin else None,
+        ask=_asker(),
+        on_step=_say,
     )
+    if chosen:
+        _decide(ctx, chosen, profile, wanted, as_json)
+        return
+    if delete_key and not dry_run:
+        _agree(f"Delete {', '.join(delete_key)} in IAM, for good?", yes=yes)
+    if (profile or all_) and not (yes or dry_run or deactivate) and sys.stdin.isatty():
+        what = ", ".join(profile) or "all profiles"
+        _agree(f"Replace the access key of {what}, and from now on monthly?", yes=False)
+        from dataclasses import replace
+
+        wanted = replace(wanted, yes=True)
+    run(ctx, list(profile), all_=all_, as_json=as_json, wanted=wanted)
+
+
+def _agree(question: str, *, yes: bool) -> None:
+    if not confirm(question, yes=yes):
+        raise click.exceptions.Exit(0)
+
+
+_QUESTIONS = {
+    "rollback": "Go back to the old key of {}?",
+    "emergency": "Replace the key of {} now, without a grace for what still uses it?",
+    "lock_out": "Stop the key of {} for good? Nothing works with it then, credguard included.",
+    "rebuild": "Give up the journal of {}? No key is touched.",
+}
+
+
+def _decide(
+    ctx: Context, chosen: list[str], profile: tuple[str, ...], wanted: app.Wanted, as_json: bool
+) -> None:
+    from credguard.app import rotate_decide
+
+    (decision, *more) = chosen
+    if more or len(profile) != 1:
+        raise click.UsageError(
+            f"--{decision.replace('_', '-')} takes one PROFILE, and stands alone"
+        )
+    name = profile[0]
+    if not confirm(_QUESTIONS[decision].format(name), yes=wanted.yes):
+        return
+    act = getattr(rotate_decide, decision)
+    _tell([act(ctx, name, wanted)], as_json)

@@ -51,17 +51,31 @@ def create(name: str | None, regions: str | None, profile: str | None, as_json: 
         )
     else:
         click.echo(f"{result.key.path}  {result.key.fingerprint}")
-    click.echo(
-        f"instances launched from now on can use the key pair {app.pair(result.key.name)};"
-        " no running instance is changed",
-        err=True,
-    )
+    click.echo("use it: credguard ssh add, then ssh as usual", err=True)
     failed = [region for region, error in result.regions.items() if error is not None]
+    if len(failed) < len(result.regions):
+        click.echo(
+            f"instances launched from now on can use the key pair {app.pair(result.key.name)};"
+            " no running instance is changed",
+            err=True,
+        )
     if failed:
         raise CredguardError(
             f"key {result.key.name} is not registered in {', '.join(failed)}",
             hint="correct the cause, then run the same command again: the rest is kept",
         )
+
+
+@ssh.command(epilog="Example: credguard ssh add --lifetime 8h && ssh ec2-user@HOST")
+@click.argument("name", required=False)
+@click.option("--lifetime", default="12h", show_default=True, help="How long; 0s: no end.")
+def add(name: str | None, lifetime: str) -> None:
+    """Hand a key made here to ssh-agent; its passphrase comes from the vault."""
+    from credguard.app import ssh as app
+
+    key, seconds = app.add_to_agent(Context(), name, lifetime)
+    until = f"for {lifetime}" if seconds else "until it ends or the key is removed"
+    click.echo(f"ssh-agent holds {key.name} ({key.fingerprint}) {until}", err=True)
 
 
 @ssh.command("list", epilog="Example: credguard ssh list --json")

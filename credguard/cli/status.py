@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
+
+from credguard.report.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from credguard.app.status import KeyStatus, Status
 
 _SHOWN_FINDINGS = 10
+_SHOWN_ROWS = 20
+_PIPE_COLUMNS = 1000
 
 
 @click.command(epilog="Example: credguard status --json")
@@ -27,10 +32,19 @@ def status(as_json: bool) -> None:
     current = read(Context())
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(current), indent=2))
-        return
-    from rich.console import Console
+    else:
+        from rich.console import Console
 
-    _show(Console(highlight=False, markup=False), current)
+        # A pipe has no width: a table folded at 80 columns would cut key ids in two.
+        width = None if sys.stdout.isatty() else _PIPE_COLUMNS
+        _show(Console(highlight=False, markup=False, width=width), current)
+    if current.unreadable:
+        from credguard.errors import CredguardError
+
+        raise CredguardError(
+            "; ".join(current.unreadable),
+            hint="free space, correct the file or put back a copy of it; the vault is not touched",
+        )
 
 
 def _show(console: Console, current: Status) -> None:
@@ -40,14 +54,32 @@ def _show(console: Console, current: Status) -> None:
         console.print(
             f"Rotation  {current.rotations_midway} on the way, see: credguard rotate --status"
         )
-    _show_keys(console, current.keys)
-    hooks = current.hooks or ["none, install with: credguard hook install"]
-    console.print("Hooks     " + "\n          ".join(hooks), soft_wrap=True)
-    watched = [
-        path if state == "ok" else f"{path} ({state})" for path, state in current.watched.items()
-    ] or ["nothing, choose a folder with: credguard watch add PATH"]
-    console.print("Watched   " + "\n          ".join(watched), soft_wrap=True)
-    _show_findings(console, current)
+    for problem in current.problems:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(problem.since))
+        console.print(f"Problem   {printable(problem.subject)}, since {since}:", soft_wrap=True)
+        console.print(f"          {printable(problem.what)}", soft_wrap=True)
+        if problem.hint:
+            console.print(f"          {printable(problem.hint)}", soft_wrap=True)
+    if current.unreadable:
+        console.print("Keys, hooks, watched folders and findings may be more than shown: UNKNOWN")
+    if current.keys or not current.unreadable:
+        _show_keys(console, current.keys)
+    if current.hooks or not current.unreadable:
+        _rows(console, "Hooks", current.hooks, "none, install with: credguard hook install")
+    if current.watched or not current.unreadable:
+        watched = [
+            path if state == "ok" else f"{path} ({state})"
+            for path, state in current.watched.items()
+        ]
+        _rows(console, "Watched", watched, "nothing, choose a folder: credguard watch add PATH")
+        _show_findings(console, current)
+
+
+def _rows(console: Console, title: str, rows: list[str], otherwise: str) -> None:
+    shown = [printable(row) for row in rows[:_SHOWN_ROWS]] or [otherwise]
+    if len(rows) > _SHOWN_ROWS:
+        shown.append(f"and {len(rows) - _SHOWN_ROWS} more: credguard status --json")
+    console.print(f"{title:10}" + "\n          ".join(shown), soft_wrap=True)
 
 
 def _tick(current: Status) -> str:
@@ -83,14 +115,20 @@ def _show_findings(console: Console, current: Status) -> None:
     found = current.open_findings
     if not found:
         # Nobody looked where nothing is watched: then that is not a clean bill.
-        console.print(
-            f"Findings  {'none open' if current.watched else 'UNKNOWN, nothing is watched'}"
-        )
+        if not current.watched:
+            state = "UNKNOWN, nothing is watched"
+        elif current.daemon != "running":
+            state = f"none known, but nobody looks: the service is {current.daemon}"
+        else:
+            state = "none open"
+        console.print(f"Findings  {state}")
         return
     console.print(f"Findings  {len(found)} open")
     for finding in found[:_SHOWN_FINDINGS]:
         console.print(
-            f"  {finding.path}:{finding.line} {finding.rule_id} {finding.masked}", soft_wrap=True
+            f"  {printable(finding.path)}:{finding.line} {finding.rule_id}"
+            f" {printable(finding.masked)}",
+            soft_wrap=True,
         )
     if len(found) > _SHOWN_FINDINGS:
         console.print(f"  and {len(found) - _SHOWN_FINDINGS} more: credguard status --json")

@@ -6,6 +6,10 @@ import click
 
 from credguard.errors import CredguardError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from credguard.app import uninstall as app
+
 
 @click.command(epilog="Example: credguard uninstall --write-back --keep-vault")
 @click.option("--yes", is_flag=True, help="Ask nothing: keys are written back, the vault stays.")
@@ -28,6 +32,8 @@ def uninstall(yes: bool, write_back: bool | None, delete_vault: bool | None) -> 
     ctx = Context()
     app.refuse_midway(ctx)
     names = app.installed_profiles(ctx)
+    if not app.used():
+        write_back, delete_vault = False, True  # nothing to lose, so nothing to ask
     if not yes and None in (write_back, delete_vault) and not sys.stdin.isatty():
         raise CredguardError(
             "uninstall has questions and there is nobody to ask",
@@ -36,7 +42,8 @@ def uninstall(yes: bool, write_back: bool | None, delete_vault: bool | None) -> 
     if write_back is None:
         write_back = yes or (bool(names) and _ask_write_back(names))
     if delete_vault is None:
-        delete_vault = not yes and _ask_delete(names, write_back)
+        lost = [] if write_back else names
+        delete_vault = not yes and _ask_delete(lost, app.held(ctx))
     app.uninstall(ctx, app.Plan(write_back, delete_vault), lambda line: click.echo(line, err=True))
     if names and not write_back:
         click.echo(
@@ -54,9 +61,13 @@ def _ask_write_back(names: list[str]) -> bool:
     )
 
 
-def _ask_delete(names: list[str], write_back: bool) -> bool:
-    lost = "" if write_back or not names else f" The keys of {', '.join(names)} are then LOST."
-    click.echo(f"The vault can stay for a later installation.{lost}", err=True)
+def _ask_delete(lost: list[str], held: "app.Held") -> bool:
+    click.echo("The vault can stay for a later installation. With it would go for good:", err=True)
+    lines = [f"the key of profile {name}: LOST, it is nowhere else" for name in lost]
+    lines += [f"the secret {name}" for name in held.secrets]
+    lines += [f"the passphrase of {path}: that SSH key never opens again" for path in held.ssh_keys]
+    for line in lines or ["nothing that is not elsewhere too"]:
+        click.echo(f"  {line}", err=True)
     answer: str = click.prompt(
         "Type 'delete' to delete it, anything else keeps it",
         default="keep",

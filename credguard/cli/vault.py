@@ -1,5 +1,6 @@
 """`credguard vault`: check it, back it up, restore it."""
 
+import dataclasses
 import json
 
 import click
@@ -39,6 +40,27 @@ def backup(file: str, passphrase_file: str | None) -> None:
     """Write everything in the vault into FILE, encrypted under a passphrase."""
     count = vaults.backup(Context(), file, passphrase_file)
     click.echo(f"{count} secrets are in {file}", err=True)
+
+
+@vault.command(epilog="Example: credguard vault recover")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def recover(as_json: bool) -> None:
+    """Find the keys again after the state database was lost.
+
+    Each profile of ~/.aws/config that asks credguard is looked up in the vault, its key proven.
+    """
+    from credguard.app import recover as app
+
+    found = app.recover(Context())
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=2))
+    for each in found if not as_json else []:
+        said = each.problem or f"key {each.key_id} is back"
+        click.echo(f"profile {each.profile}: {said}", err=True)
+    if not found and not as_json:
+        click.echo("no profile is missing", err=True)
+    if any(each.problem for each in found):
+        raise click.exceptions.Exit(2)
 
 
 @vault.command(epilog="Example: credguard vault restore ~/credguard.backup")

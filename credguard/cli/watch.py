@@ -45,5 +45,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(roots, indent=2))
         return
+    from credguard.report.text import printable
+
     for root in roots:
-        click.echo(root)
+        click.echo(printable(root))

@@ -15,6 +15,8 @@ import warnings
 from collections.abc import Callable, Iterator
 
 _LOG = logging.getLogger("credguard.daemon.watcher")
+# What it warns of is said in our own words; without a handler it would print it.
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 PRUNED = frozenset(
     {
@@ -162,8 +164,7 @@ if sys.platform == "linux":
             if folder is None or not event.name:
                 return
             name = os.fsdecode(event.name)
-            if event.is_create and not event.is_directory:
-                return  # its content comes with the close
+            # A created file too, though its content comes with the close: a hard link has no close.
             if event.is_directory and name in PRUNED:
                 return
             self._put(os.path.join(folder, name))

@@ -1,9 +1,11 @@
 """Reads a file that changed, scans it, stores what is found and tells a person once."""
 
+import errno
 import hashlib
 import hmac
 import logging
 import os
+import re
 import secrets
 import sqlite3
 import stat
@@ -12,12 +14,14 @@ from typing import Protocol
 
 from credguard import paths
 from credguard.errors import StoreError
+from credguard.report.text import printable
 from credguard.scan.model import MEDIUM, Finding
 from credguard.store import findings
 from credguard.store.db import transaction
 
 _LOG = logging.getLogger("credguard.daemon.worker")
 _KEY_BYTES = 32
+_ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -63,19 +67,38 @@ def shown(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def read_regular(path: str, max_bytes: int) -> tuple[bytes, os.stat_result] | None:
-    """The bytes and status of a regular file of at most `max_bytes`; None for anything else.
+def real(text: str) -> str:
+    """The path that `shown` made `text` of, as far as the file system can tell."""
+    if "\\x" not in text or os.path.lexists(text):
+        return text
+    raw = _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), text.encode())
+    return os.fsdecode(raw)
 
-    Never waits for a FIFO or device, follows no symlink. Raises OSError (FileNotFoundError: gone).
+
+class TooLarge(Exception):
+    """A file over the limit: what is in it cannot be told."""
+
+
+def read_regular(path: str, max_bytes: int) -> tuple[bytes, os.stat_result] | None:
+    """The bytes and status of a regular file; None for anything else.
+
+    Never opens a FIFO, socket or device, follows no symlink. Raises OSError (FileNotFoundError:
+    gone) and TooLarge (over `max_bytes`).
     """
-    descriptor = os.open(path, _OPEN)
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        return None
+    try:
+        descriptor = os.open(path, _OPEN)  # it may have been replaced since
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            return None
+        raise
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return None
         if status.st_size > max_bytes:
-            _LOG.info("not scanned, larger than watch.max_file_mb: %s", shown(path))
-            return None
+            raise TooLarge
         return file.read(max_bytes), status
 
 
@@ -89,10 +112,10 @@ class Worker:
         key: bytes,
         *,
         max_bytes: int,
-        tell: Callable[[str, str], bool],
+        tell: Callable[[str, str, Callable[[], None]], None],
         now: Callable[[], float],
     ) -> None:
-        """`tell(title, body)` shows a desktop notification; `now` gives Unix seconds."""
+        """`tell(title, body, done)` shows a notification later; `now` gives Unix seconds."""
         self._scanner = scanner
         self._db = connection
         self._key = key
@@ -101,6 +124,7 @@ class Worker:
         self._now = now
         # hash(path) -> hash(mtime_ns, size, inode): 64 bits each, so that 200,000 files stay small.
         self._snapshot: dict[int, int] = {}
+        self._being_told: set[str] = set()
 
     def changed(self, path: str) -> bool:
         """Whether `path` differs from when it was scanned last (or never was)."""
@@ -108,12 +132,12 @@ class Worker:
             status = os.lstat(path)
         except OSError:
             return True
-        return self._snapshot.get(hash(path)) != _signature(status)
+        return self._snapshot.get(hash(shown(path))) != _signature(status)
 
     def scan(self, path: str) -> list[Finding]:
         """Scan `path`, store its findings, resolve those gone, tell of new ones; gives them.
 
-        A file that is gone or unreadable has none. Raises StoreError, sqlite3.Error.
+        A file that is gone or unreadable has none. Raises StoreError.
         """
         found: list[Finding] = []
         signature: int | None = None
@@ -121,7 +145,11 @@ class Worker:
             content = read_regular(path, self._max_bytes)
         except (FileNotFoundError, NotADirectoryError):
             content = None
-            self._snapshot.pop(hash(path), None)
+            self._snapshot.pop(hash(shown(path)), None)
+        except TooLarge:
+            # What was found in it earlier may still be there.
+            _LOG.warning("not scanned, larger than watch.max_file_mb: %s", shown(path))
+            return []
         except OSError as exc:
             _LOG.info("cannot read %s: %s", shown(path), exc.strerror)
             return []
@@ -135,14 +163,17 @@ class Worker:
             ]
         self._store(shown(path), found)
         if signature is not None:  # only now: a file whose findings were not stored is read again
-            self._snapshot[hash(path)] = signature
+            self._snapshot[hash(shown(path))] = signature
         return found
 
     def gone(self, path: str) -> None:
         """`path`, a file or folder, is no longer there: its findings are resolved."""
         with transaction(self._db):
             findings.resolve_gone(self._db, shown(path), set(), self._now())
-            findings.resolve_below(self._db, shown(path), self._now())
+            below = findings.resolve_below(self._db, shown(path), self._now())
+        # A folder that is moved back has its old files, unchanged: they are to be read again.
+        for name in (shown(path), *below):
+            self._snapshot.pop(hash(name), None)
 
     def _store(self, path: str, found: list[Finding]) -> None:
         named = {fingerprint(self._key, finding): finding for finding in found}
@@ -160,12 +191,11 @@ class Worker:
                     line=finding.line,
                     rule_id=finding.rule_id,
                     masked=finding.masked(),
-                ):
+                ) and (name not in self._being_told):
                     fresh.append(name)
             findings.resolve_gone(self._db, path, set(named), now)
         if fresh:
-            self._announce(path, [named[name] for name in fresh])
-            findings.mark_notified(self._db, self._now(), fresh)
+            self._announce(path, {name: named[name] for name in fresh})
 
     def _has_open(self, path: str) -> bool:
         row = self._db.execute(
@@ -173,16 +203,21 @@ class Worker:
         ).fetchone()
         return row is not None
 
-    def _announce(self, path: str, fresh: list[Finding]) -> None:
-        for finding in fresh:
+    def _announce(self, path: str, fresh: dict[str, Finding]) -> None:
+        for finding in fresh.values():
             _LOG.warning(
                 "secret found: %s:%d %s %s", path, finding.line, finding.rule_id, finding.masked()
             )
-        first = fresh[0]
+        first = next(iter(fresh.values()))
         more = f" and {len(fresh) - 1} more" if len(fresh) > 1 else ""
         body = f"{path}:{first.line}: {first.title} ({first.masked()}){more}"
-        if not self._tell("credguard: a secret in a file", body):
-            _LOG.info("no desktop notification could be shown for %s", path)
+        self._being_told.update(fresh)
+
+        def done() -> None:
+            findings.mark_notified(self._db, self._now(), list(fresh))
+            self._being_told.difference_update(fresh)
+
+        self._tell("credguard: a secret in a file", printable(body), done)
 
 
 def _signature(status: os.stat_result) -> int:

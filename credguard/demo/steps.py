@@ -6,6 +6,7 @@ Each gives the lines to tell the person; it raises DemoFailed when a claim does 
 import json
 import os
 import secrets
+import shlex
 import signal
 import stat
 import string
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from credguard.demo.world import REGION, DemoFailed, Result, World, wait_until
+from credguard.demo.world import REGION, DemoFailed, Result, World, parsed, wait_until
 
 _PROFILE = "default"
 _WHO = """
@@ -45,9 +46,10 @@ print(json.dumps([pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`run` does and proves it; `claim` is what holds afterwards."""
+    """`run` does and proves it; `claim` is what holds afterwards; `doing` is for the narration."""
 
     title: str
+    doing: str
     claim: str
     run: Callable[[World], list[str]]
 
@@ -75,7 +77,7 @@ def _key_lines(key_id: str, secret: str) -> str:
 
 
 def _remote_keys(world: World) -> dict[str, str]:
-    found: dict[str, str] = json.loads(world.sdk(_KEYS).out)
+    found: dict[str, str] = parsed(world.sdk(_KEYS).out, "boto3")
     return found
 
 
@@ -99,10 +101,12 @@ def choose_vault(world: World) -> list[str]:
     """The encrypted file, and everything set up without a question."""
     world.credguard("config", "set", "vault.backend", "file")
     world.credguard("init", "--yes")
-    backend = world.credguard("config", "get", "vault.backend").out.strip()
+    backend = _status(world)["vault_backend"]
     _require(backend == "file", f"the vault is {backend!r}, not the encrypted file")
     for name in ("grace", "soak", "orphan_wait", "prove_interval"):
         world.credguard("config", "set", f"rotation.{name}", "0s")
+        now = world.credguard("config", "get", f"rotation.{name}", quiet=True).out.strip()
+        _require(now == "0s", f"rotation.{name} is {now!r}")
     return ["the vault is an encrypted file; waiting times are zero, for this demo only"]
 
 
@@ -113,7 +117,7 @@ def import_keys(world: World) -> list[str]:
     _require(not left, f"the secret still lies in plaintext in {', '.join(left)}")
     with open(world.path(".aws", "config"), encoding="utf-8") as file:
         _require("credential_process" in file.read(), "~/.aws/config names no credential_process")
-    rows = json.loads(world.credguard("list", "--json").out)
+    rows = world.asked("list")
     _require(_PROFILE in json.dumps(rows), "credguard list does not show the profile")
     files = sum(len(names) for _, _, names in os.walk(world.home))
     return [f"looked through {files} files in the home: the secret is in none of them"]
@@ -172,6 +176,8 @@ def scan(world: World) -> list[str]:
 
 
 def _git(world: World, *arguments: str, ok: tuple[int, ...] = (0,)) -> Result:
+    if arguments[0] in ("add", "commit"):
+        world.tell(f"$ git {shlex.join(arguments)}")
     return world.run("git", *arguments, cwd=world.path("project"), ok=ok)
 
 
@@ -194,7 +200,11 @@ def hook(world: World) -> list[str]:
     count = _git(world, "rev-list", "--count", "HEAD").out.strip()
     _require(count == "1", f"the repository holds {count} commits, not one")
     shown = blocked.err.strip().splitlines() or blocked.out.strip().splitlines()
-    return ["git commit was stopped:", *(f"    {line}" for line in shown[:6]), "then passed, clean"]
+    return [
+        "git commit was stopped:",
+        *(f"    {line}" for line in shown),
+        "a clean one then passed without a word",
+    ]
 
 
 def watch(world: World) -> list[str]:
@@ -202,39 +212,59 @@ def watch(world: World) -> list[str]:
     folder = world.path("downloads")
     os.mkdir(folder)
     world.credguard("watch", "add", folder)
+    world.tell("$ credguard daemon run")
     daemon = world.start(sys.executable, "-I", "-m", "credguard", "daemon", "run")
     wait_until(lambda: _status(world)["daemon"] == "running", "the daemon did not start")
     key_id, secret = _planted()
+    world.tell("$ echo ... > ~/downloads/export.env")
     world.write(os.path.join(folder, "export.env"), _key_lines(key_id, secret))
     wait_until(
         lambda: "export.env" in json.dumps(_status(world)["open_findings"]),
         "the daemon did not notice the planted key",
     )
     _require(secret not in json.dumps(_status(world)), "the stored finding holds the secret")
+    world.tell("$ rm ~/downloads/export.env")
+    os.unlink(os.path.join(folder, "export.env"))
+    wait_until(lambda: not _status(world)["open_findings"], "the finding outlives its file")
     daemon.send_signal(signal.SIGTERM)
     code = daemon.wait(30)
     _require(code == 0, f"the daemon ended with exit code {code}")
-    os.unlink(os.path.join(folder, "export.env"))
-    return ["the planted key in a watched folder was found; on SIGTERM the daemon ended cleanly"]
+    return [
+        "the planted key in a watched folder was found, and closed when its file went",
+        "on SIGTERM the service ended cleanly",
+    ]
 
 
 def _status(world: World) -> dict[str, object]:
-    found: dict[str, object] = json.loads(world.credguard("status", "--json").out)
+    found: dict[str, object] = world.asked("status")
     return found
 
 
 def ssh(world: World) -> list[str]:
     """An own SSH key, its passphrase in the vault, registered in EC2."""
-    made = world.credguard("ssh", "create", "--regions", REGION, "--profile", _PROFILE, "--json")
-    created = json.loads(made.out)
+    world.tell(f"$ credguard ssh create --regions {REGION} --profile {_PROFILE}")
+    created = world.asked("ssh", "create", "--regions", REGION, "--profile", _PROFILE)
     path = created["private_key"]
     mode = stat.S_IMODE(os.stat(path).st_mode)
     _require(os.name == "nt" or mode & 0o077 == 0, f"{path} can be read by others: {mode:o}")
-    opened = world.run("ssh-keygen", "-y", "-P", "", "-f", path, ok=(0, 1, 255))
-    _require(opened.code != 0, "the private key opens without a passphrase")
-    pairs = json.loads(world.sdk(_PAIRS).out)
+    _require(not _opens_without_passphrase(path), "the private key opens without a passphrase")
+    pairs = parsed(world.sdk(_PAIRS).out, "boto3")
     _require(created["key_pair"] in pairs, f"EC2 knows only {pairs}")
     return [f"EC2 knows the key pair {created['key_pair']}; the private key needs its passphrase"]
+
+
+def _opens_without_passphrase(path: str) -> bool:
+    from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        load_ssh_private_key(data, password=None)
+    except TypeError:  # what it raises for an encrypted key and no password
+        return False
+    except ValueError as exc:
+        raise DemoFailed(f"{path} is no OpenSSH private key: {exc}") from exc
+    return True
 
 
 def overview(world: World) -> list[str]:
@@ -245,14 +275,29 @@ def overview(world: World) -> list[str]:
 
 
 STEPS = (
-    Step("A developer's machine today", "a working key lies in plaintext", before),
-    Step("credguard init", "the vault is ready", choose_vault),
-    Step("credguard import", "no plaintext is left", import_keys),
-    Step("AWS tools go on working", "keys are handed out on demand", hand_out),
-    Step("credguard rotate", "the key is new, the old one deleted", rotate),
-    Step("credguard scan", "a secret in a file is found", scan),
-    Step("credguard hook install", "a secret cannot be committed", hook),
-    Step("credguard daemon run", "a watched folder is watched", watch),
-    Step("credguard ssh create", "an own SSH key is registered", ssh),
-    Step("credguard status", "it is all on one screen", overview),
+    Step(
+        "Before",
+        "a home as so many are, with a key in a file that anybody can read",
+        "a working key lies in plaintext",
+        before,
+    ),
+    Step("Vault", "a place for secrets", "the vault is ready", choose_vault),
+    Step("Import", "the key moves into the vault", "no plaintext is left", import_keys),
+    Step("Use", "AWS tools go on as before", "keys are handed out on demand", hand_out),
+    Step(
+        "Rotation",
+        "a new key takes over, the old one is deactivated, then deleted",
+        "the key is new, the old one gone",
+        rotate,
+    ),
+    Step("Scan", "a secret planted in a folder", "a secret in a file is found", scan),
+    Step("Git hook", "a secret on its way into a commit", "a secret is not committed", hook),
+    Step(
+        "Watcher",
+        "the background service, while a secret is saved to a file",
+        "a secret is noticed at once",
+        watch,
+    ),
+    Step("SSH", "a key of your own instead of a shared one", "the key is registered", ssh),
+    Step("Status", "everything on one screen", "it is all on one screen", overview),
 )

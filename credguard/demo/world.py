@@ -1,5 +1,7 @@
 """The throw-away world of the demo: a home of its own, a local AWS, and a way to run commands."""
 
+import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -10,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from credguard.errors import CredguardError
 from credguard.secret import Secret
@@ -36,11 +39,22 @@ class Result:
 
 
 class World:
-    """A home that holds everything; `close()` ends its processes and removes it."""
+    """A home that holds everything; `close()` ends its processes and removes it.
+
+    A demo that is killed outright cannot: then the janitor, a process of its own, does.
+    """
 
     def __init__(self) -> None:
-        """Make the home. Raises OSError."""
-        self.top = tempfile.mkdtemp(prefix="credguard-demo-")
+        """Make the home. Raises DemoFailed."""
+        try:
+            self.top = tempfile.mkdtemp(prefix="credguard-demo-")
+        except OSError as exc:
+            raise DemoFailed(
+                f"cannot make a folder in {tempfile.gettempdir()}: {exc.strerror}",
+                hint="make room there, or name another folder: TMPDIR=/path credguard demo",
+            ) from exc
+        self.tell: Callable[[str], None] = lambda _: None
+        self._janitor = self._start_janitor()
         self.home = os.path.join(self.top, "home")
         self.url = ""
         self.user = "demo-developer"
@@ -50,6 +64,24 @@ class World:
         for name in ("home", "home/.aws", "home/run", "home/tmp", "bin"):
             os.mkdir(os.path.join(self.top, name), 0o700)
         self.env = self._environment()
+
+    def _start_janitor(self) -> subprocess.Popen[str]:
+        from credguard.demo import janitor
+
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", os.path.abspath(janitor.__file__), self.top],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _note(self, line: str) -> None:
+        if self._janitor.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._janitor.stdin.write(line + "\n")
+                self._janitor.stdin.flush()
 
     def _environment(self) -> dict[str, str]:
         """Only what is listed: nothing that leads to the person's keys, keyring or git settings."""
@@ -115,11 +147,23 @@ class World:
         return Result(done.returncode, done.stdout, done.stderr)
 
     def credguard(
-        self, *arguments: str, cwd: str | None = None, stdin: str = "", ok: tuple[int, ...] = (0,)
+        self,
+        *arguments: str,
+        cwd: str | None = None,
+        ok: tuple[int, ...] = (0,),
+        quiet: bool = False,
     ) -> Result:
-        """Run the real command line of this installation. Raises DemoFailed."""
+        """Run the real command line of this installation, and narrate it. Raises DemoFailed."""
         interpreter = (sys.executable, "-I", "-m", "credguard")
-        return self.run(*interpreter, *arguments, cwd=cwd, stdin=stdin, ok=ok)
+        if not quiet:
+            shown = ["..." if "\n" in part else part.replace(self.home, "~") for part in arguments]
+            words = ["python" if part == sys.executable else part for part in shown]
+            self.tell(f"$ credguard {' '.join(words)}")
+        return self.run(*interpreter, *arguments, cwd=cwd, ok=ok)
+
+    def asked(self, *arguments: str) -> Any:
+        """What a command answers with --json; not narrated. Raises DemoFailed."""
+        return parsed(self.credguard(*arguments, "--json", quiet=True).out, arguments[0])
 
     def sdk(self, code: str, stdin: str = "", ok: tuple[int, ...] = (0,)) -> Result:
         """Run `code` in a process that has boto3 and knows nothing of credguard."""
@@ -143,6 +187,7 @@ class World:
             except OSError as exc:
                 raise DemoFailed(f"cannot start {command[0]}: {exc.strerror}") from exc
         self._processes.append(process)
+        self._note(f"started {process.pid}")
         return process
 
     def start_simulator(self) -> None:
@@ -177,6 +222,7 @@ class World:
         probe = (sys.executable, "-I", "-c", "import moto.server")
         if self.run(*probe, ok=(0, 1)).code == 0:
             return sys.executable
+        self.tell("the AWS simulator (moto) goes into a throw-away environment: takes some seconds")
         folder = os.path.join(self.top, "simulator")
         self.run(sys.executable, "-I", "-m", "venv", "--without-pip", folder)
         windows = os.path.join("Scripts", "python.exe")
@@ -225,7 +271,7 @@ class World:
         return found
 
     def close(self, *, keep: bool) -> None:
-        """End what was started; remove everything unless `keep`."""
+        """End what was started; remove everything unless `keep`. Repeat it if interrupted."""
         for process in self._processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -234,8 +280,24 @@ class World:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+            self._note(f"ended {process.pid}")
         if not keep:
             shutil.rmtree(self.top, ignore_errors=True)
+            if os.path.exists(self.top):
+                raise DemoFailed(f"{self.top} could not be removed", hint=f"rm -rf {self.top}")
+        self._note("done")
+        if self._janitor.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._janitor.stdin.close()
+        self._janitor.wait()
+
+
+def parsed(text: str, what: str) -> Any:
+    """The JSON in `text`, which `what` printed. Raises DemoFailed."""
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        raise DemoFailed(f"{what} printed no JSON: {text[:200]!r}") from exc
 
 
 def wait_until(met: Callable[[], bool], otherwise: str) -> None:

@@ -3,50 +3,69 @@
 Every exception leaves the journal at the last durable state; calling `resume` again goes on.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from credguard.errors import (
     AwsError,
+    CredguardError,
     InvalidKey,
     NetworkDown,
     NoSuchEntity,
     NotPermitted,
     QuotaExceeded,
+    StoreError,
     Throttled,
     VaultError,
 )
-from credguard.rotation.machine import next_step
-from credguard.rotation.model import Action, Facts, Limits, Record, Remote, State, Step
+from credguard.rotation.machine import exchanged, next_step, signers
+from credguard.rotation.model import (
+    Action,
+    Facts,
+    Limits,
+    Mode,
+    Proof,
+    Record,
+    Remote,
+    State,
+    Step,
+    Use,
+)
 from credguard.secret import Secret
 
 STORE_TRIES = 3
 # About five minutes: 1, 2, 4, 8, then 15 s between tries; then the next run goes on.
 PROVE_TRIES = 24
 _LONGEST_PAUSE_S = 15.0
+_BAD_SECRETS = 3
+_RESTS = {Action.WAIT, Action.ASK}
 
 
 class Effects(Protocol):
     """What a rotation does to the world. Each raises CredguardError and can be repeated."""
 
     def now(self) -> float:
-        """Unix seconds."""
+        """Unix seconds, by this machine's clock."""
+
+    def skew(self) -> float | None:
+        """Seconds by which that clock is ahead of AWS's latest answer; None: no answer yet."""
 
     def pause(self, seconds: float) -> None:
         """Let time pass."""
 
     def write(self, record: Record) -> None:
-        """Journal `record`; durable on return."""
+        """Journal `record`; durable on return. Raises StoreError."""
 
     def end(self, record: Record) -> None:
         """Remove the record from the journal."""
 
     def listed(self, signer: str) -> dict[str, Remote]:
-        """The user's keys, asked with the key `signer`."""
+        """The user's keys, asked with the key `signer`. Raises InvalidKey: it is not accepted."""
 
-    def last_used(self, signer: str, key_id: str) -> float | None:
-        """When IAM saw the key used, Unix seconds; None: never, or it may not be read."""
+    def used(self, signer: str, key_id: str) -> Use:
+        """The newest use of the key that IAM knows."""
 
     def create(self, signer: str, transaction: str) -> tuple[str, Secret, float]:
         """Send CreateAccessKey exactly once: id, secret, creation time."""
@@ -57,8 +76,11 @@ class Effects(Protocol):
     def delete(self, signer: str, key_id: str) -> None:
         """Delete the key; NoSuchEntity when it is not there."""
 
-    def prove(self, key_id: str) -> bool:
-        """One pass: STS and IAM take the key and it is the same user. False: not yet."""
+    def prove(self, key_id: str) -> Proof:
+        """One pass: STS at two endpoints and IAM take the key, and it is the same user."""
+
+    def alive(self, key_id: str) -> bool:
+        """Whether STS takes the key now, and it is the same user."""
 
     def known(self, key_ids: set[str]) -> frozenset[str]:
         """Those of `key_ids` whose secret the vault gives back."""
@@ -72,8 +94,14 @@ class Effects(Protocol):
     def pointer(self, record: Record) -> str:
         """The key that the rotated profiles hand out: the record's old or new id."""
 
-    def switch(self, old_id: str, new_id: str) -> None:
-        """Point every profile of `old_id` at `new_id`; none left to point is fine."""
+    def switch(self, from_id: str, to_id: str) -> None:
+        """Point every profile of `from_id` at `to_id`; none left to point is fine."""
+
+    def own_use_until(self, key_id: str) -> float:
+        """Until when clients may go on with a key handed out here, Unix seconds; 0.0: none may."""
+
+    def elsewhere(self, key_id: str) -> bool:
+        """Whether a person said that the key is used on other machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +121,12 @@ def _nobody(_record: Record, _step: Step) -> None:
 
 
 def begin(
-    effects: Effects, identity: str, transaction: str, old_id: str, baseline: tuple[str, ...]
+    effects: Effects,
+    identity: str,
+    transaction: str,
+    old_id: str,
+    baseline: tuple[str, ...],
+    mode: Mode = Mode.NORMAL,
 ) -> Record:
     """Journal the intent, send CreateAccessKey once, store the new key; gives the record reached.
 
@@ -101,7 +134,7 @@ def begin(
     Throttled), the journal emptied. Any other answer leaves INTENT, which `resume` resolves.
     """
     now = effects.now()
-    record = Record(identity, transaction, State.INTENT, old_id, baseline, now, now)
+    record = Record(identity, transaction, State.INTENT, old_id, baseline, now, now, mode=mode)
     effects.write(record)
     try:
         new_id, secret, created = effects.create(old_id, transaction)
@@ -111,18 +144,31 @@ def begin(
     except (NetworkDown, AwsError):
         return record
     record = replace(record, state=State.CREATED, new_id=new_id, since=effects.now())
-    effects.write(record)
-    for attempt in range(STORE_TRIES):
-        try:
-            effects.store(new_id, secret, created)
-            break
-        except VaultError:
-            if attempt == STORE_TRIES - 1:
-                effects.write(replace(record, state=State.ABORTING, since=effects.now()))
-                raise
+    try:
+        effects.write(record)
+    except StoreError:
+        # The vault may still take it: then the next run finds the key, and its secret, by the list.
+        effects.store(new_id, secret, created)
+        raise
+    _store(effects, record, secret, created)
     record = replace(record, state=State.STORED, since=effects.now())
     effects.write(record)
     return record
+
+
+def _store(effects: Effects, record: Record, secret: Secret, created: float) -> None:
+    new_id = record.new_id or ""
+    for attempt in range(STORE_TRIES):
+        try:
+            effects.store(new_id, secret, created)
+        except VaultError:
+            if attempt < STORE_TRIES - 1:
+                continue
+            effects.write(replace(record, state=State.ABORTING, since=effects.now()))
+            with contextlib.suppress(CredguardError):  # else the next run deletes it
+                effects.delete(record.old_id, new_id)
+            raise
+        return
 
 
 def resume(
@@ -136,53 +182,99 @@ def resume(
 ) -> Ended:
     """Go on from `record` until it is done, must wait, or needs a person.
 
-    `interval`: seconds between proofs and between looks at a list. `tell` hears of each step before
-    it is taken. Raises CredguardError; the journal then holds how far it came.
+    `person`: someone agreed to deactivate the old key now. `interval`: seconds between proofs and
+    between looks at a list. `tell` hears of each step before it is taken. Raises CredguardError;
+    the journal then holds how far it came.
     """
-    looks, seen = 0, None
+    facts = _without_asking(effects, record, Facts(frozenset(), "", person=person))
     while True:
-        facts = _facts(effects, record, person)
-        looks = looks + 1 if facts.listed == seen else 1
-        seen = facts.listed
-        step = next_step(record, replace(facts, looks=looks), limits, effects.now())
+        step = next_step(record, facts, limits, effects.now())
         tell(record, step)
-        if step.action in {Action.WAIT, Action.ASK}:
-            return Ended(record, step, done=False)
+        if step.action in _RESTS:
+            return Ended(_rested(effects, record, step), step, done=False)
         if step.action in {Action.END, Action.FORGET_OLD}:
             return _finish(effects, record, step)
-        if step.action is Action.LIST_AGAIN:
-            effects.pause(interval)
+        if step.action in {Action.LOOK, Action.LIST_AGAIN}:
+            if step.action is Action.LIST_AGAIN:
+                effects.pause(interval)
+            facts = _look(effects, record, facts)
             continue
-        after = _take(effects, record, step, limits, interval)
-        if after is None:
-            why = "AWS does not accept the new key yet"
-            return Ended(record, Step(Action.WAIT, step.key_id, effects.now(), why), done=False)
+        if step.action in {Action.PROVE, Action.PROVE_OLD}:
+            facts = _proof(effects, step.key_id, limits.passes, interval, facts)
+            if step.action is Action.PROVE_OLD or facts.proved != step.key_id:
+                continue
+        elif step.action in {Action.DEACTIVATE, Action.DELETE_OLD}:
+            new = record.new_id or ""
+            if not effects.alive(new):
+                facts = replace(facts, failed=new, skew=effects.skew())
+                continue
+        after = _take(effects, record, step, facts)
+        facts = _without_asking(effects, after, facts)
         record = after
 
 
-def signer(record: Record) -> str:
-    """The key that signs IAM calls: the old one until the switch, then the new one."""
-    if record.state in {State.SWITCHED, State.DEACTIVATED, State.DELETED}:
-        return record.new_id or record.old_id
-    return record.old_id
+def _without_asking(effects: Effects, record: Record, before: Facts) -> Facts:
+    """What is known without asking AWS; what it said of the earlier state is dropped."""
+    ids = {record.old_id, *((record.new_id,) if record.new_id else ())}
+    return Facts(
+        effects.known(ids),
+        effects.pointer(record),
+        skew=effects.skew(),
+        own_use_until=effects.own_use_until(record.old_id),
+        elsewhere=effects.elsewhere(record.old_id),
+        proved=before.proved,
+        person=before.person,
+    )
 
 
-def _facts(effects: Effects, record: Record, person: bool) -> Facts:
-    by = signer(record)
-    if record.state is State.DELETED:
-        return Facts({}, frozenset(), effects.pointer(record), {})
-    listed = effects.listed(by)
-    asked = set(listed) - set(record.baseline)
-    if record.new_id is not None:
-        asked.add(record.new_id)
-    wanted: set[str] = set()
+def _look(effects: Effects, record: Record, before: Facts) -> Facts:
+    """Ask IAM for the list, with the first key that it accepts, and for what the state needs."""
+    rejected: set[str] = set()
+    listed: dict[str, Remote] | None = None
+    by = ""
+    for by in signers(record):
+        if by not in before.known:
+            continue
+        try:
+            listed = effects.listed(by)
+            break
+        except InvalidKey:
+            rejected.add(by)
+    if listed is None:
+        rejected |= set(signers(record))
+        return replace(
+            before, listed=None, rejected=frozenset(rejected), skew=effects.skew(), looks=1
+        )
+    asked: set[str] = set()
+    unknown = set(listed) - set(record.baseline)
     if record.state is State.INTENT:
-        wanted = set(listed) - set(record.baseline)
+        asked = unknown
     elif record.state in {State.SWITCHED, State.DEACTIVATED} and record.old_id in listed:
-        wanted = {record.old_id}
-    used = {key_id: effects.last_used(by, key_id) for key_id in sorted(wanted)}
-    known = effects.known(asked)
-    return Facts(listed, known, effects.pointer(record), used, person=person)
+        asked = {record.old_id}
+    used = {key_id: effects.used(by, key_id) for key_id in sorted(asked)}
+    same = (listed, rejected) == (before.listed, set(before.rejected))
+    return replace(
+        before,
+        known=effects.known(set(before.known) | unknown | set(signers(record))),
+        pointer=effects.pointer(record),
+        listed=listed,
+        used=used,
+        rejected=frozenset(rejected),
+        skew=effects.skew(),
+        looks=before.looks + 1 if same else 1,
+    )
+
+
+def _rested(effects: Effects, record: Record, step: Step) -> Record:
+    """The record, journalled with what it waits for where that is news."""
+    until = step.until if step.action is Action.WAIT else 0.0
+    if (record.why, record.until) == (step.why, until):
+        return record
+    if record.why == step.why and step.until <= effects.now():
+        return record  # "not yet": no news, and no time to come
+    after = replace(record, why=step.why, until=until)
+    effects.write(after)
+    return after
 
 
 def _finish(effects: Effects, record: Record, step: Step) -> Ended:
@@ -194,71 +286,85 @@ def _finish(effects: Effects, record: Record, step: Step) -> Ended:
     return Ended(None, step, done=step.action is Action.FORGET_OLD)
 
 
-def _take(
-    effects: Effects, record: Record, step: Step, limits: Limits, interval: float
-) -> Record | None:
-    """Do one step; the record reached, journalled; None: the proof has to wait."""
-    by, key_id = signer(record), step.key_id
+def _signer(record: Record, facts: Facts) -> str:
+    return next(key for key in signers(record) if key in facts.known and key not in facts.rejected)
+
+
+def _take(effects: Effects, record: Record, step: Step, facts: Facts) -> Record:
+    """Do one step; the record reached, journalled."""
+    key_id = step.key_id
     to: State | None = None
     changes: dict[str, str | None] = {}
     match step.action:
         case Action.NOTE_STRAY:
             changes["stray_id"] = key_id
         case Action.DISABLE_STRAY:
-            effects.set_active(by, key_id, False)
+            effects.set_active(_signer(record, facts), key_id, False)
         case Action.DELETE_STRAY | Action.DELETE_NEW:
-            _delete(effects, by, key_id)
+            _delete(effects, _signer(record, facts), key_id)
         case Action.ADOPT:
             to, changes["new_id"] = State.STORED, key_id
         case Action.ABORT:
             to = State.ABORTING
         case Action.PROVE:
-            if not _proved(effects, key_id, limits.passes, interval):
-                return None
             to = State.PROVEN
         case Action.SWITCH:
             effects.switch(record.old_id, key_id)
             to = State.SWITCHED
         case Action.DEACTIVATE:
-            if not _proved(effects, record.new_id or "", 1, interval):
-                return None
-            effects.set_active(by, key_id, False)
+            _deactivate(effects, _signer(record, facts), key_id)
             to = State.DEACTIVATED
         case Action.DELETE_OLD:
-            if not _proved(effects, record.new_id or "", 1, interval):
-                return None
-            _delete(effects, by, key_id)
+            _delete(effects, _signer(record, facts), key_id)
             to = State.DELETED
         case Action.OLD_GONE:
             to = State.DELETED
-        case Action.WAIT | Action.ASK | Action.END | Action.FORGET_OLD | Action.LIST_AGAIN:
+        case Action.REVERT:
+            to = State.REVERTING
+        case Action.STAY:
+            to = State.SWITCHED
+        case Action.ACTIVATE_OLD:
+            effects.set_active(_signer(record, facts), key_id, True)
+        case Action.SWITCH_BACK:
+            effects.switch(record.new_id or "", key_id)
+            after = exchanged(record, effects.now())
+            effects.write(after)
+            return after
+        case _:
             raise AssertionError(step.action)
     if to is None and not changes:
         return record
     after = replace(record, **changes)  # type: ignore[arg-type]  # only the two id fields
     if to is not None:
-        after = replace(after, state=to, since=effects.now())
+        after = replace(after, state=to, since=effects.now(), why=step.why, until=0.0)
     effects.write(after)
     return after
 
 
 def _delete(effects: Effects, by: str, key_id: str) -> None:
-    try:
+    with contextlib.suppress(NoSuchEntity):  # an earlier request whose answer was lost
         effects.delete(by, key_id)
-    except NoSuchEntity:
-        return  # an earlier request whose answer was lost
 
 
-def _proved(effects: Effects, key_id: str, passes: int, interval: float) -> bool:
+def _deactivate(effects: Effects, by: str, key_id: str) -> None:
+    with contextlib.suppress(NoSuchEntity):  # deleted meanwhile: the next look tells
+        effects.set_active(by, key_id, False)
+
+
+def _proof(effects: Effects, key_id: str, passes: int, interval: float, facts: Facts) -> Facts:
     """`passes` proofs in a row, `interval` apart; a failure starts over, with growing pauses."""
-    row = 0
+    row = refused = 0
     for attempt in range(PROVE_TRIES):
-        if effects.prove(key_id):
-            row += 1
+        result = effects.prove(key_id)
+        if result is Proof.ACCEPTED:
+            row, refused = row + 1, 0
             if row == passes:
-                return True
+                return replace(facts, proved=key_id, failed="", skew=effects.skew())
             effects.pause(interval)
-        else:
-            row = 0
-            effects.pause(min(interval * 2**attempt / 5, _LONGEST_PAUSE_S))
-    return False
+            continue
+        row = 0
+        refused = refused + 1 if result is Proof.BAD_SECRET else 0
+        if refused == _BAD_SECRETS:
+            break
+        effects.pause(min(interval * 2**attempt / 5, _LONGEST_PAUSE_S))
+    return replace(facts, failed=key_id, bad_secret=refused == _BAD_SECRETS, skew=effects.skew())

@@ -16,15 +16,25 @@ class State(StrEnum):
     DEACTIVATED = "deactivated"  # the old key is Inactive; soak runs
     DELETED = "deleted"  # IAM holds the old key no more
     ABORTING = "aborting"  # the new key, `new_id`, is to be deleted
+    REVERTING = "reverting"  # the profiles are to go back to the old key
+
+
+class Mode(StrEnum):
+    """How much time a rotation takes."""
+
+    NORMAL = "normal"
+    EMERGENCY = "emergency"  # the old key leaked: no grace, an hour of soak at most
+    CLEAR = "clear"  # the new key leaked too: the old one goes at once, to free its slot
 
 
 class Action(StrEnum):
     """What the driver does next."""
 
+    LOOK = "look"  # ask IAM for the list and the use of the old key: the facts do not suffice
+    LIST_AGAIN = "list-again"  # the list lags: look once more before believing it
     NOTE_STRAY = "note-stray"  # journal the id of a key that the lost request made
     DISABLE_STRAY = "disable-stray"
     DELETE_STRAY = "delete-stray"
-    LIST_AGAIN = "list-again"  # the list lags: look once more before believing it
     ADOPT = "adopt"  # the key's secret is in the vault: journal STORED
     PROVE = "prove"
     SWITCH = "switch"
@@ -34,9 +44,22 @@ class Action(StrEnum):
     FORGET_OLD = "forget-old"  # its secret leaves the vault, and the rotation is done
     ABORT = "abort"  # journal ABORTING
     DELETE_NEW = "delete-new"
+    REVERT = "revert"  # journal REVERTING
+    STAY = "stay"  # there is no way back: journal SWITCHED again
+    ACTIVATE_OLD = "activate-old"
+    PROVE_OLD = "prove-old"
+    SWITCH_BACK = "switch-back"  # and journal the two keys with their parts exchanged
     END = "end"  # nothing of the attempt is left
     WAIT = "wait"
     ASK = "ask"
+
+
+class Proof(StrEnum):
+    """What one pass of proving a key gave."""
+
+    ACCEPTED = "accepted"
+    NOT_YET = "not-yet"
+    BAD_SECRET = "bad-signature"  # noqa: S105 - the key is known, its signature is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +67,7 @@ class Record:
     """One rotation. `baseline`: the key ids before the intent. Times are Unix seconds.
 
     `since`: when the state was reached. `stray_id`: a key made by the lost request, whose secret
-    nobody has.
+    nobody has. `why`, `until`: what it waits for or asks, as told last.
     """
 
     identity: str
@@ -56,6 +79,9 @@ class Record:
     since: float
     new_id: str | None = None
     stray_id: str | None = None
+    mode: Mode = Mode.NORMAL
+    why: str = ""
+    until: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object for the journal."""
@@ -64,7 +90,22 @@ class Record:
 
 def from_json(row: dict[str, Any]) -> Record:
     """The record that `to_json` gave. Raises KeyError, ValueError, TypeError for anything else."""
-    return Record(**{**row, "state": State(row["state"]), "baseline": tuple(row["baseline"])})
+    given = {
+        **row,
+        "state": State(row["state"]),
+        "mode": Mode(row.get("mode", Mode.NORMAL)),
+        "baseline": tuple(row["baseline"]),
+    }
+    record = Record(**given)
+    texts = (record.identity, record.transaction, record.old_id, *record.baseline)
+    if not all(texts) or {type(each) for each in texts} != {str}:
+        raise ValueError("an id is not a text")
+    if record.state not in {State.INTENT, State.REVERTING} and not record.new_id:
+        raise ValueError(f"{record.state} without a new key")
+    times: tuple[object, ...] = (record.intent_at, record.since, record.until)
+    if not all(isinstance(each, int | float) and 0 <= each < 1e12 for each in times):
+        raise ValueError("a time is not one")
+    return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +117,47 @@ class Remote:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """The newest use of a key that IAM knows. `at`: Unix seconds; None: never.
+
+    `known` False: IAM may not be asked, so it cannot be told.
+    """
+
+    at: float | None
+    service: str = ""
+    region: str = ""
+    known: bool = True
+
+
+NEVER = Use(None)
+UNKNOWN_USE = Use(None, known=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What was just read.
 
-    `known`: which of the ids have their secret in the vault; `pointer`: the id that the profiles
-    hand out; `last_used`: of the old key and of strays, Unix seconds, None: never; `looks`: how
-    often this run has listed in a row with the same result; `person`: someone agreed to go on.
+    `listed`: None: not asked yet. `known`: which ids have their secret in the vault; `pointer`: the
+    id that the profiles hand out; `used`: of the old key and of strays; `rejected`: keys that AWS
+    does not take a signature of; `skew`: seconds by which this machine's clock is ahead of AWS's,
+    None: not known; `own_use_until`: until when clients may use the old key that was handed out to
+    them here, Unix seconds; `elsewhere`: a person said that the key is used on other machines;
+    `proved`, `failed`: the key whose proof succeeded, or gave out, in this run; `bad_secret`: it
+    gave out since its signature is refused; `looks`: how often this run has listed in a row with
+    the same result; `person`: someone agreed to deactivate the old key now.
     """
 
-    listed: dict[str, Remote]
     known: frozenset[str]
     pointer: str
-    last_used: dict[str, float | None]
+    listed: dict[str, Remote] | None = None
+    used: dict[str, Use] | None = None
+    rejected: frozenset[str] = frozenset()
+    skew: float | None = None
+    own_use_until: float = 0.0
+    elsewhere: bool = False
+    proved: str = ""
+    failed: str = ""
+    bad_secret: bool = False
     looks: int = 1
     person: bool = False
 

@@ -9,18 +9,25 @@ from credguard.scan.model import Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from credguard.scan.rules import Row
 
+    # start and end of the secret; its confidence, negative, and its rule: what wins sorts first
+    Span = tuple[int, int, int, int]
+
 ALLOW = (b"credguard:allow", b"pragma: allowlist secret", b"gitleaks:allow")
 ALLOW_NEXT = b"pragma: allowlist nextline secret"
-# How far before its end a match may begin, and past it the look-ahead may read.
-_BACK, _AHEAD = 5000, 8
+# Past the end that Hyperscan tells, so much that a look-ahead sees what follows.
+_AHEAD = 1
 
 
 class Engine:
-    """Immutable after it is made, apart from lazily compiled patterns. Not for several threads."""
+    """Immutable after it is made, apart from lazily compiled patterns. Not for several threads.
+
+    Time is linear in the size of the input, whatever matches in it.
+    """
 
     def __init__(self, database: Any, rows: list[Row]) -> None:
         """`database`: a Hyperscan block database whose ids are the indices of `rows`."""
@@ -33,8 +40,7 @@ class Engine:
 
         UTF-16 and UTF-8 byte order marks are understood; lines count the same in any encoding.
         """
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            data = data.decode("utf-16", "replace").encode("utf-8", "replace")
+        data = plain(data)
         hits: dict[int, list[int]] = {}
 
         def hit(rule: int, _start: int, end: int, _flags: int, _context: object) -> None:
@@ -47,78 +53,141 @@ class Engine:
         self._database.scan(data, match_event_handler=hit)
         return self._confirmed(data, path, hits) if hits else []
 
-    def scan_added(
-        self, data: bytes, path: bytes, added: list[tuple[int, int]] | None
-    ) -> list[Finding]:
-        """As `scan`, only findings that touch the `added` lines (1-based, inclusive); None: all."""
-        found = self.scan(data, path)
-        if added is None:
-            return found
-        return [
-            each
-            for each in found
-            if any(first <= each.end_line and each.line <= last for first, last in added)
-        ]
-
     def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Finding]:
         from credguard.scan.values import plausible
 
         name = path.rsplit(b"/", 1)[-1].lower()
-        spans: list[tuple[int, int, int, int]] = []  # start, end of the secret; -confidence; rule
-        for rule, ends in hits.items():
-            _, _, confidence, least, tests, paths, pattern = self._rows[rule]
+        spans: list[Span] = []
+        seen: set[tuple[int, int]] = set()
+        for rule in sorted(hits, key=lambda each: (-self._rows[each][2], each)):
+            _, _, confidence, least, tests, paths, _, _ = self._rows[rule]
             if paths and not name.endswith(paths) and not name.startswith(b".env"):
                 continue
-            for start, end in self._matches(rule, pattern, data, ends):
-                if plausible(data[start:end], least, tests):
-                    spans.append((start, end, -confidence, rule))
+            for span in self._matches(rule, data, hits[rule]):
+                if span not in seen and plausible(data[span[0] : span[1]], least, tests):
+                    seen.add(span)
+                    spans.append((*span, -confidence, rule))
+        spans.sort()
         found: list[Finding] = []
-        taken: list[tuple[int, int]] = []
-        for start, end, confidence, rule in sorted(spans, key=lambda s: (s[2], s[3], s[0])):
-            if any(left < end and start < right for left, right in taken):
+        allowed = _allowed(data) if spans else []
+        at, line, line_start, passed = 0, 1, 0, 0
+        for start, end, confidence, rule in _best(spans):
+            lines = data.count(b"\n", at, start)
+            if lines:
+                line += lines
+                line_start = data.rfind(b"\n", at, start) + 1
+            at = start
+            while passed < len(allowed) and allowed[passed][1] < start:
+                passed += 1
+            if passed < len(allowed) and allowed[passed][0] < end:
                 continue
-            taken.append((start, end))
-            if not _allowed(data, start, end):
-                found.append(self._finding(data, path, start, end, rule, -confidence))
-        found.sort(key=lambda each: (each.line, each.column))
+            value = data[start:end]
+            rule_id, title = self._rows[rule][:2]
+            column, end_line = start - line_start + 1, line + value.count(b"\n")
+            found.append(Finding(path, line, column, end_line, rule_id, title, -confidence, value))
         return found
 
-    def _matches(
-        self, rule: int, pattern: bytes, data: bytes, ends: list[int]
-    ) -> set[tuple[int, int]]:
+    def _matches(self, rule: int, data: bytes, ends: list[int]) -> Iterator[tuple[int, int]]:
         import re
 
+        _, _, _, _, _, _, pattern, width = self._rows[rule]
         compiled = self._compiled.get(rule)
         if compiled is None:
             compiled = self._compiled[rule] = re.compile(pattern)
-        found: set[tuple[int, int]] = set()
-        done = -1
-        for end in sorted(set(ends)):
-            if end <= done:
-                continue
-            # From the line's start, or further back for patterns over several lines.
-            start = max(0, end - _BACK, done - _AHEAD)
-            stop = min(len(data), end + _AHEAD)
-            for match in compiled.finditer(data, start, stop):
-                found.add(match.span(1))
-                done = max(done, match.end())
+        for first, last in windows(ends, width, len(data)):
+            for match in compiled.finditer(data, first, last):
+                if match.end() == last < len(data):  # perhaps cut short: look at it in full
+                    match = compiled.match(data, match.start())  # noqa: PLW2901
+                if match is not None:
+                    yield match.span(1)
+
+
+def plain(data: bytes) -> bytes:
+    """`data` as the rules see it: UTF-16 with its byte order mark becomes UTF-8."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace").encode("utf-8", "replace")
+    return data
+
+
+def windows(ends: list[int], width: int, size: int) -> Iterator[tuple[int, int]]:
+    """Disjoint ranges of offsets, in order, that hold every match of at most `width` bytes.
+
+    `ends`: where Hyperscan saw matches end, perhaps with one byte that follows. Together the
+    ranges are never longer than the data, so confirming reads no byte twice for a rule.
+    """
+    first = last = -1
+    for end in sorted(ends):
+        start = max(0, end - width - 1)
+        if start > last:
+            if last >= 0:
+                yield first, last
+            first = start
+        last = min(size, end + _AHEAD)
+    if last >= 0:
+        yield first, last
+
+
+def _best(spans: list[Span]) -> Iterator[Span]:
+    """Of sorted `spans` those that overlap none more confident, or of an earlier rule; by place."""
+    group: list[Span] = []
+    reach = -1
+    for span in spans:
+        if span[0] >= reach and group:
+            yield from _disjoint(group, reach)
+            group = []
+        group.append(span)
+        reach = max(reach, span[1])
+    if group:
+        yield from _disjoint(group, reach)
+
+
+def _disjoint(group: list[Span], reach: int) -> list[Span]:
+    if len(group) == 1:
+        return group
+    base = group[0][0]
+    taken = bytearray(reach - base)
+    kept = []
+    for span in sorted(group, key=lambda each: (each[2], each[3], each[0])):
+        start, end = span[0] - base, span[1] - base
+        if taken.find(1, start, end) < 0:
+            taken[start:end] = b"\1" * (end - start)
+            kept.append(span)
+    kept.sort()
+    return kept
+
+
+def _allowed(data: bytes) -> list[tuple[int, int]]:
+    """The lines, as offsets of their start and end, whose secrets a comment lets pass; in order."""
+    found = []
+    for mark in (*ALLOW, ALLOW_NEXT):
+        last = 0
+        while (at := data.find(mark, last)) >= 0:
+            first = data.rfind(b"\n", last, at) + 1 or last
+            last = _line_end(data, at)
+            if mark == ALLOW_NEXT:
+                first, next_end = last + 1, _line_end(data, last + 1)
+                found.append((first, next_end))
+            else:
+                found.append((first, last))
+    found.sort()
+    return found
+
+
+def _line_end(data: bytes, at: int) -> int:
+    end = data.find(b"\n", at)
+    return len(data) if end < 0 else end
+
+
+def on_lines(found: list[Finding], lines: list[tuple[int, int]] | None) -> list[Finding]:
+    """Those of `found` that touch `lines`: sorted disjoint ranges from 1, inclusive; None: all."""
+    if lines is None:
         return found
+    from bisect import bisect_right
 
-    def _finding(
-        self, data: bytes, path: bytes, start: int, end: int, rule: int, confidence: int
-    ) -> Finding:
-        line = data.count(b"\n", 0, start) + 1
-        column = start - (data.rfind(b"\n", 0, start) + 1) + 1
-        end_line = line + data.count(b"\n", start, end)
-        rule_id, title = self._rows[rule][:2]
-        return Finding(path, line, column, end_line, rule_id, title, confidence, data[start:end])
-
-
-def _allowed(data: bytes, start: int, end: int) -> bool:
-    """Whether a comment on the secret's first or last line, or the line before, lets it pass."""
-    first = data.rfind(b"\n", 0, start) + 1
-    last = data.find(b"\n", end)
-    lines = data[first : len(data) if last < 0 else last]
-    if any(mark in lines for mark in ALLOW):
-        return True
-    return first > 0 and ALLOW_NEXT in data[data.rfind(b"\n", 0, first - 1) + 1 : first]
+    firsts = [first for first, _ in lines]
+    touching = []
+    for each in found:
+        number = bisect_right(firsts, each.end_line) - 1
+        if number >= 0 and lines[number][1] >= each.line:
+            touching.append(each)
+    return touching

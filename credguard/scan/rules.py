@@ -5,6 +5,7 @@ Only the build of the compiled database imports this; the hook loads the finishe
 
 import re
 import tomllib
+from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 from credguard.scan.model import HIGH, LOW, MEDIUM
@@ -22,8 +23,10 @@ _ASSIGNED = (
     r"\s{{0,5}}(?:\\?['\"`]){{0,2}}({value})"
 )
 
-# id, title, confidence, entropy, tests, paths, pattern for Python's re (bytes)
-Row = tuple[str, str, int, float, tuple[str, ...], tuple[bytes, ...], bytes]
+# id, title, confidence, entropy, tests, paths, pattern for Python's re (bytes), its longest match
+Row = tuple[str, str, int, float, tuple[str, ...], tuple[bytes, ...], bytes, int]
+MAX_WIDTH = 16_384
+"""The longest match, in bytes, that a rule may have."""
 
 
 class RuleError(ValueError):
@@ -65,6 +68,8 @@ def _check(table: dict[str, Any]) -> None:
         raise RuleError(f"rule {name}: {exc}") from exc
     if groups != 1:
         raise RuleError(f"rule {name}: {groups} capture groups, not one")
+    if width(table) > MAX_WIDTH:
+        raise RuleError(f"rule {name}: a match may be over {MAX_WIDTH} bytes; bound what repeats")
 
 
 def _core(table: dict[str, Any]) -> str:
@@ -73,19 +78,32 @@ def _core(table: dict[str, Any]) -> str:
     return f"(?i:{table['near']})" + _ASSIGNED.format(value=table["value"])
 
 
+def width(table: dict[str, Any]) -> int:
+    """The longest match of the rule's pattern in bytes."""
+    return int(_parser.parse(_core(table).encode()).getwidth()[1])
+
+
+def _edge(characters: str | None, *, others: bool = False) -> str:
+    """The class of `characters`, or of all `others`; "" for none. A leading ^ negates."""
+    if not characters:
+        return ""
+    negated = characters.startswith("^") != others
+    return f"[{'^' if negated else ''}{characters.removeprefix('^')}]"
+
+
 def confirm_pattern(table: dict[str, Any]) -> bytes:
     """The pattern for Python's re: group 1 is the secret, look-arounds at the edges."""
-    before, after = table.get("before"), table.get("after")
-    start = f"(?<![{before}])" if before else ""
-    end = f"(?![{after}])" if after else ""
+    before, after = _edge(table.get("before")), _edge(table.get("after"))
+    start = f"(?<!{before})" if before else ""
+    end = f"(?!{after})" if after else ""
     return (start + _core(table) + end).encode()
 
 
 def scan_pattern(table: dict[str, Any]) -> bytes:
     """The pattern for Hyperscan, which has no look-arounds: the edges are consumed instead."""
-    before, after = table.get("before"), table.get("after")
-    start = f"(?:^|[^{before}])" if before else ""
-    end = f"(?:[^{after}]|\\z)" if after else ""
+    before, after = _edge(table.get("before"), others=True), _edge(table.get("after"), others=True)
+    start = f"(?:^|{before})" if before else ""
+    end = f"(?:{after}|\\z)" if after else ""
     return (start + _core(table) + end).encode()
 
 
@@ -100,6 +118,7 @@ def rows(tables: list[dict[str, Any]]) -> list[Row]:
             tuple(table.get("tests", ())),
             tuple(path.encode() for path in table.get("paths", ())),
             confirm_pattern(table),
+            width(table),
         )
         for table in tables
     ]

@@ -3,9 +3,10 @@
 Loaded only once something matched, so a clean commit does not pay for it.
 """
 
-import itertools
 import math
+import operator
 import re
+from functools import lru_cache
 
 _PLACEHOLDER = re.compile(
     rb"(?i)example|sample|dummy|placeholder|change[-_]?me|your[-_]?|insert[-_ ]|replace|redacted"
@@ -15,6 +16,7 @@ _PLACEHOLDER = re.compile(
 _REFERENCE = re.compile(
     rb"\$[{(A-Za-z_]|\{\{|\{[A-Za-z_]|%[({sdA-Za-z]|<[A-Za-z_/]|#\{|^@|^!|^&[a-z]|\(\)"
     rb"|^\.{0,2}/|^~/|^[A-Za-z]:\\|://"
+    rb"|\(\?|\\[bBdDsSwW]|\[\^?(?:[A-Za-z0-9]-[A-Za-z0-9]|\\|-?[0-9]*\])"  # a pattern, an index
     rb"|(?i:\benv\b|process\.env|os\.environ|getenv|vault:|secretsmanager|^ref\+|^arn:|^ENC\[)"
 )
 _WORDS = re.compile(
@@ -25,7 +27,11 @@ _WORDS = re.compile(
     rb"|[0-9]{1,6}|[!@#._\-])+\Z"
 )
 _NAME = re.compile(
-    rb"\A[A-Za-z_$][A-Za-z_]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z_]*)+(?:\(.*)?\Z"  # a.b.c, a::b(
+    rb"\A[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z"  # a UUID names, as a rule
+    rb"|\A[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.Z+-]*)?\Z"  # a date
+    rb"|\A[#@:-]?[a-z]+@?\Z"  # #word, -word@
+    rb"|\A(?:[A-Za-z0-9*-]+\.)+(?:com|net|org|io|dev|local|internal|aws)[*.]?\Z"  # a host
+    rb"|\A[A-Za-z_$][A-Za-z_]*(?:(?:\.|->|::)[A-Za-z_$][A-Za-z_]*)+(?:\(.*)?\Z"  # a.b.c, a::b(
     rb"|\A[a-z]+(?:[-_ ./:][a-z]+)+[0-9]?\Z"  # some-name, some_name
     rb"|\A[A-Z]+(?:[-_][A-Z0-9]+)*\Z"  # A_CONSTANT
     rb"|\A_*[a-z]+(?:[A-Z][a-z]+)*[0-9]?\Z"  # camelCase, a word
@@ -39,18 +45,46 @@ _PARTS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _WORD_LENGTH = 3.5
 
 
+_BITS = [0.0, *(count * math.log2(count) for count in range(1, 256))]
+_SAMPLE = 256  # a value longer than this is judged monotonous by its start
+
+
 def entropy(value: bytes) -> float:
     """Shannon entropy in bits a byte; 0.0 for an empty value."""
-    total = len(value)
-    counts = (value.count(byte) for byte in set(value))
-    return -sum(count / total * math.log2(count / total) for count in counts) + 0.0
+    return _entropy(list(map(value.count, set(value)))) if value else 0.0
+
+
+def _entropy(counts: list[int]) -> float:
+    total = sum(counts)
+    if max(counts) < len(_BITS):
+        bits = sum(map(_BITS.__getitem__, counts))
+    else:
+        bits = sum(count * math.log2(count) for count in counts)
+    return max(0.0, math.log2(total) - bits / total)
+
+
+@lru_cache(maxsize=1024)
+def _shape(value: bytes) -> tuple[float, bool]:
+    """The entropy; whether half is one byte, or a straight run such as 0123456789 or abcdefgh."""
+    if not value:
+        return 0.0, False
+    counts = list(map(value.count, set(value)))
+    bits = _entropy(counts)
+    if len(value) < 8:
+        return bits, False
+    if max(counts) * 2 > len(value):
+        return bits, True
+    start = value[:_SAMPLE]
+    steps = list(map(operator.sub, start[1:], start)).count(1)
+    return bits, steps * 4 >= len(start) * 3
 
 
 def plausible(value: bytes, least_entropy: float, tests: tuple[str, ...]) -> bool:
     """Whether `value` may be a secret under a rule's entropy floor and tests."""
-    if entropy(value) < least_entropy or _monotonous(value):
+    bits, monotonous = _shape(value)
+    if bits < least_entropy or monotonous:
         return False
-    if value.endswith((b"EXAMPLE", b"EXAMPLEKEY")):
+    if b"EXAMPLE" in value:  # how AWS marks its documentation's keys and tokens
         return False
     if "password" in tests and (
         _PLACEHOLDER.search(value) or _REFERENCE.search(value) or _WORDS.match(value)
@@ -70,13 +104,3 @@ def _wordy(value: bytes) -> bool:
     letters = b"".join(words).lower()
     vowels = sum(letters.count(vowel) for vowel in b"aeiouy")
     return len(letters) >= _WORD_LENGTH * len(words) and vowels * 5 >= len(letters)
-
-
-def _monotonous(value: bytes) -> bool:
-    """Half of it one byte, or a straight run such as 0123456789 or abcdefgh."""
-    if len(value) < 8:
-        return False
-    if max(value.count(byte) for byte in set(value)) * 2 > len(value):
-        return True
-    steps = sum(1 for left, right in itertools.pairwise(value) if right - left == 1)
-    return steps * 4 >= len(value) * 3

@@ -20,7 +20,7 @@ class Service(Protocol):
         """Stop the service and remove its files; absent is not an error."""
 
     def status(self) -> str:
-        """`running`, `stopped`, `not installed` or `unknown`."""
+        """`running`, `starting`, `stopped`, `failed`, `not installed` or `unknown`."""
 
 
 def call(command: list[str]) -> tuple[int, str]:

@@ -19,12 +19,28 @@ _PASSED_ON = (
     "XDG_DATA_HOME",
     "XDG_STATE_HOME",
 )
+_FILES = (
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "CREDGUARD_PASSPHRASE_FILE",
+)
+# Passed on only without a password in the address.
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy")
 
 
 def environment() -> dict[str, str]:
     """The variables written into the service's definition."""
-    chosen = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
-    return {name: value for name, value in chosen.items() if value.isprintable()}
+    names = (*_PASSED_ON, *_PROXIES)
+    chosen = {name: os.environ[name] for name in names if os.environ.get(name)}
+    for name in _FILES:
+        if name in chosen:  # the service runs in another folder
+            chosen[name] = os.path.abspath(os.path.expanduser(chosen[name]))
+    return {
+        name: value
+        for name, value in chosen.items()
+        if value.isprintable() and not ("@" in value and (name in _PROXIES or "_URL" in name))
+    }
 
 
 def service() -> Service:

@@ -82,16 +82,19 @@ class Systemd:
                 write_private(os.path.join(folder, name), text.encode(), 0o644)
         except OSError as exc:
             raise CredguardError(f"cannot write the units in {folder}: {exc.strerror}") from exc
-        start = ["systemctl", "--user", "enable", "--now", SERVICE, TIMER]
-        for step in (["systemctl", "--user", "daemon-reload"], start):
+        systemctl = ["systemctl", "--user"]
+        enable = [*systemctl, "enable", SERVICE, TIMER]
+        # Not `enable --now`: one that runs already would go on with the old version.
+        restart = [*systemctl, "restart", SERVICE, TIMER]
+        for step in ([*systemctl, "daemon-reload"], enable, restart):
             code, said = call(step)
             if code != 0:
                 raise Unsupported(
                     f"the units are written to {folder}, but the service could not be started: "
                     + (said.splitlines() or [f"{step[0]} ended with code {code}"])[-1],
                     hint="where a user manager runs: systemctl --user daemon-reload && "
-                    + " ".join(start)
-                    + "; here: credguard daemon run &",
+                    f"systemctl --user enable --now {SERVICE} {TIMER}"
+                    "; here: credguard daemon run &",
                 )
 
     def uninstall(self) -> None:
@@ -115,4 +118,10 @@ class Systemd:
         code, said = call(["systemctl", "--user", "is-active", SERVICE])
         if code == 0:
             return "running"
-        return "stopped" if said in {"inactive", "failed", "activating"} else "unknown"
+        return {
+            "inactive": "stopped",
+            "failed": "failed",
+            "activating": "starting",
+            "reloading": "running",
+            "deactivating": "stopped",
+        }.get(said, "unknown")

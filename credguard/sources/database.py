@@ -16,8 +16,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_FORMAT = 1
 _NAME = "rules.hsdb"
+# The file: this mark, size and checksum of what comes next (8 bytes each), the marshalled stamp
+# and rows, and the serialised database, which carries a checksum of its own.
+_MARK = b"credguard rules 2\n"
+_HEAD = len(_MARK) + 16
 
 
 def load_engine(cache_dir: str) -> Engine:
@@ -28,17 +31,19 @@ def load_engine(cache_dir: str) -> Engine:
     Raises CredguardError when the rules or Hyperscan cannot be loaded.
     """
     hyperscan = _extension()
-    rules = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan", "rules.toml")
-    stamp = (_FORMAT, _stamp(rules), _stamp(hyperscan.__file__), sys.hexversion)
+    folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
+    rules = os.path.join(folder, "rules.toml")
+    sources = (rules, os.path.join(folder, "rules.py"), hyperscan.__file__)
+    stamp = (*(_stamp(source) for source in sources), sys.hexversion)
     path = os.path.join(cache_dir, _NAME)
     packed = _read(path)
     if packed is not None and packed[0] == stamp:
         try:
-            database = hyperscan.loadb(packed[1], hyperscan.HS_MODE_BLOCK)
+            database = hyperscan.loadb(packed[2], hyperscan.HS_MODE_BLOCK)
             database.scratch = hyperscan.Scratch(database)
-            return Engine(database, packed[2])
+            return Engine(database, packed[1])
         except hyperscan.error:
-            pass  # built for another processor: build it again
+            pass  # damaged, or built for another processor: build it again
     return _build(hyperscan, rules, stamp, path)
 
 
@@ -72,11 +77,12 @@ def _extension() -> Any:
 
 
 def _read(path: str) -> Any:
-    """(stamp, serialised database, rows); None: absent, not ours, or not readable."""
-    from marshal import loads
-
+    """(stamp, rows, serialised database); None: absent, not ours, damaged or not readable."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        # Non-blocking: a FIFO in its place must not hang the commit.
+        descriptor = os.open(
+            path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+        )
     except OSError:
         return None
     try:
@@ -86,18 +92,41 @@ def _read(path: str) -> Any:
         parts = []
         while part := os.read(descriptor, 1 << 22):
             parts.append(part)
-        # Marshal trusts its input: the file is ours alone, see the modes above.
-        packed = loads(b"".join(parts))  # noqa: S302
-        return packed if isinstance(packed, tuple) and len(packed) == 3 else None
-    except (OSError, ValueError, EOFError, TypeError):
+    except OSError:
         return None
     finally:
         os.close(descriptor)
+    return _unpack(b"".join(parts))
+
+
+def _checksum(data: bytes) -> bytes:
+    from _imp import source_hash  # SipHash, as for .pyc files; costs no import
+
+    return bytes(source_hash(0, data))
+
+
+def _pack(stamp: Any, rows: Any, database: bytes) -> bytes:
+    from marshal import dumps
+
+    packed = dumps((stamp, rows))
+    return _MARK + len(packed).to_bytes(8, "little") + _checksum(packed) + packed + database
+
+
+def _unpack(data: bytes) -> Any:
+    if not data.startswith(_MARK) or len(data) < _HEAD:
+        return None
+    size = int.from_bytes(data[len(_MARK) : len(_MARK) + 8], "little")
+    packed = data[_HEAD : _HEAD + size]
+    if len(packed) != size or _checksum(packed) != data[len(_MARK) + 8 : _HEAD]:
+        return None
+    from marshal import loads
+
+    # Marshal trusts its input: the file is ours alone, see the modes above, and whole.
+    stamp, rows = loads(packed)  # noqa: S302
+    return stamp, rows, data[_HEAD + size :]
 
 
 def _build(hyperscan: Any, rules: str, stamp: Any, path: str) -> Engine:
-    from marshal import dumps
-
     from credguard.atomic import write_private
     from credguard.scan.rules import RuleError, parse, rows, scan_pattern
 
@@ -119,7 +148,7 @@ def _build(hyperscan: Any, rules: str, stamp: Any, path: str) -> Engine:
     table_rows = rows(tables)
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        write_private(path, dumps((stamp, hyperscan.dumpb(database), table_rows)))
+        write_private(path, _pack(stamp, table_rows, hyperscan.dumpb(database)))
     except OSError:
         pass  # a read-only home: the engine works, only slower next time
     return Engine(database, table_rows)

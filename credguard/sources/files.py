@@ -40,7 +40,8 @@ def files(path: bytes, max_bytes: int = MAX_BYTES) -> Iterator[File]:
     while pending:
         folder = pending.pop()
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as exc:
             yield File(folder, None, exc.strerror or "not readable")
             continue
@@ -48,10 +49,16 @@ def files(path: bytes, max_bytes: int = MAX_BYTES) -> Iterator[File]:
             continue  # a virtual environment holds other people's packages
         below = []
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
+            try:  # where the folder does not tell the kind, it is looked up, and that can fail
+                is_folder = entry.is_dir(follow_symlinks=False)
+                is_file = entry.is_file(follow_symlinks=False)
+            except OSError as exc:
+                yield File(entry.path, None, exc.strerror or "not readable")
+                continue
+            if is_folder:
                 if entry.name not in PRUNED:
                     below.append(entry.path)
-            elif entry.is_file(follow_symlinks=False):
+            elif is_file:
                 yield _read(entry.path, max_bytes)
         pending += reversed(below)
 
@@ -64,8 +71,10 @@ def _read(path: bytes, max_bytes: int) -> File:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 return File(path, None, "not a regular file")
-            if status.st_size > max_bytes:
+            # What is not on a disk (/proc) tells no size, and a file may grow while it is read.
+            data = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
+            if max(status.st_size, len(data)) > max_bytes:
                 return File(path, None, f"larger than {max_bytes >> 20} MiB")
-            return File(path, file.read(max_bytes + 1))
+            return File(path, data)
     except OSError as exc:
         return File(path, None, exc.strerror or "not readable")

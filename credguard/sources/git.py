@@ -159,6 +159,8 @@ class Process:
 def printable(text: bytes | str) -> str:
     """`text` for a terminal or a message: control and undecodable bytes escaped, in one line."""
     shown = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
+    if shown.isprintable():
+        return shown
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii")
         for c in shown
@@ -169,7 +171,8 @@ def failed(name: str, errors: bytes) -> GitError:
     """What git said on standard error as one line."""
     lines = [line for line in errors.splitlines() if line.strip()]
     said = printable(lines[0].removeprefix(b"fatal: ")) if lines else "no message"
-    return GitError(f"git {name} failed: {said}")
+    hint = {"diff": "see: git diff --cached --stat", "cat-file": "see: git fsck"}.get(name)
+    return GitError(f"git {name} failed: {said}", hint=hint)
 
 
 def run(
@@ -225,19 +228,22 @@ def _run_portable(
     return done.stdout
 
 
-def blobs(cwd: str | None, oids: list[str]) -> Iterator[bytes]:
-    """The objects `oids` in order, through one `cat-file --batch`. Raises GitError."""
+def blobs(cwd: str | None, oids: list[str], paths: list[bytes]) -> Iterator[bytes]:
+    """The objects `oids` in order, through one `cat-file --batch`.
+
+    `paths` names each for the person. Raises GitError.
+    """
     command = git_command(cwd, ("cat-file", "--batch"), hooks=False)
     environment = git_environment(inherit=True)
     if sys.platform == "win32":
         request = "".join(f"{oid}\n" for oid in oids).encode()
         output = _run_portable(command, environment, request)
         feed: Iterator[bytes] = iter([output])
-        yield from _parse(oids, feed)
+        yield from _parse(oids, paths, feed)
         return
     process = Process(command, environment)
     try:
-        yield from _parse(oids, chunks(process), process)
+        yield from _parse(oids, paths, chunks(process), process)
     finally:
         process.kill()
 
@@ -249,7 +255,7 @@ def chunks(process: Process) -> Iterator[bytes]:
 
 
 def _parse(
-    oids: list[str], feed: Iterator[bytes], process: Process | None = None
+    oids: list[str], paths: list[bytes], feed: Iterator[bytes], process: Process | None = None
 ) -> Iterator[bytes]:
     buffer = b""
     asked = 0
@@ -267,12 +273,16 @@ def _parse(
         words = header.split(b" ")
         if len(words) != 3 or words[0] != oid.encode():
             raise GitError(
-                f"git has not the object {oid}",
+                f"git has not the object {oid} of {printable(paths[number])}",
                 hint="fetch what a partial clone lacks, or run: git fsck",
             )
         size = int(words[2])
         if size > MAX_BLOB:
-            raise GitError(f"object {oid} is too large to scan ({size} bytes)")
+            raise GitError(
+                f"{printable(paths[number])} is too large to scan ({size >> 20} MiB, the most is"
+                f" {MAX_BLOB >> 20})",
+                hint="keep it out of git, for instance with git lfs",
+            )
         parts, have = [buffer], len(buffer)
         while have <= size:
             more = next(feed, b"")

@@ -6,6 +6,7 @@ import os
 import sys
 
 from credguard.errors import GitError
+from credguard.scan.engine import plain
 from credguard.sources.git import (
     Process,
     blobs,
@@ -54,20 +55,21 @@ class StagedFile:
         """
         if self._old is None:
             return None
-        return added_ranges(self.data, list(blobs(self._cwd, self._old)))
+        return added_ranges(
+            self.data, list(blobs(self._cwd, self._old, [self.path] * len(self._old)))
+        )
 
 
-def added_ranges(data: bytes, old: list[bytes]) -> list[tuple[int, int]] | None:
-    """1-based inclusive ranges of the lines of `data` that stand in none of `old`; None: all.
+def added_ranges(data: bytes, old: list[bytes]) -> list[tuple[int, int]]:
+    """1-based inclusive ranges of the lines of `data` that stand in none of `old`.
 
-    A moved or repeated line is not new. With a NUL byte (UTF-16, binary) lines mean something else
-    to the decoder, so everything counts as new.
+    A moved or repeated line is not new. Lines are those that the engine counts: UTF-16 with its
+    mark is decoded, in any other file a line ends with a newline byte.
     """
-    if b"\0" in data or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return None
+    data = plain(data)
     known: set[bytes] = set()
     for version in old:
-        known.update(version.split(b"\n"))
+        known.update(plain(version).split(b"\n"))
     ranges: list[tuple[int, int]] = []
     start = 0
     number = 0
@@ -174,7 +176,7 @@ class Staging:
             kept = {p: (n, [*old, against[p][1]]) for p, (n, old) in kept.items() if p in against}
         if not kept:
             return
-        objects = blobs(self._cwd, [new for new, _ in kept.values()])
+        objects = blobs(self._cwd, [new for new, _ in kept.values()], list(kept))
         for (path, (_, old)), data in zip(kept.items(), objects, strict=False):
             known = [name for name in old if name is not None and name.strip("0")]
             yield StagedFile(path, data, known or None, self._cwd)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     PublicFormat,
     load_ssh_private_key,
@@ -64,6 +65,10 @@ def _public_line(key: Ed25519PrivateKey, comment: str) -> str:
 
 def public_of(path: str, passphrase: Secret, comment: str) -> str:
     """The public line of the private key at `path`. Raises CredguardError, Unsupported."""
+    return _public_line(_load(path, passphrase), comment)
+
+
+def _load(path: str, passphrase: Secret) -> Ed25519PrivateKey:
     try:
         with open(path, "rb") as file:
             key = load_ssh_private_key(file.read(), passphrase.reveal_bytes())
@@ -76,7 +81,16 @@ def public_of(path: str, passphrase: Secret, comment: str) -> str:
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise Unsupported(f"{path} is not an ed25519 key", hint="choose another --name")
-    return _public_line(key, comment)
+    return key
+
+
+def decrypted(path: str, passphrase: Secret) -> Secret:
+    """The private key at `path` without its encryption, in OpenSSH's format, never on disk.
+
+    Raises CredguardError.
+    """
+    key = _load(path, passphrase)
+    return Secret(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
 
 
 def fingerprint(public_key: str) -> str:

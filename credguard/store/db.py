@@ -7,14 +7,17 @@ stays what it is: that is a bug.
 """
 
 import contextlib
+import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from credguard import paths
 from credguard.errors import StoreError
+from credguard.store import chain
 
-_BUSY_S = 10.0
+BUSY_S = 10.0
 
 # One entry a schema version, applied in order; an entry is never edited once released.
 _MIGRATIONS = (
@@ -62,6 +65,39 @@ _MIGRATIONS = (
         PRIMARY KEY (name, account, region)
     );
     CREATE TABLE schedule (name TEXT PRIMARY KEY, last_run REAL, next_run REAL);
+    """,
+    """
+    CREATE TABLE mfa_step (serial TEXT PRIMARY KEY, step INTEGER NOT NULL);
+    """,
+    # The log: hand-outs beside events, both chained (chain.py). AUTOINCREMENT remembers the
+    # highest id, so that rows cut off the end are noticed.
+    """
+    CREATE TABLE event_chained (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL,
+        subject TEXT NOT NULL, detail TEXT NOT NULL DEFAULT '{}',
+        digest BLOB                   -- NULL: from before the chain
+    );
+    INSERT INTO event_chained (id, at, kind, subject, detail)
+        SELECT id, at, kind, subject, detail FROM event ORDER BY id;
+    DROP TABLE event;
+    ALTER TABLE event_chained RENAME TO event;
+    CREATE INDEX event_at ON event(at);
+    CREATE TABLE handout (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, profile TEXT NOT NULL,
+        key_id TEXT NOT NULL,
+        how TEXT NOT NULL,            -- credential_process, exec, agent
+        pid INTEGER, program TEXT, started REAL,      -- who asked; NULL: not known
+        digest BLOB NOT NULL
+    );
+    CREATE INDEX handout_key ON handout(key_id, at);
+    CREATE TABLE pruned (name TEXT PRIMARY KEY, last_id INTEGER NOT NULL, digest BLOB);
+    """,
+    """
+    CREATE TABLE problem (
+        subject TEXT PRIMARY KEY, kind TEXT NOT NULL, what TEXT NOT NULL, hint TEXT NOT NULL,
+        since REAL NOT NULL, told INTEGER NOT NULL
+    );
+    CREATE TABLE told (subject TEXT PRIMARY KEY, what TEXT NOT NULL, at REAL NOT NULL);
     """,
 )
 
@@ -145,14 +181,13 @@ class _Connection(sqlite3.Connection):
         return self.cursor().executemany(sql, parameters)
 
 
-def connect(path: str | None = None) -> sqlite3.Connection:
+def connect(path: str | None = None, *, wait: float = BUSY_S) -> sqlite3.Connection:
     """The state database, made or upgraded where needed; rows come as sqlite3.Row.
 
-    Autocommit: group writes with `with transaction(connection):`. Raises StoreError: not readable,
-    disk full, damaged, or written by a newer credguard. A crash midway leaves the old version.
+    `wait`: seconds to wait for another writer. Autocommit: group writes with
+    `with transaction(connection):`. Raises StoreError: not readable, disk full, damaged, or written
+    by a newer credguard. A crash midway leaves the old version.
     """
-    import os
-
     file = path or paths.database_file()
     paths.private_dir(os.path.dirname(file))
     try:
@@ -165,13 +200,12 @@ def connect(path: str | None = None) -> sqlite3.Connection:
             hint=f"check the free space and the modes of {file} and its folder",
         ) from exc
     with _translated(file):
-        connection = sqlite3.connect(
-            file, timeout=_BUSY_S, isolation_level=None, factory=_Connection
-        )
+        connection = sqlite3.connect(file, timeout=wait, isolation_level=None, factory=_Connection)
     connection.file = file
     connection.row_factory = sqlite3.Row
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection.create_function("chained", -1, chain.digest)
+        _use_wal(connection, wait)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         _migrate(connection, file)
@@ -181,85 +215,94 @@ def connect(path: str | None = None) -> sqlite3.Connection:
     return connection
 
 
-@contextlib.contextmanager
-def reading() -> Iterator[sqlite3.Connection]:
-    """The state database for a look that writes nothing, on a full or read-only disk too.
+def check_version(file: str) -> int:
+    """The schema version of the existing database `file`, which is only read.
 
-    SQLite makes two files beside the database to open it. Where it cannot, and no earlier one of
-    them holds newer data, the database file alone is the whole truth and is read as it is; when it
-    changes meanwhile that look is not used. Raises StoreError.
+    Raises StoreError: not readable, damaged, or written by a newer credguard.
     """
     try:
-        connection = connect()
-    except StoreError as exc:
-        file = paths.database_file()
-        before = _still(file) if _no_room(exc.__cause__) else None
-        if before is None:
-            raise
+        connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
         try:
-            connection = _as_it_is(file)
-        except StoreError:
-            raise exc from None
-        with contextlib.closing(connection):
-            yield connection
-        if _still(file) != before:
+            return _version(connection, file)
+        finally:
+            connection.close()
+    except sqlite3.Error as exc:
+        raise StoreError(f"cannot use the state database {file}: {exc}") from exc
+
+
+def _use_wal(connection: sqlite3.Connection, wait: float) -> None:
+    """Switch to the write-ahead log; when several make the database at once, take turns.
+
+    SQLite does not wait by itself here: two that upgrade their read locks would wait for ever.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except StoreError as exc:
+            code = getattr(exc.__cause__, "sqlite_errorcode", 0) & 0xFF
+            if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def connect_to_hand_out(wait: float) -> sqlite3.Connection:
+    """As connect, and readable still where nothing can be written (full disk, read-only folder).
+
+    A key must be handed out then too; a write to such a connection raises StoreError.
+    Raises StoreError.
+    """
+    try:
+        return connect(wait=wait)
+    except StoreError as error:
+        if not isinstance(error.__cause__, sqlite3.OperationalError | OSError):
             raise
-        return
-    with contextlib.closing(connection):
-        yield connection
+        connection = _reader(paths.database_file(), wait)
+        if connection is None:
+            raise
+        return connection
 
 
-def _no_room(cause: BaseException | None) -> bool:
-    """Whether SQLite could not make a file; not for a lock, damage or another schema."""
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    return code in {
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-    }
-
-
-def _as_it_is(file: str) -> sqlite3.Connection:
+def _reader(file: str, wait: float) -> sqlite3.Connection | None:
+    """`file` opened without writing anything; None when that cannot be done safely."""
     from urllib.parse import quote
 
-    with _translated(file):
+    # https://www.sqlite.org/wal.html#read_only_databases: with -wal and -shm there they are read;
+    # without a -wal the file alone is the whole database.
+    try:
+        alone = not os.path.exists(f"{file}-wal") or os.path.getsize(f"{file}-wal") == 0
+        options = "mode=ro&immutable=1" if alone else "mode=ro&readonly_shm=1"
         connection = sqlite3.connect(
-            f"file:{quote(file)}?mode=ro&immutable=1", uri=True, isolation_level=None,
+            f"file:{quote(file)}?{options}",
+            uri=True,
+            timeout=wait,
+            isolation_level=None,
             factory=_Connection,
-        )  # fmt: skip
-    connection.file = file
-    connection.row_factory = sqlite3.Row
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != len(_MIGRATIONS):
-        connection.close()
-        raise StoreError(
-            f"{file} has schema {version}, and there is no room to upgrade it",
-            hint="free some space, then run it again",
         )
+        connection.file = file
+        connection.row_factory = sqlite3.Row
+        connection.create_function("chained", -1, chain.digest)
+        if connection.execute("PRAGMA user_version").fetchone()[0] > len(_MIGRATIONS):
+            return None
+    except (StoreError, sqlite3.Error, OSError):
+        return None
     return connection
 
 
-def _still(file: str) -> tuple[int, int] | None:
-    """What changes with every write to `file`; None: it cannot be told, or newer data wait."""
-    import os
-
-    try:
-        if os.path.exists(f"{file}-wal") and os.path.getsize(f"{file}-wal"):
-            return None
-        status = os.stat(file)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
-
-
-def _migrate(connection: sqlite3.Connection, file: str) -> None:
+def _version(connection: sqlite3.Connection, file: str) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(_MIGRATIONS):
         raise StoreError(
-            f"{file} was written by a newer credguard (schema {version})", hint="run ./install.sh"
+            f"{file} was written by a newer credguard (schema {version}; this one knows"
+            f" {len(_MIGRATIONS)})",
+            hint="install the newer one again: git pull, then ./install.sh",
         )
-    if version == len(_MIGRATIONS):
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, file: str) -> None:
+    if _version(connection, file) == len(_MIGRATIONS):
         return
     with transaction(connection):
         version = connection.execute("PRAGMA user_version").fetchone()[0]

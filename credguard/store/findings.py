@@ -58,16 +58,15 @@ def resolve_gone(connection: sqlite3.Connection, path: str, present: set[str], n
     return len(gone)
 
 
-def resolve_below(connection: sqlite3.Connection, folder: str, now: float) -> int:
-    """Set every open finding below `folder` (it is gone) to resolved; their number."""
+def resolve_below(connection: sqlite3.Connection, folder: str, now: float) -> set[str]:
+    """Set every open finding below `folder` (it is gone) to resolved; the paths of their files."""
     prefix = folder.rstrip("/") + "/"
     rows = connection.execute(
-        "SELECT fingerprint FROM finding WHERE substr(path, 1, ?) = ? AND state = 'open'",
+        "SELECT fingerprint, path FROM finding WHERE substr(path, 1, ?) = ? AND state = 'open'",
         (len(prefix), prefix),
     ).fetchall()
-    gone = [row["fingerprint"] for row in rows]
-    _resolve(connection, gone, now)
-    return len(gone)
+    _resolve(connection, [row["fingerprint"] for row in rows], now)
+    return {row["path"] for row in rows}
 
 
 def _resolve(connection: sqlite3.Connection, fingerprints: list[str], now: float) -> None:

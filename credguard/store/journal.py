@@ -37,3 +37,15 @@ def identities(connection: sqlite3.Connection) -> list[str]:
 def remove(connection: sqlite3.Connection, identity: str) -> None:
     """End the rotation of `identity`; absent is not an error. Raises StoreError."""
     connection.execute("DELETE FROM rotation WHERE identity = ?", (identity,))
+
+
+def rename(connection: sqlite3.Connection, identity: str, to: str) -> None:
+    """The rotation of `identity` is that of `to` now; none is fine. Raises StoreError."""
+    row = read(connection, identity)
+    if row is None:
+        return
+    row["identity"] = to
+    connection.execute(
+        "UPDATE rotation SET identity = ?, record = ? WHERE identity = ?",
+        (to, json.dumps(row, sort_keys=True), identity),
+    )

@@ -106,6 +106,26 @@ def forget_key(connection: sqlite3.Connection, key_id: str) -> None:
     connection.execute("DELETE FROM key WHERE key_id = ?", (key_id,))
 
 
+def set_created(connection: sqlite3.Connection, key_id: str, created: float) -> None:
+    """Remember IAM's creation time of `key_id`, Unix seconds."""
+    connection.execute("UPDATE key SET created = ? WHERE key_id = ?", (created, key_id))
+
+
+def rename_user(connection: sqlite3.Connection, old: Key, user_name: str) -> None:
+    """The IAM user of `old` is called `user_name` now: its keys say so. In a transaction."""
+    connection.execute(
+        "UPDATE key SET user_name = ? WHERE partition = ? AND account = ? AND user_name = ?",
+        (user_name, old.partition, old.account, old.user_name),
+    )
+
+
+def set_elsewhere(connection: sqlite3.Connection, key_id: str, elsewhere: bool) -> None:
+    """Whether the key that these profiles hand out is used on other machines too."""
+    connection.execute(
+        "UPDATE profile SET used_elsewhere = ? WHERE key_id = ?", (int(elsewhere), key_id)
+    )
+
+
 def add_profile(
     connection: sqlite3.Connection,
     name: str,
@@ -131,9 +151,9 @@ def remove_profile(connection: sqlite3.Connection, name: str) -> None:
     connection.execute("DELETE FROM profile WHERE name = ?", (name,))
 
 
-def set_consent(connection: sqlite3.Connection, name: str) -> None:
-    """A person agreed that `name`'s key is rotated, unattended too."""
-    connection.execute("UPDATE profile SET consent = 1 WHERE name = ?", (name,))
+def set_consent(connection: sqlite3.Connection, name: str, consent: bool = True) -> None:
+    """A person agreed that `name`'s key is rotated, unattended too; or no more."""
+    connection.execute("UPDATE profile SET consent = ? WHERE name = ?", (int(consent), name))
 
 
 def switch(connection: sqlite3.Connection, old_id: str, new_id: str) -> int:

@@ -18,6 +18,11 @@ def get(connection: sqlite3.Connection, name: str) -> Entry:
     return Entry(row["last_run"], row["next_run"]) if row else Entry(None, None)
 
 
+def remove(connection: sqlite3.Connection, name: str) -> None:
+    """Forget task `name`; absent is not an error."""
+    connection.execute("DELETE FROM schedule WHERE name = ?", (name,))
+
+
 def put(connection: sqlite3.Connection, name: str, entry: Entry) -> None:
     """Remember the times of task `name`."""
     connection.execute(

@@ -35,6 +35,11 @@ def secret_item(name: str) -> str:
     return f"secret/{name}"
 
 
+def profile_item(name: str) -> str:
+    """The item that tells which key a profile hands out, should the state database be lost."""
+    return f"profile/{name}"
+
+
 def ssh_item(name: str) -> str:
     """The item of an SSH key's passphrase."""
     return f"ssh/{name}"

@@ -1,10 +1,11 @@
-from pathlib import Path
+import json
 
 import pytest
 
 from credguard import config
 from credguard.app import keys, rotate
 from credguard.app.context import Context
+from credguard.app.rotate_status import statuses
 from credguard.errors import Busy, NetworkDown, QuotaExceeded, RotationRefused
 from credguard.store import journal, profiles
 from credguard.vault.base import key_item
@@ -67,7 +68,7 @@ def test_at_the_defaults_it_returns_after_the_switch(simulator: Simulator) -> No
     (again,) = rotate.rotate(ctx, ["work"], yes=True)
     assert again.state == "waiting"
     assert len(simulator.iam().keys("dev")) == 2
-    rows = {row.key_id: row for row in rotate.statuses(ctx)}
+    rows = {row.key_id: row for row in statuses(ctx)}
     assert rows[simulator.key_id].next_step == "deactivate"
     assert rows[simulator.key_id].next_at == outcome.until
 
@@ -79,7 +80,7 @@ def test_without_a_yes_nothing_happens(ctx: Context, simulator: Simulator) -> No
     simulator.iam().set_created(simulator.key_id, 1_000_000.0)
     profiles.add_key(ctx.db, keys.prove(simulator.key_id, simulator.secret, None, "import"), 1.0)
     assert rotate.due(ctx) == ["aws/123456789012/dev"]
-    rotate.run_due(ctx)
+    rotate.rotate(ctx, [])
     assert [key_id for key_id, _ in simulator.iam().keys("dev")] == [simulator.key_id]
 
 
@@ -89,7 +90,7 @@ def test_due_follows_iams_date_and_an_earlier_yes(ctx: Context, simulator: Simul
     ((key_id, _),) = simulator.iam().keys("dev")
     ctx.db.execute("UPDATE key SET created = ?", (ctx.now() - 31 * 86400,))
     assert rotate.due(ctx) == ["aws/123456789012/dev"]
-    (outcome,) = rotate.run_due(ctx)
+    (outcome,) = rotate.rotate(ctx, [])
     assert outcome.state == "done"
     assert simulator.iam().keys("dev")[0][0] != key_id
 
@@ -120,24 +121,34 @@ def test_no_network_is_said_and_nothing_begun(
 
 
 def test_two_at_once_are_kept_apart(ctx: Context) -> None:
-    with rotate._alone("aws/123456789012/dev"):
+    with rotate.alone("aws/123456789012/dev"):
         (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
     assert isinstance(outcome.error, Busy)
 
 
-def test_a_policy_that_forbids_creating_leaves_no_journal(
-    ctx: Context, simulator: Simulator
+@pytest.mark.parametrize(
+    ("allowed", "refused"),
+    [
+        ("iam:List*, iam:Get*", "iam:UpdateAccessKey, iam:DeleteAccessKey"),
+        ("iam:List*, iam:Get*, iam:Update*, iam:Delete*", "iam:CreateAccessKey"),
+        ("iam:List*, iam:Update*, iam:Delete*, iam:Create*", "iam:GetAccessKeyLastUsed"),
+        ("iam:Get*", "iam:ListAccessKeys"),
+    ],
+)
+def test_a_missing_permission_is_named_before_a_key_is_made(
+    ctx: Context, simulator: Simulator, allowed: str, refused: str
 ) -> None:
-    simulator.iam().set_policy(
-        "dev",
-        '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action":'
-        ' ["iam:List*", "iam:Get*", "sts:*"], "Resource": "*"}]}',
-    )
+    actions = [*allowed.split(", "), "sts:*"]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    simulator.iam().set_policy("dev", document)
     (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
     assert outcome.error is not None
-    assert "iam:CreateAccessKey" in str(outcome.error)
+    assert refused in str(outcome.error)
+    assert "iam:DeleteAccessKey" in outcome.error.hint
+    assert "arn:aws:iam::*:user/${aws:username}" in outcome.error.hint
     assert journal.identities(ctx.db) == []
-    assert Path(config.paths.state_dir()).exists()
+    assert simulator.iam().keys("dev") == [(simulator.key_id, "Active")]
 
 
 def test_a_stray_key_is_named_with_its_time_and_then_goes(
@@ -159,7 +170,7 @@ def test_a_stray_key_is_named_with_its_time_and_then_goes(
     assert outcome.state == "waiting"
     (stray,) = {key_id for key_id, _ in simulator.iam().keys("dev")} - {simulator.key_id}
     assert dict(simulator.iam().keys("dev"))[stray] == "Inactive"
-    row = next(row for row in rotate.statuses(ctx) if row.state == "stray")
+    row = next(row for row in statuses(ctx) if row.state == "stray")
     assert row.key_id == stray
     assert row.next_step == "delete the stray key"
     assert row.next_at is not None

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,29 @@ def test_staged_outside_a_repository_says_so(tmp_path: Path) -> None:
     done = run("--staged", cwd=tmp_path)
     assert done.returncode == 2
     assert "hint:" in done.stderr
+
+
+def test_a_bare_repository_is_not_passed_off_as_clean(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", "--bare"], cwd=tmp_path, check=True, timeout=30)
+    done = run("--staged", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "bare repository" in done.stderr
+
+
+def test_what_is_named_twice_is_told_once(tmp_path: Path) -> None:
+    file = tmp_path / "a.ini"
+    file.write_text(f"aws_secret_access_key = {samples.aws_secret()}\n")
+    done = run(str(tmp_path), str(file), f"{tmp_path}/", f"{tmp_path}/./a.ini")
+    assert done.returncode == 1
+    assert done.stdout.count("\n") == 1
+    assert "1 secret in 1 file" in done.stderr
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff\x1b[2J"
+    with open(name, "wb") as file:
+        file.write(f"aws_secret_access_key = {samples.aws_secret()}\n".encode())
+    done = run(os.fsdecode(name))
+    assert done.returncode == 1
+    assert "\\xff\\x1b[2J:1:25" in done.stdout
+    assert "\x1b" not in done.stdout

@@ -15,8 +15,8 @@ from credguard.app import watch
 from credguard.app.context import Context
 from credguard.app.status import daemon_state
 from credguard.store import findings
-from tests.daemon.test_watcher import until
 from tests.support import samples
+from tests.support.daemon import leak, until
 
 
 @pytest.fixture
@@ -40,13 +40,6 @@ def daemon(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     yield process
     process.kill()
     process.communicate()
-
-
-def leak(seed: int) -> str:
-    return (
-        f"aws_access_key_id = {samples.aws_key_id(seed)}\n"
-        f"aws_secret_access_key = {samples.aws_secret(seed)}\n"
-    )
 
 
 def found_in(path: Path) -> bool:

@@ -1,6 +1,6 @@
 import pytest
 
-from credguard.daemon.scheduler import INTERVAL_S, RETRY_S, Scheduler
+from credguard.daemon.scheduler import DEADLINE_S, INTERVAL_S, RETRY_S, Scheduler
 from credguard.store import db
 
 
@@ -13,6 +13,9 @@ class World:
         self.code: int | None = 0
         self.spawned = 0
         self.told: list[str] = []
+        self.lines: list[str] = []
+        self.ended: list[str] = []
+        self.stubborn = False
         self.scheduler = Scheduler(
             db.connect(),
             self.spawn,
@@ -21,9 +24,8 @@ class World:
             tell=self.tell,
         )
 
-    def tell(self, title: str, body: str) -> bool:
+    def tell(self, title: str, body: str) -> None:
         self.told.append(body)
-        return True
 
     def spawn(self) -> "World":
         self.spawned += 1
@@ -32,8 +34,21 @@ class World:
     def poll(self) -> int | None:
         return self.code
 
+    def said(self) -> list[str]:
+        lines, self.lines = self.lines, []
+        return lines
+
     def terminate(self) -> None:
-        self.code = -15
+        self.ended.append("asked")
+        if not self.stubborn:
+            self.code = -15
+
+    def kill(self) -> None:
+        self.ended.append("killed")
+        self.code = -9
+
+    def wait(self, timeout: float) -> int | None:
+        return self.code
 
     def pass_(self, seconds: float) -> None:
         self.wall += seconds
@@ -66,8 +81,37 @@ def test_it_runs_after_sleep_and_after_the_clock_was_set_back(world: World) -> N
     assert world.spawned == 3
 
 
-def test_a_failing_tick_is_told_once_and_backed_off(world: World) -> None:
+def test_what_a_tick_says_is_logged_and_not_told_twice(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.code = 2
+    world.lines = ["rotation of ada: the key is inactive"]
+    world.pass_(0)
+    assert world.told == []  # the tick notified by itself
+    assert "failed: rotation of ada: the key is inactive; again in" in caplog.text
+
+
+def test_a_tick_that_hangs_is_ended_and_told(world: World) -> None:
+    world.code = None
+    world.pass_(0)
+    world.pass_(DEADLINE_S + 1)
+    assert world.ended == ["killed"]
+    assert len(world.told) == 1
+    world.pass_(RETRY_S - 1)
+    assert world.spawned == 1
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_stop_ends_the_running_tick(world: World, stubborn: bool) -> None:
+    world.code = None
+    world.pass_(0)
+    world.stubborn = stubborn
+    world.scheduler.stop()
+    assert world.ended == (["asked", "killed"] if stubborn else ["asked"])
+
+
+def test_a_dying_tick_is_told_once_and_backed_off(world: World) -> None:
+    world.code = 3
     world.pass_(0)
     assert len(world.told) == 1
     world.pass_(RETRY_S + 1)

@@ -1,18 +1,11 @@
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from credguard.daemon.watcher import Watcher, kept_folders
-
-
-def until(condition: Callable[[], bool], deadline_s: float = 30) -> None:
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        time.sleep(0.01)
+from tests.support.daemon import until
 
 
 @pytest.fixture

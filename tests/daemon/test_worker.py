@@ -2,6 +2,7 @@ import os
 import sqlite3
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,9 @@ def connection() -> sqlite3.Connection:
 
 @pytest.fixture
 def worker(connection: sqlite3.Connection, told: list[str]) -> Worker:
-    def tell(title: str, body: str) -> bool:
+    def tell(title: str, body: str, done: Callable[[], None]) -> None:
         told.append(title + body)
-        return True
+        done()
 
     scanner = KeyScanner(samples.aws_secret())
     return Worker(scanner, connection, fingerprint_key(), max_bytes=1000, tell=tell, now=time.time)

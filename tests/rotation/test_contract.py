@@ -9,7 +9,7 @@ from credguard.app.context import Context
 from credguard.app.rotate_effects import RealEffects
 from credguard.errors import NoSuchEntity, QuotaExceeded
 from credguard.rotation.driver import Effects
-from credguard.rotation.model import Record, State
+from credguard.rotation.model import NEVER, Proof, Record, State
 from credguard.store import profiles
 from credguard.vault.base import key_item
 from credguard.vault.memory import MemoryVault
@@ -69,7 +69,8 @@ def test_a_new_key_is_listed_known_and_proven(case: Case) -> None:
     assert set(listed) == {case.old, new_id}
     assert listed[new_id].active
     assert case.effects.known({new_id, "nobody"}) == {new_id}
-    assert case.effects.prove(new_id)
+    assert case.effects.prove(new_id) is Proof.ACCEPTED
+    assert case.effects.alive(new_id)
     assert case.effects.listed(new_id) == listed
 
 
@@ -83,9 +84,10 @@ def test_an_inactive_key_is_not_proven(case: Case) -> None:
     new_id = _made(case)
     case.effects.set_active(case.old, new_id, False)
     assert not case.effects.listed(case.old)[new_id].active
-    assert not case.effects.prove(new_id)
+    assert case.effects.prove(new_id) is Proof.NOT_YET
+    assert not case.effects.alive(new_id)
     case.effects.set_active(case.old, new_id, True)
-    assert case.effects.prove(new_id)
+    assert case.effects.prove(new_id) is Proof.ACCEPTED
 
 
 def test_delete_and_delete_again(case: Case) -> None:
@@ -99,10 +101,27 @@ def test_delete_and_delete_again(case: Case) -> None:
 def test_switch_moves_the_pointer_and_can_be_repeated(case: Case) -> None:
     new_id = _made(case)
     record = _record(case, State.PROVEN, new_id)
+    assert case.effects.prove(new_id) is Proof.ACCEPTED
     assert case.effects.pointer(record) == case.old
     case.effects.switch(case.old, new_id)
     case.effects.switch(case.old, new_id)
     assert case.effects.pointer(record) == new_id
+
+
+def test_a_new_key_was_never_used_nor_elsewhere(case: Case) -> None:
+    new_id = _made(case)
+    assert case.effects.used(case.old, new_id) == NEVER
+    assert not case.effects.elsewhere(new_id)
+    assert case.effects.own_use_until(new_id) == 0.0
+
+
+def test_a_key_nobody_has_cannot_be_changed(case: Case) -> None:
+    for change in (
+        lambda: case.effects.set_active(case.old, "A" * 20, False),
+        lambda: case.effects.delete(case.old, "A" * 20),
+    ):
+        with pytest.raises(NoSuchEntity):
+            change()
 
 
 def test_forget_can_be_repeated(case: Case) -> None:

@@ -4,89 +4,72 @@ import itertools
 
 import pytest
 
-from credguard.errors import CredguardError
+from credguard.errors import VaultError
 from credguard.rotation.driver import begin, resume
-from credguard.rotation.model import Action, Limits
-from tests.rotation.world import OLD, Crash, FakeEffects, World
+from credguard.rotation.model import Limits, Proof, State
+from tests.rotation.schedules import (
+    DEFAULT,
+    ZERO,
+    changes,
+    emergency,
+    finish,
+    rotate_then_back,
+)
+from tests.rotation.world import FAILURES, OLD, FakeEffects, World, failing
 
-ZERO = Limits(0, 0, 0, 3)
-DEFAULT = Limits(86400, 7 * 86400, 3600, 3)
-FAULTS = ("", "lost", "down", "refused")
-
-
-def attempt(world: World, effects: FakeEffects, limits: Limits) -> bool:
-    """One run of `credguard rotate`; True once a new key took over and nothing is left to do."""
-    for _ in range(3):
-        if world.journal is None:
-            if world.handed_out != OLD:
-                return True
-            baseline = tuple(sorted(effects.listed(OLD)))
-            assert baseline == (OLD,), f"a stray key is left: {baseline} {world.log}"
-            record = begin(effects, "aws/1/dev", "t", OLD, baseline)
-        else:
-            record = world.journal
-        ended = resume(effects, record, limits, interval=1.0)
-        assert ended.step.action is not Action.ASK, (ended.step, world.log)
-        if ended.record is not None:
-            world.clock = max(world.clock + 1, ended.step.until)
-            return False
-    return world.journal is None and world.handed_out != OLD
+CREATE_FAULTS = ("", "lost", "down", "refused")
+MOMENTS = ("before", "after")
+LIMITS = pytest.mark.parametrize("limits", [ZERO, DEFAULT], ids=["zero", "default"])
 
 
-def finish(world: World, limits: Limits, points: dict[tuple[int, str], int]) -> None:
-    """Run until done, crashing at the n-th change of each run as `points` says (run, moment)."""
-    for run in range(60):
-
-        def crash(number: int, moment: str, run: int = run) -> None:
-            if points.get((run, moment)) == number:
-                raise Crash
-
-        try:
-            if attempt(world, FakeEffects(world, crash), limits):
-                break
-        except Crash:
-            world.clock += 1
-        except CredguardError:
-            world.clock += 60
-    assert world.journal is None, world.log
-    assert world.handed_out != OLD, world.log
-    assert set(world.keys) == {world.handed_out}, world.log
-    assert set(world.vault) == {world.handed_out}, world.log
-    assert world.keys[world.handed_out].active
-
-
-def changes(limits: Limits, fault: str) -> int:
-    """How many changes the longest run of an uninterrupted rotation makes."""
-    world = World(fault=fault)
-    longest = 0
-    for _ in range(20):
-        effects = FakeEffects(world)
-        try:
-            done = attempt(world, effects, limits)
-        except CredguardError:
-            done = False
-        longest = max(longest, effects.changes)
-        if done:
-            return longest
-    raise AssertionError(world.log)
-
-
-@pytest.mark.parametrize("limits", [ZERO, DEFAULT], ids=["zero", "default"])
-@pytest.mark.parametrize("fault", FAULTS)
+@LIMITS
+@pytest.mark.parametrize("fault", CREATE_FAULTS)
 @pytest.mark.parametrize("lag", [0.0, 1.5])
 def test_every_single_crash_point(limits: Limits, fault: str, lag: float) -> None:
-    for number, moment in itertools.product(range(changes(limits, fault) + 1), ("before", "after")):
+    for number, moment in itertools.product(range(changes(limits, fault) + 1), MOMENTS):
         for run in range(4):
             finish(World(fault=fault, lag=lag), limits, {(run, moment): number})
 
 
-@pytest.mark.parametrize("limits", [ZERO, DEFAULT], ids=["zero", "default"])
-@pytest.mark.parametrize("fault", FAULTS)
+@LIMITS
+@pytest.mark.parametrize("fault", CREATE_FAULTS)
 def test_every_double_crash_point(limits: Limits, fault: str) -> None:
     numbers = range(1, changes(limits, fault) + 1)
-    moments = ("before", "after")
-    for first, one, second, two in itertools.product(numbers, moments, numbers, moments):
+    for first, one, second, two in itertools.product(numbers, MOMENTS, numbers, MOMENTS):
         finish(World(fault=fault), limits, {(0, one): first, (1, two): second})
+
+
+@LIMITS
+@pytest.mark.parametrize("failure", FAILURES)
+def test_every_single_crash_point_with_every_failure(limits: Limits, failure: str) -> None:
+    for numbers, number, moment, run in itertools.product(
+        ({1}, {2}, {1, 2, 3}), range(changes(limits) + 1), MOMENTS, range(2)
+    ):
+        fail = failing(failure, numbers)
+        finish(
+            World(), limits, {(run, moment): number}, lambda at, fail=fail: fail if at < 2 else None
+        )
+
+
+@LIMITS
+@pytest.mark.parametrize("state", [State.SWITCHED, State.DEACTIVATED])
+def test_the_way_back_from_every_state_with_every_crash(limits: Limits, state: State) -> None:
+    if limits is ZERO:
+        limits = Limits(10, 10, 0, 3)  # else no run rests in these states
+    attempt = rotate_then_back(state)
+    for number, moment in itertools.product(range(changes(limits, "", attempt) + 1), MOMENTS):
+        for run in range(6):
+            finish(World(), limits, {(run, moment): number}, attempt=attempt)
+
+
+@LIMITS
+def test_an_emergency_at_every_crash_point(limits: Limits) -> None:
+    soak = Limits(0, min(limits.soak, 3600), limits.orphan_wait, 3)
+    for number, moment, run in itertools.product(
+        range(changes(soak, "", emergency) + 1), MOMENTS, range(3)
+    ):
+        world = World()
+        finish(world, soak, {(run, moment): number}, attempt=emergency)
 
 
 def test_a_key_that_appears_late_is_waited_for_at_the_defaults() -> None:
@@ -96,7 +79,7 @@ def test_a_key_that_appears_late_is_waited_for_at_the_defaults() -> None:
 def test_a_new_key_that_aws_never_accepts_goes_and_the_old_one_stays() -> None:
     world = World(lag=0.0)
     effects = FakeEffects(world)
-    effects.prove = lambda key_id: key_id == OLD  # type: ignore[method-assign]
+    effects.prove = lambda key_id: Proof.ACCEPTED if key_id == OLD else Proof.NOT_YET  # type: ignore[method-assign]
     record = begin(effects, "i", "t", OLD, (OLD,))
     for _ in range(60):
         ended = resume(effects, record, DEFAULT, interval=1.0)
@@ -109,9 +92,16 @@ def test_a_new_key_that_aws_never_accepts_goes_and_the_old_one_stays() -> None:
     assert world.handed_out == OLD
 
 
-def test_a_vault_that_refuses_the_new_secret_leaves_no_key_behind() -> None:
-    from credguard.errors import VaultError
+def test_a_secret_that_aws_refuses_is_given_up_at_once() -> None:
+    world = World()
+    effects = FakeEffects(world)
+    effects.prove = lambda _key_id: Proof.BAD_SECRET  # type: ignore[method-assign]
+    ended = resume(effects, begin(effects, "i", "t", OLD, (OLD,)), DEFAULT, interval=1.0)
+    assert ended.record is None
+    assert set(world.keys) == set(world.vault) == {OLD}
 
+
+def test_a_vault_that_refuses_the_new_secret_leaves_no_key_behind() -> None:
     world = World()
     effects = FakeEffects(world)
 
@@ -122,7 +112,7 @@ def test_a_vault_that_refuses_the_new_secret_leaves_no_key_behind() -> None:
     with pytest.raises(VaultError):
         begin(effects, "i", "t", OLD, (OLD,))
     assert world.journal is not None
+    assert set(world.keys) == {OLD}  # deleted by its id at once
     ended = resume(effects, world.journal, ZERO, interval=1.0)
     assert ended.record is None
     assert not ended.done
-    assert set(world.keys) == {OLD}

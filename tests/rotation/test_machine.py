@@ -4,23 +4,53 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credguard.rotation.machine import GRACE_MAX_S, next_step
-from credguard.rotation.model import Action, Facts, Limits, Record, Remote, State, from_json
+from credguard.rotation.machine import (
+    HANDOVER_S,
+    MAX_SKEW_S,
+    PROVE_BUDGET_S,
+    exchanged,
+    next_step,
+    rolled_back,
+)
+from credguard.rotation.model import (
+    NEVER,
+    UNKNOWN_USE,
+    Action,
+    Facts,
+    Limits,
+    Mode,
+    Record,
+    Remote,
+    State,
+    Use,
+    from_json,
+)
 
 LIMITS = Limits(grace=100, soak=200, orphan_wait=300)
 RECORD = Record("aws/1/dev", "t", State.INTENT, "old", ("old",), 1000.0, 1000.0)
-BOTH = {"old": Remote(True, 0.0), "new": Remote(True, 1001.0)}
-DESTRUCTIVE = {Action.DEACTIVATE, Action.DELETE_OLD, Action.FORGET_OLD}
+OLD_KEY, NEW_KEY = Remote(True, 0.0), Remote(True, 1001.0)
+BOTH = {"old": OLD_KEY, "new": NEW_KEY}
+RESTING = {"old": Remote(False, 0.0), "new": NEW_KEY}
+HELD = frozenset({"old", "new"})
 
 _IDS = st.sampled_from(["old", "new", "foreign", "stray"])
+_USES = st.sampled_from([NEVER, UNKNOWN_USE, Use(10.0, "s3", "r"), Use(99999.0, "s3", "r")])
+_LISTS = st.dictionaries(
+    _IDS, st.builds(Remote, st.booleans(), st.sampled_from([0.0, 1001.0, 5000.0]))
+)
 _FACTS = st.builds(
     Facts,
-    listed=st.dictionaries(
-        _IDS, st.builds(Remote, st.booleans(), st.sampled_from([0.0, 1001.0, 5000.0]))
-    ),
     known=st.frozensets(_IDS),
     pointer=st.sampled_from(["old", "new"]),
-    last_used=st.dictionaries(_IDS, st.sampled_from([None, 10.0, 99999.0])),
+    listed=st.none() | _LISTS,
+    used=st.none() | st.dictionaries(_IDS, _USES),
+    rejected=st.frozensets(st.sampled_from(["old", "new"])),
+    skew=st.sampled_from([None, 0.0, 86400.0, -86400.0]),
+    own_use_until=st.sampled_from([0.0, 5000.0]),
+    elsewhere=st.booleans(),
+    proved=st.sampled_from(["", "old", "new"]),
+    failed=st.sampled_from(["", "old", "new"]),
+    bad_secret=st.booleans(),
     looks=st.integers(1, 4),
     person=st.booleans(),
 )
@@ -35,10 +65,12 @@ _RECORDS = st.builds(
     since=st.just(1000.0),
     new_id=st.just("new"),
     stray_id=st.sampled_from([None, "stray"]),
+    mode=st.sampled_from(Mode),
 )
+_NOW = st.sampled_from([0.0, 1000.0, 1e9])
 
 
-@given(_RECORDS, _FACTS, st.sampled_from([0.0, 1000.0, 1e9]))
+@given(_RECORDS, _FACTS, _NOW)
 def test_the_old_key_is_touched_only_when_the_new_one_carries(
     record: Record, facts: Facts, now: float
 ) -> None:
@@ -47,102 +79,268 @@ def test_the_old_key_is_touched_only_when_the_new_one_carries(
         assert step.key_id == "old"
         assert facts.pointer == "new"
         assert "new" in facts.known
+        assert "new" not in facts.rejected
+        assert facts.listed is not None
         assert facts.listed["new"].active
         assert record.state in {State.SWITCHED, State.DEACTIVATED}
+        assert not facts.skew
     if step.action is Action.DELETE_OLD:
+        assert facts.listed is not None
         assert not facts.listed["old"].active
+        assert now >= record.since + (200 if record.mode is Mode.NORMAL else 0)
 
 
-@given(_RECORDS, _FACTS, st.sampled_from([0.0, 1000.0, 1e9]))
+@given(_RECORDS, _FACTS, _NOW)
+def test_unattended_a_key_in_use_elsewhere_stays(record: Record, facts: Facts, now: float) -> None:
+    facts = replace(facts, person=False)
+    step = next_step(record, facts, LIMITS, now)
+    if step.action is not Action.DEACTIVATE or record.mode is not Mode.NORMAL:
+        return
+    if facts.listed is None or not facts.listed["old"].active:
+        return  # it was deactivated before
+    use = (facts.used or {}).get("old", UNKNOWN_USE)
+    assert use.known
+    assert not facts.elsewhere
+    assert use.at is None or use.at <= max(record.since, facts.own_use_until) + HANDOVER_S
+
+
+@given(_RECORDS, _FACTS, _NOW)
 def test_keys_of_others_are_never_touched(record: Record, facts: Facts, now: float) -> None:
     step = next_step(record, facts, LIMITS, now)
     if step.action in {Action.DISABLE_STRAY, Action.DELETE_STRAY, Action.DELETE_NEW}:
         assert step.key_id not in record.baseline
+        assert facts.listed is not None
     if step.action in {Action.DISABLE_STRAY, Action.DELETE_STRAY}:
         assert step.key_id == record.stray_id
+        assert facts.listed is not None
         assert facts.listed[step.key_id].created == 1001.0
-        assert facts.last_used.get(step.key_id) is None
+        assert (facts.used or {})[step.key_id] == NEVER
         assert step.key_id not in facts.known
 
 
-@given(_RECORDS, _FACTS, st.sampled_from([0.0, 1000.0, 1e9]))
-def test_what_is_handed_out_is_never_deleted(record: Record, facts: Facts, now: float) -> None:
+@given(_RECORDS, _FACTS, _NOW)
+def test_what_is_handed_out_is_never_stopped(record: Record, facts: Facts, now: float) -> None:
     step = next_step(record, facts, LIMITS, now)
     if step.action in {Action.DELETE_NEW, Action.DELETE_OLD, Action.DEACTIVATE}:
         assert step.key_id != facts.pointer
 
 
-def _state(state: State, since: float = 1000.0) -> Record:
-    return replace(RECORD, state=state, new_id="new", since=since)
+@given(_RECORDS, _FACTS, _NOW)
+def test_a_switch_follows_a_proof_of_this_run(record: Record, facts: Facts, now: float) -> None:
+    step = next_step(record, facts, LIMITS, now)
+    if step.action in {Action.SWITCH, Action.SWITCH_BACK}:
+        assert step.key_id == facts.proved
+
+
+@given(_RECORDS, _FACTS, _NOW)
+def test_a_question_says_why_and_a_wait_until_when(
+    record: Record, facts: Facts, now: float
+) -> None:
+    step = next_step(record, facts, LIMITS, now)
+    if step.action is Action.ASK:
+        assert step.why
+    if step.action is Action.WAIT:
+        assert step.why
+        assert step.until >= now
+
+
+def at(state: State, since: float = 1000.0, mode: Mode = Mode.NORMAL) -> Record:
+    return replace(RECORD, state=state, new_id="new", since=since, mode=mode)
+
+
+def facts(pointer: str = "new", **more: object) -> Facts:
+    return replace(Facts(HELD, pointer), **more)  # type: ignore[arg-type]
+
+
+def seen(
+    listed: dict[str, Remote], use: Use = NEVER, pointer: str = "new", **more: object
+) -> Facts:
+    return facts(pointer, listed=listed, used={"old": use}, **more)
+
+
+LATE = 1001 + PROVE_BUDGET_S
+DEAD_NEW = {"old": OLD_KEY}
 
 
 @pytest.mark.parametrize(
-    ("record", "facts", "now", "expected"),
+    ("record", "given_", "now", "expected"),
     [
-        (_state(State.CREATED), Facts(BOTH, frozenset(), "old", {}), 1002, Action.ABORT),
-        (_state(State.CREATED), Facts(BOTH, frozenset({"new"}), "old", {}), 1002, Action.ADOPT),
-        (_state(State.STORED), Facts(BOTH, frozenset({"new"}), "old", {}), 1002, Action.PROVE),
-        (_state(State.STORED), Facts(BOTH, frozenset({"new"}), "old", {}), 99999, Action.ABORT),
-        (_state(State.PROVEN), Facts(BOTH, frozenset({"new"}), "old", {}), 1002, Action.SWITCH),
-        (_state(State.PROVEN), Facts(BOTH, frozenset({"new"}), "new", {}), 1002, Action.SWITCH),
-        (_state(State.PROVEN), Facts(BOTH, frozenset(), "new", {}), 1002, Action.ASK),
-        (_state(State.SWITCHED), Facts(BOTH, frozenset({"new"}), "new", {}), 1050, Action.WAIT),
-        (
-            _state(State.SWITCHED), Facts(BOTH, frozenset({"new"}), "new", {}), 1100,
-            Action.DEACTIVATE,
-        ),
-        (_state(State.SWITCHED), Facts(BOTH, frozenset({"new"}), "old", {}), 1100, Action.ASK),
-        (
-            _state(State.SWITCHED), Facts(BOTH, frozenset({"new"}), "new", {"old": 5000.0}), 6000,
-            Action.WAIT,
-        ),
-        (
-            _state(State.SWITCHED), Facts(BOTH, frozenset({"new"}), "new", {"old": 5000.0}),
-            1001 + GRACE_MAX_S, Action.DEACTIVATE,
-        ),
-        (_state(State.DELETED), Facts({}, frozenset(), "new", {}), 1002, Action.FORGET_OLD),
-        (_state(State.ABORTING), Facts(BOTH, frozenset(), "old", {}), 1002, Action.DELETE_NEW),
-        (
-            _state(State.ABORTING), Facts({"old": BOTH["old"]}, frozenset(), "old", {}), 1002,
-            Action.LIST_AGAIN,
-        ),
-        (
-            _state(State.ABORTING), Facts({"old": BOTH["old"]}, frozenset(), "old", {}, 3), 1002,
-            Action.END,
-        ),
+        (at(State.CREATED), replace(facts("old"), known=frozenset()), 1002, Action.ABORT),
+        (at(State.CREATED), facts("old"), 1002, Action.ADOPT),
+        (at(State.STORED), facts("old"), 1002, Action.PROVE),
+        (at(State.STORED), facts("old"), LATE, Action.PROVE),
+        (at(State.STORED), facts("old", failed="new"), 1002, Action.WAIT),
+        (at(State.STORED), facts("old", failed="new"), LATE, Action.ABORT),
+        (at(State.STORED), facts("old", failed="new", bad_secret=True), 1002, Action.ABORT),
+        (at(State.STORED), facts("new", failed="new"), 1002, Action.REVERT),
+        (at(State.PROVEN), facts("old"), 1002, Action.PROVE),
+        (at(State.PROVEN), facts("old", proved="new"), 1002, Action.SWITCH),
+        (at(State.PROVEN), facts("new", proved="new"), 1002, Action.SWITCH),
+        (at(State.PROVEN), replace(facts("old"), known=frozenset({"old"})), 1002, Action.ABORT),
+        (at(State.PROVEN), replace(facts("new"), known=frozenset({"old"})), 1002, Action.REVERT),
+        (at(State.SWITCHED), facts(), 1099, Action.WAIT),
+        (at(State.SWITCHED), facts(person=True), 1050, Action.LOOK),
+        (at(State.SWITCHED), facts(), 1100, Action.LOOK),
+        (at(State.SWITCHED), seen(BOTH), 1100, Action.DEACTIVATE),
+        (at(State.SWITCHED), seen(BOTH, failed="new"), 1100, Action.WAIT),
+        (at(State.SWITCHED), seen(BOTH, UNKNOWN_USE), 1100, Action.ASK),
+        (at(State.SWITCHED), seen(BOTH, elsewhere=True), 1100, Action.ASK),
+        (at(State.SWITCHED), seen(BOTH, elsewhere=True, person=True), 1100, Action.DEACTIVATE),
+        (at(State.SWITCHED), seen(BOTH, Use(1900.0)), 9e9, Action.DEACTIVATE),
+        (at(State.SWITCHED), seen(BOTH, Use(1901.0)), 9e9, Action.ASK),
+        (at(State.SWITCHED), seen(BOTH, Use(1901.0), own_use_until=1500.0), 9e9, Action.DEACTIVATE),
+        (at(State.SWITCHED), seen(BOTH, Use(1901.0), person=True), 9e9, Action.DEACTIVATE),
+        (at(State.SWITCHED, mode=Mode.EMERGENCY), facts(), 1000, Action.LOOK),
+        (at(State.SWITCHED, mode=Mode.EMERGENCY), seen(BOTH, Use(9e8)), 1000, Action.DEACTIVATE),
+        (at(State.SWITCHED), seen(RESTING, Use(1901.0)), 9e9, Action.DEACTIVATE),
+        (at(State.SWITCHED), seen(BOTH, pointer="old"), 1100, Action.ASK),
+        (at(State.SWITCHED), seen(DEAD_NEW), 1100, Action.LIST_AGAIN),
+        (at(State.SWITCHED), seen(DEAD_NEW, looks=3), 1100, Action.REVERT),
+        (at(State.SWITCHED), seen({"new": NEW_KEY}), 1100, Action.LIST_AGAIN),
+        (at(State.SWITCHED), seen({"new": NEW_KEY}, looks=3), 1100, Action.OLD_GONE),
+        (at(State.SWITCHED), seen(BOTH, looks=3, rejected=frozenset({"new"})), 1100, Action.REVERT),
+        (at(State.SWITCHED), facts(rejected=frozenset({"new", "old"})), 1100, Action.ASK),
+        (at(State.DEACTIVATED), facts(), 1199, Action.WAIT),
+        (at(State.DEACTIVATED), facts(person=True), 1199, Action.WAIT),
+        (at(State.DEACTIVATED), facts(), 1200, Action.LOOK),
+        (at(State.DEACTIVATED), seen(RESTING, Use(1000.0)), 1200, Action.DELETE_OLD),
+        (at(State.DEACTIVATED), seen(RESTING, Use(1001.0)), 1200, Action.ASK),
+        (at(State.DEACTIVATED), seen(RESTING, Use(1001.0), person=True), 1200, Action.DELETE_OLD),
+        (at(State.DEACTIVATED), seen(RESTING, UNKNOWN_USE), 1200, Action.ASK),
+        (at(State.DEACTIVATED), seen(BOTH), 1200, Action.ASK),
+        (at(State.DEACTIVATED), seen(BOTH, person=True), 1200, Action.DEACTIVATE),
+        (at(State.DEACTIVATED, mode=Mode.EMERGENCY), seen(BOTH), 1200, Action.DEACTIVATE),
+        (at(State.DEACTIVATED, mode=Mode.CLEAR), seen(RESTING), 1000, Action.DELETE_OLD),
+        (at(State.DEACTIVATED), seen({"new": NEW_KEY}, looks=3), 1200, Action.OLD_GONE),
+        (at(State.DELETED), facts(skew=9e9), 1002, Action.FORGET_OLD),
+        (at(State.ABORTING), facts("old"), 1002, Action.LOOK),
+        (at(State.ABORTING), seen(BOTH, pointer="old"), 1002, Action.DELETE_NEW),
+        (at(State.ABORTING), seen(RESTING, pointer="old"), 1002, Action.ASK),
+        (at(State.ABORTING), seen(BOTH, pointer="new"), 1002, Action.ASK),
+        (at(State.ABORTING), seen(DEAD_NEW, pointer="old"), 1002, Action.LIST_AGAIN),
+        (at(State.ABORTING), seen(DEAD_NEW, pointer="old", looks=3), 1002, Action.END),
+        (at(State.REVERTING), facts(), 1002, Action.LOOK),
+        (at(State.REVERTING), facts(proved="old"), 1002, Action.SWITCH_BACK),
+        (at(State.REVERTING), seen(RESTING), 1002, Action.ACTIVATE_OLD),
+        (at(State.REVERTING), seen(BOTH), 1002, Action.PROVE_OLD),
+        (at(State.REVERTING), seen(BOTH, failed="old"), 1002, Action.WAIT),
+        (at(State.REVERTING), seen(BOTH, failed="old"), LATE, Action.STAY),
+        (at(State.REVERTING), seen({"new": NEW_KEY}), 1002, Action.LIST_AGAIN),
+        (at(State.REVERTING), seen({"new": NEW_KEY}, looks=3), 1002, Action.STAY),
+        (at(State.REVERTING), facts(rejected=frozenset({"new", "old"})), 1002, Action.ASK),
+        (RECORD, facts("old"), 1002, Action.LOOK),
+        (RECORD, facts("old", rejected=frozenset({"old"})), 1002, Action.ASK),
+        (RECORD, seen({"old": OLD_KEY}, pointer="old"), 1299, Action.WAIT),
+        (RECORD, seen({"old": OLD_KEY}, pointer="old"), 1300, Action.LIST_AGAIN),
+        (RECORD, seen({"old": OLD_KEY}, pointer="old", looks=3), 1300, Action.END),
+        (RECORD, seen(BOTH, pointer="old"), 1300, Action.ADOPT),
     ],
 )  # fmt: skip
-def test_steps(record: Record, facts: Facts, now: float, expected: Action) -> None:
-    assert next_step(record, facts, LIMITS, now).action is expected
+def test_steps(record: Record, given_: Facts, now: float, expected: Action) -> None:
+    assert next_step(record, given_, LIMITS, now).action is expected
 
 
-def test_soak() -> None:
-    record = _state(State.DEACTIVATED)
-    resting = {"old": Remote(False, 0.0), "new": Remote(True, 1001.0)}
-    facts = Facts(resting, frozenset({"new"}), "new", {"old": 999.0})
-    assert next_step(record, facts, LIMITS, 1100).action is Action.WAIT
-    assert next_step(record, facts, LIMITS, 1200).action is Action.DELETE_OLD
-    used = replace(facts, last_used={"old": 1100.0})
-    assert next_step(record, used, LIMITS, 1200).action is Action.ASK
-    assert next_step(record, replace(used, person=True), LIMITS, 1200).action is Action.DELETE_OLD
-    woken = replace(facts, listed=BOTH)
-    assert next_step(record, woken, LIMITS, 1200).action is Action.ASK
+@pytest.mark.parametrize("state", [each for each in State if each is not State.DELETED])
+def test_a_clock_that_is_off_stops_everything(state: State) -> None:
+    for skew in (MAX_SKEW_S + 1, -MAX_SKEW_S - 1):
+        step = next_step(at(state), seen(BOTH, skew=skew), LIMITS, 9e9)
+        assert step.action is Action.ASK
+        assert "clock" in step.why
+    assert "clock" not in next_step(at(state), seen(BOTH, skew=MAX_SKEW_S), LIMITS, 9e9).why
 
 
-def test_an_unknown_key_made_at_another_time_is_not_ours() -> None:
-    listed = {"old": Remote(True, 0.0), "x": Remote(True, 5000.0)}
-    assert (
-        next_step(RECORD, Facts(listed, frozenset(), "old", {}), LIMITS, 9e9).action is Action.ASK
-    )
-    listed = {"old": Remote(True, 0.0), "x": Remote(True, 1001.0)}
-    used = Facts(listed, frozenset(), "old", {"x": 1002.0})
-    assert next_step(RECORD, used, LIMITS, 9e9).action is Action.ASK
+def _stray(created: float = 1001.0, active: bool = True) -> dict[str, Remote]:
+    return {"old": OLD_KEY, "x": Remote(active, created)}
+
+
+@pytest.mark.parametrize(
+    ("listed", "use", "stray_id", "now", "expected"),
+    [
+        (_stray(), NEVER, None, 1002, Action.NOTE_STRAY),
+        (_stray(), NEVER, "x", 1002, Action.DISABLE_STRAY),
+        (_stray(active=False), NEVER, "x", 1002, Action.WAIT),
+        (_stray(active=False), NEVER, "x", 1300, Action.DELETE_STRAY),
+        (_stray(), Use(1002.0), None, 9e9, Action.ASK),
+        (_stray(), UNKNOWN_USE, None, 9e9, Action.ASK),
+        (_stray(995.0), NEVER, None, 9e9, Action.NOTE_STRAY),
+        (_stray(994.9), NEVER, None, 9e9, Action.ASK),
+        (_stray(1075.0), NEVER, None, 9e9, Action.NOTE_STRAY),
+        (_stray(1075.1), NEVER, None, 9e9, Action.ASK),
+        ({"old": OLD_KEY}, NEVER, "x", 1002, Action.LIST_AGAIN),
+    ],
+)
+def test_a_key_of_a_lost_request(
+    listed: dict[str, Remote], use: Use, stray_id: str | None, now: float, expected: Action
+) -> None:
+    record = replace(RECORD, stray_id=stray_id)
+    given_ = facts("old", listed=listed, used={"x": use})
+    assert next_step(record, given_, LIMITS, now).action is expected
+
+
+def test_several_unknown_keys_are_asked_about() -> None:
+    given_ = facts("old", listed={"old": OLD_KEY, "x": NEW_KEY, "y": NEW_KEY}, used={})
+    assert next_step(RECORD, given_, LIMITS, 9e9).action is Action.ASK
+
+
+def test_the_use_elsewhere_is_told() -> None:
+    step = next_step(at(State.SWITCHED), seen(BOTH, Use(5000.0, "s3", "eu-west-1")), LIMITS, 9e9)
+    assert step.why == "blocked: used elsewhere (s3 in eu-west-1, 1970-01-01 01:23 UTC)"
+
+
+@pytest.mark.parametrize(
+    ("state", "pointer", "expected"),
+    [
+        (State.INTENT, "old", State.INTENT),
+        (State.CREATED, "old", State.ABORTING),
+        (State.STORED, "old", State.ABORTING),
+        (State.PROVEN, "old", State.ABORTING),
+        (State.PROVEN, "new", State.REVERTING),
+        (State.SWITCHED, "new", State.REVERTING),
+        (State.DEACTIVATED, "new", State.REVERTING),
+        (State.ABORTING, "old", State.ABORTING),
+        (State.REVERTING, "new", State.REVERTING),
+    ],
+)
+def test_the_way_back(state: State, pointer: str, expected: State) -> None:
+    back = rolled_back(at(state), pointer, 5.0)
+    assert back is not None
+    assert back.state is expected
+
+
+def test_there_is_no_way_back_from_a_deleted_key() -> None:
+    assert rolled_back(at(State.DELETED), "new", 5.0) is None
+
+
+def test_after_the_way_back_the_new_key_is_the_old_one() -> None:
+    after = exchanged(at(State.REVERTING), 5.0)
+    assert (after.state, after.old_id, after.new_id, after.since) == (
+        State.SWITCHED, "new", "old", 5.0,
+    )  # fmt: skip
 
 
 def test_the_journal_gives_the_record_back() -> None:
-    record = _state(State.SWITCHED)
+    record = at(State.SWITCHED, mode=Mode.EMERGENCY)
     assert from_json(record.to_json()) == record
     with pytest.raises(ValueError, match="nonsense"):
         from_json({**record.to_json(), "state": "nonsense"})
     with pytest.raises(TypeError):
         from_json({**record.to_json(), "colour": "red"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"old_id": ""}, {"old_id": 5}, {"new_id": None}, {"since": -1}, {"since": "soon"},
+        {"intent_at": 1e13}, {"baseline": [5]}, {"mode": "x"}, {"identity": None},
+    ],
+)  # fmt: skip
+def test_a_damaged_record_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        from_json({**at(State.SWITCHED).to_json(), **change})
+
+
+def test_a_record_of_an_earlier_version_is_read() -> None:
+    row = at(State.SWITCHED).to_json()
+    for name in ("mode", "why", "until"):
+        del row[name]
+    assert from_json(row) == at(State.SWITCHED)

@@ -1,11 +1,13 @@
 """Every rule finds its samples and passes over its counter-examples; the table is well-formed."""
 
+import random
+import re
 from importlib import resources
 
 import pytest
 
-from credguard.scan.engine import Engine
-from credguard.scan.rules import RuleError, confirm_pattern, parse, scan_pattern
+from credguard.scan.engine import Engine, windows
+from credguard.scan.rules import RuleError, confirm_pattern, parse, scan_pattern, width
 from tests.scan.generate import fill
 
 TEXT = (resources.files("credguard.scan") / "rules.toml").read_text()
@@ -64,6 +66,7 @@ def _table(**fields: object) -> str:
         ({"colour": "red"}, "unknown field colour"),
         ({"sample": None}, "no sample"),
         ({"tests": ["magic"]}, "unknown test"),
+        ({"pattern": "(x+)"}, "bound what repeats"),
     ],
 )
 def test_a_wrong_rule_is_named(wrong: dict[str, object], said: str) -> None:
@@ -81,3 +84,36 @@ def test_both_dialects_get_the_same_edges() -> None:
     rule = {"pattern": "(a)", "before": "b", "after": "c"}
     assert confirm_pattern(rule) == b"(?<![b])(a)(?![c])"
     assert scan_pattern(rule) == b"(?:^|[^b])(a)(?:[^c]|\\z)"
+    rule = {"pattern": "(a)", "after": "^c"}
+    assert confirm_pattern(rule) == b"(a)(?![^c])"
+    assert scan_pattern(rule) == b"(a)(?:[c]|\\z)"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["id"])
+def test_the_scan_pattern_finds_what_the_confirming_one_does(
+    rule: dict[str, str], engine: Engine
+) -> None:
+    import hyperscan
+
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(expressions=[scan_pattern(rule)], ids=[0], elements=1, flags=[0])
+    confirm = re.compile(confirm_pattern(rule))
+    generator = random.Random(rule["id"])
+    found = 0
+    for seed in range(60):
+        text = bytearray(fill(rule["sample"], seed).encode())
+        for _ in range(seed % 4):
+            at = generator.randrange(len(text))
+            text[at : at + generator.randrange(2)] = generator.choice([b"", b"a", b"=", b" ", b"'"])
+        for data in (bytes(text), b"x" + text + b"\n", b'"' + text + b'"', b" " + text + b"-"):
+            ends: list[int] = []
+            database.scan(data, match_event_handler=lambda *hit, ends=ends: ends.append(hit[2]))
+            expected = [match.span(1) for match in confirm.finditer(data)]
+            found += len(expected)
+            got = [
+                match.span(1)
+                for first, last in windows(ends, width(rule), len(data))
+                for match in confirm.finditer(data, first, last)
+            ]
+            assert got == expected, data
+    assert found >= 15

@@ -1,3 +1,4 @@
+import os
 import plistlib
 import shutil
 import subprocess
@@ -6,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from credguard.app.service import command
 from credguard.errors import Unsupported
-from credguard.services import launchd, systemd
+from credguard.services import launchd, select, systemd
 
-COMMAND = [sys.executable, "-P", "-m", "credguard"]
+COMMAND = [sys.executable, "-I", "-m", "credguard"]
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
@@ -50,3 +52,27 @@ def test_without_a_user_manager_the_units_are_written_and_it_says_so(poisoned: P
     service.uninstall()
     assert list(units.iterdir()) == []
     assert service.status() == "not installed"
+
+
+def test_the_service_sees_absolute_paths_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", "rel/config")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("http_proxy", "http://me:" + "word@proxy:3128")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://me:" + "word@localhost:1")
+    chosen = select.environment()
+    assert chosen["AWS_CONFIG_FILE"] == os.path.abspath("rel/config")
+    assert chosen["HTTPS_PROXY"] == "http://proxy:3128"
+    assert not any("word@" in value for value in chosen.values())
+
+
+def test_the_command_runs_nothing_from_the_working_folder(tmp_path: Path) -> None:
+    (tmp_path / "credguard").mkdir()
+    (tmp_path / "credguard" / "__init__.py").write_text("raise SystemExit(7)")
+    done = subprocess.run(
+        [*command(), "--version"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0

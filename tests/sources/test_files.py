@@ -1,4 +1,5 @@
 import os
+import socket
 from pathlib import Path
 
 from credguard.sources.files import files
@@ -37,3 +38,37 @@ def test_a_fifo_named_directly_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (found,) = files(os.fsencode(tmp_path / "fifo"))
     assert found.problem == "not a regular file"
+
+
+def test_a_file_that_tells_no_size_is_bounded(tmp_path: Path) -> None:
+    (found,) = files(b"/proc/self/status")
+    assert found.data
+    (found,) = files(b"/proc/self/status", max_bytes=10)
+    assert found.data is None
+    assert found.problem.startswith("larger than")
+
+
+def test_sockets_devices_loops_and_slashes(tmp_path: Path) -> None:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "s"))
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone").symlink_to("nowhere")
+    (tmp_path / "a").write_bytes(b"1")
+    assert _found(tmp_path) == {b"a": (b"1", "")}
+    assert [each.path for each in files(os.fsencode(tmp_path) + b"//")]
+    for name in ("s", "loop"):
+        (found,) = files(os.fsencode(tmp_path / name))
+        assert found.data is None, name
+    (found,) = files(b"/dev/zero")
+    assert found.problem == "not a regular file"
+    listener.close()
+
+
+def test_what_vanishes_meanwhile_is_said(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"1")
+    walk = files(os.fsencode(tmp_path))
+    next(walk)
+    (tmp_path / "b").unlink()
+    (found,) = walk
+    assert (found.data, found.problem) == (None, "No such file or directory")

@@ -137,8 +137,23 @@ def test_many_and_large_objects_do_not_block(repo: Path) -> None:
 
 def test_a_missing_object_is_an_error(repo: Path) -> None:
     git(repo, "update-index", "--add", "--cacheinfo", f"100644,{'1' * 40},a")
-    with pytest.raises(GitError, match="has not the object"):
+    with pytest.raises(GitError, match=r"has not the object 1* of a$"):
         staged(str(repo))
+
+
+def test_what_is_too_large_is_named(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("credguard.sources.git.MAX_BLOB", 1 << 20)
+    (repo / "lar\nge").write_bytes(b"x" * ((1 << 20) + 1))
+    git(repo, "add", ".")
+    with pytest.raises(GitError, match=r"^lar\\nge is too large to scan \(1 MiB, the most is 1\)"):
+        staged(str(repo))
+
+
+def test_git_that_stops_says_what_it_said(repo: Path) -> None:
+    git(repo, "config", "diff.renameLimit", "bogus")
+    with pytest.raises(GitError, match="bad numeric config") as caught:
+        staged(str(repo))
+    assert "inside a git repository" not in caught.value.hint
 
 
 def test_outside_a_repository(tmp_path: Path) -> None:
@@ -169,9 +184,14 @@ def test_added_lines_are_exactly_those_not_there_before(new: list[bytes], old: l
     assert inside == {n for n, line in enumerate(lines, 1) if line not in known}
 
 
-@pytest.mark.parametrize("data", [b"a\0b", "text".encode("utf-16")])
-def test_what_has_no_plain_lines_counts_as_new(data: bytes) -> None:
-    assert added_ranges(data, [data]) is None
+@pytest.mark.parametrize("codec", ["utf-16", "utf-8"])
+def test_the_lines_of_utf_16_are_text_lines(codec: str) -> None:
+    old, new = "one\n\u0a0a\ntwo\n", "one\n\u0a0a\nnew\ntwo\n"
+    assert added_ranges(new.encode("utf-16"), [old.encode(codec)]) == [(3, 3)]
+
+
+def test_a_zero_byte_does_not_make_everything_new() -> None:
+    assert added_ranges(b"a\0b\nc", [b"a\0b\n"]) == [(2, 2)]
 
 
 def test_printable_leaves_no_control_character() -> None:

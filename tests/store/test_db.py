@@ -1,3 +1,4 @@
+import contextlib
 import os
 import sqlite3
 import stat
@@ -136,9 +137,8 @@ def test_damage_met_only_while_fetching_is_a_store_error() -> None:
         list(iter(rows.fetchone, None))
 
 
-def test_another_that_keeps_it_locked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "_BUSY_S", 0.01)
-    connection = db.connect()
+def test_another_that_keeps_it_locked() -> None:
+    connection = db.connect(wait=0.01)
     other = db.connect()
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="another process keeps it locked"):
@@ -200,19 +200,39 @@ def test_a_look_needs_no_room_on_the_disk() -> None:
     with pytest.raises(StoreError, match="cannot be opened"):
         db.connect()
     before = sorted(os.listdir(paths.state_dir()))
-    with db.reading() as found:
+    with contextlib.closing(db.connect_to_hand_out(1.0)) as found:
         assert watches_table.roots(found) == ["/p"]
         with pytest.raises(StoreError, match="cannot be written"):
             watches_table.add(found, "/q", 1)
     assert sorted(os.listdir(paths.state_dir())) == before
 
 
-def test_a_look_is_not_taken_past_newer_data_nor_while_it_changes() -> None:
+def test_a_look_is_not_taken_past_newer_data() -> None:
     db.connect().close()
     _no_shared_memory()
-    with pytest.raises(StoreError, match="cannot be opened"), db.reading():
-        os.utime(paths.database_file(), ns=(1, 1))
     with open(paths.database_file() + "-wal", "wb") as newer:
         newer.write(b"x")
-    with pytest.raises(StoreError, match="cannot be opened"), db.reading():
-        raise AssertionError
+    with pytest.raises(StoreError, match="cannot be opened"):
+        db.connect_to_hand_out(1.0)
+
+
+class Refusing:
+    """Answers `errors` one after the other, then goes well."""
+
+    def __init__(self, *codes: int) -> None:
+        self.errors = list(codes)
+
+    def execute(self, statement: str) -> None:
+        if self.errors:
+            cause = sqlite3.OperationalError("refused")
+            cause.sqlite_errorcode = self.errors.pop(0)
+            raise StoreError("refused") from cause
+
+
+def test_several_that_make_the_database_at_once_take_turns() -> None:
+    busy = Refusing(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY)
+    db._use_wal(busy, 60)  # type: ignore[arg-type]
+    assert busy.errors == []
+    for wait, code in ((60, sqlite3.SQLITE_FULL), (-1, sqlite3.SQLITE_BUSY)):
+        with pytest.raises(StoreError):
+            db._use_wal(Refusing(code), wait)  # type: ignore[arg-type]

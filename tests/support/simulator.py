@@ -31,6 +31,13 @@ class Admin:
                     return key
         raise KeyError(key_id)
 
+    def find(self, key_id: str) -> Any | None:
+        """moto's own record of the key; None: no such key."""
+        try:
+            return self._key(key_id)
+        except KeyError:
+            return None
+
     def keys(self, user_name: str) -> list[tuple[str, str]]:
         """(key id, status) of each key of the user."""
         return [(key.access_key_id, key.status) for key in self._user(user_name).access_keys]

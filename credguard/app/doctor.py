@@ -1,0 +1,104 @@
+"""Use case: look at everything that a rotation needs, change nothing, and say what is missing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from credguard.app.context import Context
+from credguard.app.rotate import Wanted, effects_for, identity_of, record_of, users
+from credguard.app.rotate_effects import RealEffects
+from credguard.app.rotate_precheck import permissions, refuse_root, same_user
+from credguard.errors import CredguardError, NotPermitted, StoreError
+from credguard.rotation.precheck import policy
+from credguard.store import profiles
+from credguard.vault.base import check
+
+OK, FAIL, UNKNOWN = "ok", "FAIL", "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `state`: ok, FAIL or UNKNOWN; `said`: what is so; `fix`: what to do."""
+
+    name: str
+    state: str
+    said: str
+    fix: str = ""
+
+
+def rotation(ctx: Context, name: str, wanted: Wanted) -> list[Check]:
+    """What the rotation of profile `name` needs, each with its state.
+
+    Raises UnknownProfile, RotationRefused (nothing to rotate behind it), StoreError.
+    """
+    identity = identity_of(ctx, name)
+    effects = effects_for(ctx, identity, wanted)
+    group = users(ctx)[identity]
+    key = group[0].key
+    checks = [_try("vault", lambda: _vault(ctx)), _journal(ctx, identity)]
+    reached = _try("key", lambda: _key(effects, key))
+    checks.append(reached)
+    if reached.state == OK:
+        checks += _iam(effects, key)
+    checks.append(_consent(group))
+    return checks
+
+
+def _try(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, OK, look())
+    except CredguardError as error:
+        return Check(name, FAIL, str(error), error.hint)
+
+
+def _vault(ctx: Context) -> str:
+    check(ctx.vault)
+    return f"{ctx.vault.name} takes and gives back an item"
+
+
+def _key(effects: RealEffects, key: profiles.Key) -> str:
+    refuse_root(key)
+    same_user(effects, key)
+    return f"{key.key_id} is accepted and belongs to {key.identity}; the clocks agree"
+
+
+def _journal(ctx: Context, identity: str) -> Check:
+    try:
+        record = record_of(ctx, identity)
+    except StoreError as error:
+        return Check("journal", FAIL, str(error), error.hint)
+    if record is None:
+        return Check("journal", OK, "no rotation is on the way")
+    return Check("journal", OK, f"a rotation is on the way: {record.state} {record.why}".rstrip())
+
+
+def _iam(effects: RealEffects, key: profiles.Key) -> list[Check]:
+    ask = f"ask for this policy:\n{policy(key.partition)}"
+    try:
+        listed = effects.listed(key.key_id)
+    except NotPermitted as error:
+        return [Check("iam:ListAccessKeys", FAIL, str(error), ask)]
+    checks = [Check("iam:ListAccessKeys", OK, "allowed")]
+    simulated = effects.simulated(key.key_id)
+    for action, tried in permissions(effects, key):
+        allowed = simulated if tried is None else tried
+        if allowed is None:
+            checks.append(Check(action, UNKNOWN, "only a try tells: IAM may not be asked"))
+        elif allowed:
+            checks.append(Check(action, OK, "allowed"))
+        else:
+            checks.append(Check(action, FAIL, "denied", ask))
+    others = sorted(set(listed) - {key.key_id})
+    if others:
+        said = f"the second of IAM's two slots holds {', '.join(others)}"
+        checks.append(Check("slot", FAIL, said, "see: credguard rotate --status"))
+    else:
+        checks.append(Check("slot", OK, "the second of IAM's two slots is free"))
+    return checks
+
+
+def _consent(group: list[profiles.Profile]) -> Check:
+    lacking = [each.name for each in group if not each.consent]
+    if not lacking:
+        return Check("consent", OK, "unattended rotation was agreed to")
+    fix = f"run once: credguard rotate {lacking[0]} --yes"
+    return Check("consent", FAIL, f"nobody agreed yet for {', '.join(lacking)}", fix)

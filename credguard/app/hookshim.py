@@ -1,0 +1,79 @@
+"""The text of our git hooks: the templates of hooks/ with this installation's paths filled in."""
+
+import os
+import shlex
+import sys
+import sysconfig
+
+from credguard.errors import StoreError
+
+CHECKED = ("pre-commit", "pre-merge-commit")
+KEPT = ".before-credguard"
+MARK = b"# credguard hook shim"
+
+
+def _templates() -> str:
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for folder in (os.path.join(package, "_hooks"), os.path.join(package, "..", "hooks")):
+        if os.path.isfile(os.path.join(folder, "check.sh")):
+            return folder
+    raise StoreError("the hook templates are missing", hint="run ./install.sh again")
+
+
+def _template(name: str) -> str:
+    with open(os.path.join(_templates(), name), encoding="utf-8") as file:
+        return file.read()
+
+
+def _kept_lines(name: str, chain_to: str | None, *, global_: bool) -> str:
+    if not global_:
+        return f'kept="${{0%/*}}/{name}{KEPT}"\n'
+    if chain_to is not None:
+        return f"kept={shlex.quote(os.path.join(chain_to, name))}\n"
+    return (
+        'if [ -z "$GIT_DIR" ] && [ -d .git ]; then common=.git\n'
+        "else common=$(git rev-parse --git-common-dir) || exit 2; fi\n"
+        f"kept=$common/hooks/{name}\n"
+    )
+
+
+def shim(name: str, *, global_: bool = False, chain_to: str | None = None) -> bytes:
+    """The text of our hook `name`, this interpreter and its site-packages filled in.
+
+    `chain_to`: the folder whose hook runs after ours; None with `global_`: the repository's own.
+    """
+    kept = _kept_lines(name, chain_to, global_=global_)
+    chain = _template("chain.sh")
+    if name not in CHECKED:
+        head = f"#!/bin/sh\n{MARK.decode()}: {name}. Runs the hook that git would run without us.\n"
+        extra = _template("push-to-checkout.sh") if name == "push-to-checkout" else ""
+        return (head + kept + extra + chain).encode("utf-8", "surrogateescape")
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    found = (root, sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    folders = list(dict.fromkeys(os.path.abspath(folder) for folder in found))
+    code = f"import sys;sys.path+={folders!r};from credguard.precommit import main;main()"
+    text = _template("check.sh").replace("kept=@KEPT@\n", kept)
+    for word, value in (
+        ("@NAME@", name),
+        ("@PYTHON@", shlex.quote(sys.executable)),
+        ("@ENTRY@", shlex.quote(os.path.join(root, "credguard", "precommit.py"))),
+        ("@CODE@", shlex.quote(code)),
+        ("@REMOVE@\n", _removal(global_=global_, chain_to=chain_to)),
+    ):
+        text = text.replace(word, value)
+    return (text + chain).encode("utf-8", "surrogateescape")
+
+
+def _removal(*, global_: bool, chain_to: str | None) -> str:
+    """Shell lines that set `remove`: what to type once our program is gone, from any folder."""
+    if not global_:
+        # Git starts a repository's own hooks at its top, by a relative path.
+        return (
+            '  folder=$(cd "${0%/*}" && pwd)\n'
+            '  remove="rm \\"$folder/${0##*/}\\""\n'
+            '  [ ! -e "$kept" ] || remove="mv \\"$folder/${kept##*/}\\" \\"$folder/${0##*/}\\""\n'
+        )
+    setting = "--unset core.hooksPath"
+    if chain_to is not None:
+        setting = f"core.hooksPath {shlex.quote(chain_to)}"
+    return f"  remove={shlex.quote('git config --global ' + setting)}\n"

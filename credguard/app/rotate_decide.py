@@ -1,0 +1,177 @@
+"""Use case: what a person decides about a rotation: the way back, an emergency, a lock-out."""
+
+from dataclasses import replace
+
+from credguard.app.context import Context
+from credguard.app.rotate import (
+    Outcome,
+    Wanted,
+    effects_for,
+    go_on,
+    guarded,
+    identity_of,
+    outcome,
+    record_of,
+    start,
+    told,
+    users,
+)
+from credguard.app.rotate_effects import RealEffects
+from credguard.app.rotate_precheck import refuse_root
+from credguard.errors import NotPermitted, QuotaExceeded, RotationRefused, StoreError
+from credguard.rotation.machine import rolled_back
+from credguard.rotation.model import Mode, Record, State
+from credguard.store import events, journal, profiles
+
+_SWITCHED = {State.SWITCHED, State.DEACTIVATED, State.DELETED}
+
+
+def rollback(ctx: Context, name: str, wanted: Wanted) -> Outcome:
+    """Go back to the old key of profile `name`; the new one rests, then goes.
+
+    Possible until the old key is deleted. Unattended rotation of the profiles then waits for a new
+    yes. Raises UnknownProfile, RotationRefused; anything else is in the Outcome.
+    """
+    identity = identity_of(ctx, name)
+    return guarded(ctx, identity, lambda: _rollback(ctx, identity, wanted))
+
+
+def _rollback(ctx: Context, identity: str, wanted: Wanted) -> Outcome:
+    record = record_of(ctx, identity)
+    if record is None:
+        raise RotationRefused(
+            f"no rotation of {identity} is on the way, so there is no key to go back to",
+            hint="see: credguard rotate --status",
+        )
+    effects = effects_for(ctx, identity, wanted)
+    back = rolled_back(record, effects.pointer(record), effects.now())
+    if back is None:
+        raise RotationRefused(f"the old key {record.old_id} is deleted already")
+    if back is not record:
+        if back.state is State.REVERTING and not effects.known({record.old_id}):
+            raise RotationRefused(
+                f"the vault does not hold the secret of {record.old_id} any more",
+                hint="restore a backup: credguard vault restore FILE",
+            )
+        effects.write(back)
+    for profile in users(ctx)[identity]:
+        profiles.set_consent(ctx.db, profile.name, consent=False)
+    events.record(
+        ctx.db, ctx.now(), "rotation.rollback", identity,
+        old_id=record.old_id, new_id=record.new_id,
+    )  # fmt: skip
+    return told(ctx, identity, back, go_on(ctx, effects, back, wanted))
+
+
+def emergency(ctx: Context, name: str, wanted: Wanted, leaked: str | None = None) -> Outcome:
+    """Replace a key that leaked, at once: no grace, an hour of soak at most.
+
+    `leaked`: which key; None: the one that profile `name` hands out. Never leaves a profile without
+    a proven key. Raises UnknownProfile, RotationRefused; anything else is in the Outcome, and where
+    no key can be made its hint names the lock-out.
+    """
+    identity = identity_of(ctx, name)
+    return guarded(ctx, identity, lambda: _emergency(ctx, identity, name, wanted, leaked))
+
+
+def _emergency(
+    ctx: Context, identity: str, name: str, wanted: Wanted, leaked: str | None
+) -> Outcome:
+    effects = effects_for(ctx, identity, wanted)
+    record = record_of(ctx, identity)
+    events.record(ctx.db, ctx.now(), "rotation.emergency", identity, leaked_id=leaked)
+    if record is not None:
+        leaked = leaked or effects.pointer(record)
+        over = _hasten(ctx, effects, record, leaked, wanted)
+        if over is not None:
+            return over
+    group = users(ctx)[identity]
+    if leaked is not None and leaked not in {each.key.key_id for each in group}:
+        raise RotationRefused(
+            f"no profile hands out key {leaked}", hint="see: credguard rotate --status"
+        )
+    try:
+        record = start(ctx, effects, group, wanted, Mode.EMERGENCY)
+    except (NotPermitted, QuotaExceeded) as error:
+        error.hint += (
+            f"\nor, to stop the leaked key at once and be locked out:"
+            f" credguard rotate --lock-out {name}"
+        )
+        raise
+    return told(ctx, identity, record, go_on(ctx, effects, record, wanted))
+
+
+def _hasten(
+    ctx: Context, effects: RealEffects, record: Record, leaked: str, wanted: Wanted
+) -> Outcome | None:
+    """Bring the rotation on the way to where the leaked key is dead; None: begin a new one."""
+    identity = effects.user.identity
+    switched = record.state in _SWITCHED
+    if not switched and leaked == record.new_id:
+        back = rolled_back(record, effects.pointer(record), effects.now()) or record
+        effects.write(back)
+        return told(ctx, identity, back, go_on(ctx, effects, back, wanted))
+    both = switched and leaked == record.new_id
+    record = replace(record, mode=Mode.CLEAR if both else Mode.EMERGENCY)
+    effects.write(record)
+    ended = go_on(ctx, effects, record, wanted)
+    if both and ended.record is None:
+        return None
+    return told(ctx, identity, record, ended)
+
+
+def lock_out(ctx: Context, name: str, wanted: Wanted) -> Outcome:
+    """Deactivate the key of profile `name` without a successor: nothing works with it any more.
+
+    Where that is refused (AWS's quarantine policy denies it) the key is deleted. A person decides.
+    """
+    identity = identity_of(ctx, name)
+    return guarded(ctx, identity, lambda: _lock_out(ctx, identity, wanted))
+
+
+def _lock_out(ctx: Context, identity: str, wanted: Wanted) -> Outcome:
+    effects = effects_for(ctx, identity, wanted)
+    key_id = effects.user.key_id
+    refuse_root(effects.user)
+    how = "deactivated"
+    try:
+        effects.set_active(key_id, key_id, False)
+    except NotPermitted:
+        effects.delete(key_id, key_id)
+        how = "deleted"
+    events.record(ctx.db, ctx.now(), "rotation.locked_out", identity, key_id=key_id, how=how)
+    done = outcome(ctx, identity, "locked-out")
+    return replace(done, why=f"key {key_id} is {how}; sessions made from it may live on for hours")
+
+
+def rebuild(ctx: Context, name: str, wanted: Wanted) -> Outcome:
+    """Give up a journal that cannot be read, and say what IAM and the vault hold; nothing else.
+
+    Which keys are ours shows from the vault; none is deleted without a person's yes afterwards.
+    """
+    identity = identity_of(ctx, name)
+    return guarded(ctx, identity, lambda: _rebuild(ctx, identity, name, wanted))
+
+
+def _rebuild(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
+    try:
+        if record_of(ctx, identity) is not None:
+            raise RotationRefused(
+                f"the journal of {identity} is whole", hint=f"run: credguard rotate {name}"
+            )
+    except StoreError:
+        journal.remove(ctx.db, identity)
+        events.record(ctx.db, ctx.now(), "rotation.rebuilt", identity)
+    effects = effects_for(ctx, identity, wanted)
+    key_id = effects.user.key_id
+    listed = effects.listed(key_id)
+    others = set(listed) - {key_id}
+    ours = effects.known(others)
+    said = [f"{key_id} is in use and {'Active' if listed[key_id].active else 'Inactive'}"]
+    for other in sorted(others):
+        if other in ours:
+            said.append(f"{other} is in the vault too: credguard rotate {name} --yes lets it go")
+        else:
+            said.append(f"{other} is not in the vault, so it is not touched")
+    done = outcome(ctx, identity, "rebuilt")
+    return replace(done, why="; ".join(said))

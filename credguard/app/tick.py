@@ -1,0 +1,142 @@
+"""Use case: the periodic look for due rotations, and what a person is told of it, once."""
+
+import time
+from dataclasses import dataclass
+
+from credguard import config as settings
+from credguard.app import rotate
+from credguard.app.context import Context
+from credguard.errors import (
+    Busy,
+    CredguardError,
+    InvalidKey,
+    NetworkDown,
+    RotationRefused,
+    Throttled,
+)
+from credguard.store import events, problems, profiles, schedule
+
+_SUBJECT = "rotation of "
+# These pass by themselves mostly: a laptop in a train is no reason to interrupt anybody.
+_PASSING = (NetworkDown, Throttled, Busy)
+_PATIENCE_S = 86400.0
+# A rotation that does not go on is tried again after as long as it has not, within these bounds.
+_SOONEST_S, _LATEST_S = 900.0, 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a look found about one user. `tell`: a person is to be notified of it now.
+
+    `title`: of the notification. `problem`: it stands in `status` until it is over.
+    """
+
+    subject: str
+    what: str
+    hint: str
+    failed: bool
+    tell: bool
+    title: str = "credguard: a key rotation needs you"
+    problem: bool = True
+
+
+def tick(ctx: Context) -> list[Note]:
+    """Take every due rotation as far as it goes; what there is to say, for log and person.
+
+    Each problem is kept in the store until it is over, so that `status` shows it and nobody is
+    notified of it twice. Raises StoreError, ConfigError.
+    """
+    if not profiles.profiles(ctx.db):
+        return []  # no key, no vault to unlock
+    notes = _soon(ctx)
+    now = ctx.now()
+    due = [each for each in rotate.due(ctx) if _next_try(ctx, each) <= now]
+    for identity in due:
+        for outcome in rotate.rotate_users(ctx, [identity]):
+            note = _note(ctx, outcome)
+            if note is None:
+                problems.solve(ctx.db, ctx.now(), _SUBJECT + identity)
+                schedule.remove(ctx.db, _SUBJECT + identity)
+            else:
+                notes.append(note)
+        notes += _happened(ctx, identity, now)
+    waiting = {_SUBJECT + each for each in rotate.due(ctx)}
+    for problem in problems.present(ctx.db):
+        if problem.subject.startswith(_SUBJECT) and problem.subject not in waiting:
+            problems.solve(ctx.db, ctx.now(), problem.subject)
+    return notes
+
+
+def told(ctx: Context, note: Note) -> None:
+    """A person was notified of `note`, or the log was all there is."""
+    if note.problem:
+        problems.mark_told(ctx.db, note.subject)
+
+
+def _next_try(ctx: Context, identity: str) -> float:
+    return schedule.get(ctx.db, _SUBJECT + identity).next_run or 0.0
+
+
+def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
+    error = outcome.error
+    name = outcome.profiles[0] if outcome.profiles else outcome.identity
+    if error is not None:
+        kind, what, hint = type(error).__name__, str(error), error.hint
+    elif outcome.state == "asks":
+        kind, what, hint = "asks: " + outcome.why, outcome.why, "see: credguard rotate --status"
+    else:
+        return None
+    if outcome.state == "needs-code":
+        hint = f"run: credguard rotate {name}"
+    subject, now = _SUBJECT + outcome.identity, ctx.now()
+    problem = problems.put(ctx.db, now, subject, kind, what, hint)
+    if not isinstance(error, RotationRefused):  # a refusal asks nobody, and a yes ends it at once
+        pause = min(max(now - problem.since, _SOONEST_S), _LATEST_S)
+        schedule.put(ctx.db, subject, schedule.Entry(now, now + pause))
+    passing = isinstance(error, _PASSING) and now - problem.since < _PATIENCE_S
+    return Note(subject, what, hint, _failed(error), not problem.told and not passing)
+
+
+def _failed(error: CredguardError | None) -> bool:
+    # What only a person can change is no failure: trying again sooner does not help.
+    return error is not None and not isinstance(error, RotationRefused | InvalidKey)
+
+
+def _soon(ctx: Context) -> list[Note]:
+    """A word before a key is replaced, once a key, as long before as the settings say."""
+    notice = settings.seconds(ctx.config.rotation.notice)
+    now, notes = ctx.now(), []
+    midway = set(rotate.rotation_midway(ctx))
+    for identity, group in rotate.users(ctx).items():
+        key = group[0].key
+        at = rotate.due_at(ctx, key)
+        if identity in midway or at is None or not at - notice <= now < at:
+            continue
+        if not problems.first_time(ctx.db, now, f"notice of {identity}", key.key_id):
+            continue
+        names = ", ".join(each.name for each in group)
+        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+        what = f"the key of {names} is replaced on {day}"
+        hint = "nothing to do"
+        if not all(each.consent for each in group):
+            what = f"the key of {names} is due on {day}, and nobody agreed to its replacement yet"
+            hint = f"run: credguard rotate {group[0].name} --yes"
+        notes.append(_news(identity, "credguard: a key is due", what, hint))
+    return notes
+
+
+def _happened(ctx: Context, identity: str, since: float) -> list[Note]:
+    """A word after a key was replaced."""
+    notes = []
+    for event in events.recent(ctx.db, 20, families=frozenset({"rotation"}), since=since):
+        if event.subject != identity or event.kind != "rotation.switched":
+            continue
+        new, old = event.detail.get("new_id"), event.detail.get("old_id")
+        what = f"key {new} took over from {old}, which still works for a while"
+        hint = "see: credguard rotate --status"
+        notes.append(_news(identity, "credguard: a key was replaced", what, hint))
+    return notes[:1]
+
+
+def _news(identity: str, title: str, what: str, hint: str) -> Note:
+    return Note(_SUBJECT + identity, what, hint, False, True, title, problem=False)

@@ -1,0 +1,34 @@
+"""Use case: what install.sh has done before and after it points the fixed path at a new version."""
+
+import os
+from collections.abc import Callable
+
+from credguard import paths
+from credguard.app.context import Context
+from credguard.store import db
+
+
+def check() -> None:
+    """Raise StoreError when this version is too old for the state database. Changes nothing."""
+    if os.path.exists(paths.database_file()):
+        db.check_version(paths.database_file())
+
+
+def finish(ctx: Context, on_step: Callable[[str], None]) -> None:
+    """Bring the state database and the text of installed hooks to this version. Safe to repeat.
+
+    `on_step` gets one line for each thing that was not as this version writes it. A crash midway
+    leaves what is done; nothing here stops a hook or a key from being served. Raises StoreError,
+    GitError.
+    """
+    if not os.path.exists(paths.database_file()):
+        return
+    before = db.check_version(paths.database_file())
+    connection = ctx.db
+    after: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if after != before:
+        on_step(f"the state database is now at schema {after}")
+    from credguard.app import hook
+
+    for place in hook.refresh_all(ctx):
+        on_step(f"the hooks in {place} are now this version's")

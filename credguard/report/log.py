@@ -1,0 +1,107 @@
+"""The log as a person and as a program read it. Pure; local time comes from the system's zone."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from credguard.report.text import printable
+
+UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`at`: Unix seconds; `kind`: an event's, or `handout`; `subject`: whom `kind` is about."""
+
+    at: float
+    kind: str
+    subject: str
+    detail: Mapping[str, object]
+
+
+# One sentence a kind. {subject} is the entry's; {user} the last part of a rotation's subject
+# (partition/account/user); anything else is of its detail.
+SENTENCES = {
+    "handout": "key {key_id} of profile {subject} went to {program} (pid {pid}) by {how}",
+    "profile.stored": "key {key_id} is in the vault; profile {subject} hands it out",
+    "profile.recovered": "profile {subject} was recovered; it hands out key {key_id} again",
+    "profile.written_back": "the key of profile {subject} was put back in plaintext",
+    "profile.removed": "profile {subject} was removed; it handed out key {key_id}",
+    "rotation.agreed": "a person agreed that the key of profile {subject} is replaced unattended",
+    "rotation.intent": "{user}: a rotation asks IAM for a key to take over from {old_id}",
+    "rotation.created": "{user}: IAM made key {new_id}",
+    "rotation.stored": "{user}: new key {new_id} is in the vault, read back",
+    "rotation.proven": "{user}: new key {new_id} is proven on STS and IAM",
+    "rotation.switched": "{user}: profiles hand out {new_id} now; {old_id} still works",
+    "rotation.deactivated": "{user}: old key {old_id} is deactivated, and can be made active again",
+    "rotation.deleted": "{user}: old key {old_id} is deleted in IAM",
+    "rotation.aborting": "{user}: the rotation is given up, and new key {new_id} removed",
+    "rotation.reverting": "{user}: profiles go back to {old_id}",
+    "rotation.waits": "{user}: the rotation waits: {why}",
+    "rotation.asks": "{user}: the rotation needs a person: {why}",
+    "rotation.rollback": "{user}: a person asked to go back from {new_id} to {old_id}",
+    "rotation.emergency": "{user}: a key that leaked is replaced at once",
+    "rotation.locked_out": "{user}: key {key_id} was {how} without a successor",
+    "rotation.freed": "{user}: second key {deleted_id} was deleted to make room",
+    "rotation.rebuilt": "{user}: an unreadable journal was given up",
+    "rotation.ended": "{user}: the rotation is over",
+    "problem.raised": "{subject} does not work: {what}",
+    "problem.solved": "{subject} works again",
+    "secret.stored": "secret {subject} was put into the vault",
+    "secret.read": "secret {subject} was read",
+    "secret.removed": "secret {subject} was removed from the vault",
+    "user.renamed": "IAM user {before} is called {subject} now",
+    "ssh.added_to_agent": "SSH key {subject} was handed to ssh-agent for {lifetime} seconds",
+    "ssh.registered": "SSH key {subject} is registered in {regions}",
+}
+_STRAY = "; key {stray_id}, of a request whose answer was lost, is to be removed"
+
+
+class _Fields(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return UNKNOWN
+
+
+def sentence(entry: Entry) -> str:
+    """What happened, in plain words on one line; a kind without a sentence is shown raw."""
+    text = SENTENCES.get(entry.kind)
+    if text is None:
+        detail = json.dumps(dict(entry.detail), sort_keys=True, ensure_ascii=False)
+        return printable(f"{entry.kind} {entry.subject} {detail}")
+    if entry.detail.get("stray_id"):
+        text += _STRAY
+    fields = _Fields(
+        {name: _shown(value) for name, value in entry.detail.items() if value is not None}
+    )
+    fields["subject"] = entry.subject
+    fields["user"] = entry.subject.rsplit("/", 1)[-1]
+    return printable(text.format_map(fields))
+
+
+def _shown(value: object) -> str:
+    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
+
+
+def local_time(at: float) -> str:
+    """`at` to the second in local time; UNKNOWN when no calendar has it."""
+    try:
+        return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return UNKNOWN
+
+
+def entry_json(entry: Entry) -> dict[str, object]:
+    """For a program: `at` in Unix seconds, `time` as ISO 8601 in UTC (null: no calendar has it)."""
+    try:
+        moment = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
+        time: str | None = moment.replace("+00:00", "Z")
+    except (OverflowError, ValueError, OSError):
+        time = None
+    return {
+        "at": entry.at,
+        "time": time,
+        "kind": entry.kind,
+        "subject": entry.subject,
+        "detail": dict(entry.detail),
+    }

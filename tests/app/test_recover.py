@@ -1,0 +1,104 @@
+import os
+
+import pytest
+
+from credguard import config, paths
+from credguard.app import doctor, keys, recover, rotate
+from credguard.app.context import Context
+from credguard.app.rotate import Wanted
+from credguard.store import profiles
+from credguard.vault.base import key_item, profile_item
+from credguard.vault.memory import MemoryVault
+from tests.support.simulator import Simulator
+
+
+@pytest.fixture
+def ctx(simulator: Simulator) -> Context:
+    for name in ("grace", "soak", "prove_interval"):
+        config.set_value(f"rotation.{name}", "0s")
+    context = Context()
+    context.__dict__["vault"] = MemoryVault()
+    keys.add(context, "work", simulator.key_id, simulator.secret)
+    return context
+
+
+def _without_database(ctx: Context) -> Context:
+    ctx.db.close()
+    for ending in ("", "-wal", "-shm"):
+        if os.path.exists(paths.database_file() + ending):
+            os.unlink(paths.database_file() + ending)
+    again = Context()
+    again.__dict__["vault"] = ctx.vault
+    return again
+
+
+def test_the_keys_are_found_again(ctx: Context, simulator: Simulator) -> None:
+    keys.add(ctx, "same", simulator.key_id, simulator.secret)
+    (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert outcome.state == "done"
+    ctx = _without_database(ctx)
+    found = recover.recover(ctx)
+    assert {(each.profile, each.key_id, each.problem) for each in found} == {
+        ("work", outcome.new_id, ""), ("same", outcome.new_id, ""),
+    }  # fmt: skip
+    profile = profiles.profile(ctx.db, "work")
+    assert (profile.key.key_id, profile.consent) == (outcome.new_id, False)
+    assert keys.credentials(ctx, "work").key_id == outcome.new_id
+    assert recover.recover(ctx) == []
+
+
+def test_in_the_middle_of_a_rotation_the_key_in_use_is_found(
+    ctx: Context, simulator: Simulator
+) -> None:
+    config.set_value("rotation.grace", "1d")
+    (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
+    ctx = _without_database(ctx)
+    (found,) = recover.recover(ctx)
+    assert found.key_id == outcome.new_id
+    assert ctx.vault.get(key_item("aws", simulator.account, simulator.key_id)) is not None
+
+
+def test_what_cannot_be_found_is_said(ctx: Context, simulator: Simulator) -> None:
+    ctx = _without_database(ctx)
+    ctx.vault.delete(key_item("aws", simulator.account, simulator.key_id))
+    (found,) = recover.recover(ctx)
+    assert "no secret" in found.problem
+    ctx.vault.delete(profile_item("work"))
+    (found,) = recover.recover(ctx)
+    assert "no note" in found.problem
+
+
+def test_a_removed_profile_leaves_no_note(ctx: Context) -> None:
+    keys.remove(ctx, "work", write_back_first=False)
+    assert ctx.vault.get(profile_item("work")) is None
+
+
+def _states(ctx: Context) -> dict[str, str]:
+    return {each.name: each.state for each in doctor.rotation(ctx, "work", Wanted())}
+
+
+def test_the_doctor_sees_what_a_rotation_needs(ctx: Context, simulator: Simulator) -> None:
+    states = _states(ctx)
+    assert states.pop("consent") == "FAIL"
+    assert states.pop("iam:CreateAccessKey") == "UNKNOWN"  # the simulator has no simulator
+    assert set(states.values()) == {"ok"}
+    profiles.set_consent(ctx.db, "work")
+    assert _states(ctx)["consent"] == "ok"
+    assert simulator.iam().keys("dev") == [(simulator.key_id, "Active")]
+
+
+def test_the_doctor_names_what_is_denied(ctx: Context, simulator: Simulator) -> None:
+    simulator.iam().set_policy(
+        "dev",
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":'
+        '["iam:List*","iam:Update*","sts:*"],"Resource":"*"}]}',
+    )
+    checks = {each.name: each for each in doctor.rotation(ctx, "work", Wanted())}
+    assert checks["iam:UpdateAccessKey"].state == "ok"
+    for action in ("iam:DeleteAccessKey", "iam:GetAccessKeyLastUsed"):
+        assert checks[action].state == "FAIL"
+        assert "ReplaceOwnAccessKeys" in checks[action].fix
+    simulator.iam().create_key("dev")
+    assert _states(ctx)["slot"] == "FAIL"
+    simulator.iam().set_status(simulator.key_id, "Inactive")
+    assert _states(ctx)["key"] == "FAIL"

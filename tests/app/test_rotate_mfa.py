@@ -1,0 +1,163 @@
+"""Rotation under a policy that denies everything without MFA; IAM over HTTP with a device."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from credguard import config, paths
+from credguard.app import keys, rotate
+from credguard.app.context import Context
+from credguard.app.mfa import STEP_S, Codes
+from credguard.app.rotate import Wanted
+from credguard.errors import CredguardError, NeedsCode
+from credguard.secret import Secret
+from credguard.store import journal, mfa, profiles
+from credguard.vault.base import key_item
+from credguard.vault.memory import MemoryVault
+from tests.support.fault_table import Fault, MfaDevice
+from tests.support.faults import FaultProxy
+from tests.support.simulator import Simulator
+
+
+@pytest.fixture
+def ctx(faults: FaultProxy, simulator: Simulator) -> Context:
+    config.set_value("rotation.prove_interval", "0s")
+    context = Context()
+    vault = MemoryVault()
+    context.__dict__["vault"] = vault
+    vault.put(key_item("aws", simulator.account, simulator.key_id), simulator.secret)
+    key = keys.prove(simulator.key_id, simulator.secret, None, "import")
+    profiles.add_profile(context.db, "work", key, 1.0, consent=True)
+    return context
+
+
+@pytest.fixture
+def device(ctx: Context, faults: FaultProxy) -> MfaDevice:
+    made = faults.add_mfa_device("dev")
+    faults.script(Fault("iam:*", "mfa-required"))
+    _configure(f"[profile work]\nmfa_serial = {made.serial}\n")
+    return made
+
+
+def _configure(text: str) -> None:
+    file = Path(paths.aws_config_file())
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+
+
+def _asking(device: MfaDevice, asked: list[str]) -> Wanted:
+    def ask(serial: str) -> str:
+        asked.append(serial)
+        return device.code()
+
+    return Wanted(yes=True, ask=ask)
+
+
+def test_one_code_serves_the_whole_run(
+    ctx: Context, device: MfaDevice, faults: FaultProxy, simulator: Simulator
+) -> None:
+    asked: list[str] = []
+    (outcome,) = rotate.rotate(ctx, ["work"], wanted=_asking(device, asked))
+    assert outcome.error is None, outcome.error
+    assert outcome.why == "grace"
+    assert asked == [device.serial]
+    assert faults.count("GetSessionToken") == 1
+    faults.assert_one_create_per_transaction()
+    assert len(simulator.iam().keys("dev")) == 2
+
+
+def test_a_given_code_is_enough(ctx: Context, device: MfaDevice) -> None:
+    (outcome,) = rotate.rotate(ctx, ["work"], wanted=Wanted(yes=True, code=Secret(device.code())))
+    assert outcome.why == "grace"
+
+
+def test_when_nobody_is_there_it_needs_a_code_and_makes_no_key(
+    ctx: Context, device: MfaDevice, simulator: Simulator
+) -> None:
+    (outcome,) = rotate.rotate(ctx, ["work"], wanted=Wanted(yes=True))
+    assert outcome.state == "needs-code"
+    assert isinstance(outcome.error, NeedsCode)
+    assert device.serial in str(outcome.error)
+    assert journal.identities(ctx.db) == []
+    assert simulator.iam().keys("dev") == [(simulator.key_id, "Active")]
+
+
+def test_a_wrong_code_is_said(ctx: Context, device: MfaDevice, simulator: Simulator) -> None:
+    wrong = f"{(int(device.code()) + 1) % 1_000_000:06}"
+    (outcome,) = rotate.rotate(ctx, ["work"], wanted=Wanted(yes=True, code=Secret(wrong)))
+    assert outcome.error is not None
+    assert "refused the code" in str(outcome.error)
+    assert wrong not in str(outcome.error) + outcome.error.hint
+    assert simulator.iam().keys("dev") == [(simulator.key_id, "Active")]
+
+
+def test_the_device_of_a_role_profile_serves_its_source(ctx: Context, device: MfaDevice) -> None:
+    _configure(
+        "[profile admin]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = work\n"
+        f"mfa_serial = {device.serial}\n"
+    )
+    assert Codes(ctx, ["work"]).serial() == device.serial
+    assert Codes(ctx, ["other"]).serial() is None
+
+
+def test_an_mfa_process_gives_codes_unattended(
+    ctx: Context, device: MfaDevice, tmp_path: Path
+) -> None:
+    file = tmp_path / "code"
+    file.write_text(device.code() + "\n")
+    _configure(
+        f"[profile work]\nmfa_serial = {device.serial}\n"
+        f"mfa_process = {sys.executable} -c \"print(open('{file}').read())\"\n"
+    )
+    (outcome,) = rotate.rotate(ctx, []) or rotate.rotate(ctx, ["work"], wanted=Wanted(yes=True))
+    assert outcome.why == "grace"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("/no/such/program", "No such file"),
+        (f"{sys.executable} -c 'raise SystemExit(3)'", "exit code 3"),
+        (f"{sys.executable} -c pass", "exit code 0"),
+    ],
+)
+def test_a_program_that_gives_no_code(
+    ctx: Context, device: MfaDevice, command: str, said: str
+) -> None:
+    _configure(f"[profile work]\nmfa_serial = {device.serial}\nmfa_process = {command}\n")
+    with pytest.raises(NeedsCode, match=said):
+        Codes(ctx, ["work"]).code(device.serial)
+
+
+def test_ykman_is_asked_for_the_account_in_the_settings(
+    ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ykman"
+    program.write_text(
+        '#!/bin/sh\n[ "$*" = "oath accounts code --single aws:me" ] && echo 123456\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    config.set_value("mfa.ykman", "aws:me")
+    assert Codes(ctx, ["work"]).code("serial").reveal() == "123456"
+
+
+def test_a_second_code_waits_for_the_next_step(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("threading.Event.wait", lambda _self, s=0.0: waited.append(s) or True)
+    monkeypatch.setattr(Context, "now", lambda _self: 1000.0 * STEP_S + 10)
+    codes = Codes(ctx, ["work"], ask=lambda _serial: "123456")
+    codes.code("serial")
+    assert waited == []
+    assert mfa.step(ctx.db, "serial") == 1000
+    codes.code("serial")
+    assert waited == [20.0]
+
+
+@pytest.mark.parametrize("text", ["", "12345", "1234567", "12345a", "١٢٣٤٥٦"])
+def test_what_is_no_code_is_refused(ctx: Context, text: str) -> None:
+    with pytest.raises(CredguardError, match="not a code"):
+        Codes(ctx, ["work"], ask=lambda _serial: text or " ").code("serial")

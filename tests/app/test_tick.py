@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+
+from credguard import config
+from credguard.app import keys, tick
+from credguard.app.context import Context
+from credguard.app.status import status
+from credguard.store import profiles
+from credguard.vault.base import key_item
+from tests.support import samples
+from tests.support.simulator import Simulator
+
+
+@pytest.fixture
+def aged(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    """A key past its age in the file vault, that nobody agreed to replace yet."""
+    passphrase = poisoned / "passphrase"
+    passphrase.write_text(samples.text(20))
+    passphrase.chmod(0o600)
+    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
+    config.set_value("vault.backend", "file")
+    for name in ("grace", "soak", "orphan_wait", "prove_interval"):
+        config.set_value(f"rotation.{name}", "0s")
+    ctx = Context()
+    key = keys.prove(simulator.key_id, simulator.secret, None, "add")
+    old = profiles.Key(
+        key.key_id, key.partition, key.account, key.user_name, key.user_id, 1.0, key.origin
+    )
+    ctx.vault.put(key_item(old.partition, old.account, old.key_id), simulator.secret)
+    profiles.add_profile(ctx.db, "work", old, ctx.now(), consent=False)
+    ctx.db.close()
+    return simulator
+
+
+def test_what_needs_a_person_is_told_once_until_it_is_over(aged: Simulator) -> None:
+    (note,) = tick.tick(Context())
+    assert note.tell
+    assert not note.failed
+    assert "credguard rotate work --yes" in note.hint
+    tick.told(Context(), note)
+    (again,) = tick.tick(Context())
+    assert not again.tell
+    (problem,) = status(Context()).problems
+    assert (problem.what, problem.told) == (note.what, True)
+    profiles.set_consent(Context().db, "work")
+    (news,) = tick.tick(Context())
+    assert "took over" in news.what
+    assert (news.tell, news.problem, news.failed) == (True, False, False)
+    assert status(Context()).problems == []
+    assert tick.tick(Context()) == []
+    ((key_id, state),) = aged.iam().keys("dev")
+    assert (key_id != aged.key_id, state) == (True, "Active")
+
+
+def test_another_reason_is_told_again(aged: Simulator) -> None:
+    (note,) = tick.tick(Context())
+    tick.told(Context(), note)
+    profiles.set_consent(Context().db, "work")
+    aged.iam().set_status(aged.key_id, "Inactive")
+    (other,) = tick.tick(Context())
+    assert other.tell
+    assert other.what != note.what
+
+
+def test_a_lost_network_is_told_only_when_it_lasts(
+    aged: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles.set_consent(Context().db, "work")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    ctx = Context()
+    (note,) = tick.tick(ctx)
+    assert note.failed
+    assert not note.tell
+    assert len(status(ctx).problems) == 1
+    now = ctx.now()
+    monkeypatch.setattr(Context, "now", lambda self: now + 90_000)
+    (later,) = tick.tick(Context())
+    assert later.tell
+
+
+def test_a_word_before_a_key_is_replaced(aged: Simulator) -> None:
+    ctx = Context()
+    limit = 30 * 86400
+    (profile,) = profiles.profiles(ctx.db)
+    profiles.set_created(ctx.db, profile.key.key_id, ctx.now() - 0.88 * limit)
+    from credguard.app import rotate
+
+    at = rotate.due_at(ctx, profiles.profiles(ctx.db)[0].key)
+    assert at is not None
+    profiles.set_created(
+        ctx.db, profile.key.key_id, ctx.now() - 0.88 * limit - (at - ctx.now()) + 2 * 86400
+    )
+    (note,) = tick.tick(Context())
+    assert "nobody agreed" in note.what
+    assert "credguard rotate work --yes" in note.hint
+    assert (note.tell, note.problem) == (True, False)
+    assert tick.tick(Context()) == []
+    assert [key for key, _ in aged.iam().keys("dev")] == [aged.key_id]
+
+
+def test_what_does_not_go_on_is_tried_at_growing_intervals(
+    aged: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles.set_consent(Context().db, "work")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    start, tried = Context().now(), []
+    for minute in range(0, 60 * 48, 10):
+        at = start + minute * 60.0
+        monkeypatch.setattr(Context, "now", lambda self, at=at: at)
+        if tick.tick(Context()):
+            tried.append(minute)
+    assert tried[:4] == [0, 20, 40, 80]
+    assert tried[-1] - tried[-2] <= 24 * 60
+    assert len(tried) < 12

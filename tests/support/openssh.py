@@ -1,0 +1,70 @@
+"""The `agent` fixture: a real ssh-agent; `sshd`: a real server on the loopback that lets us in."""
+
+import getpass
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SERVER = "/usr/sbin/sshd"
+
+
+@pytest.fixture
+def agent(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The agent's socket, set as SSH_AUTH_SOCK."""
+    path = str(tmp_path_factory.mktemp("agent") / "s")
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()  # printed once it listens
+    monkeypatch.setenv("SSH_AUTH_SOCK", path)
+    yield path
+    process.kill()
+    process.communicate()
+
+
+class Server:
+    """Takes whoever holds the private half of the key in `authorized`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.authorized = folder / "authorized"
+        self.authorized.touch()
+        host = folder / "host"
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(host)], check=True, timeout=60
+        )
+        (folder / "config").write_text(
+            f"HostKey {host}\nAuthorizedKeysFile {self.authorized}\nStrictModes no\nUsePAM no\n"
+            "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
+            "PidFile none\nLogLevel ERROR\n"
+        )
+
+    def login(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run `command` through ssh and a server of its own (inetd mode: no port is taken)."""
+        proxy = f"{SERVER} -i -f {self.folder / 'config'}"
+        options = (
+            f"ProxyCommand={proxy}",
+            "BatchMode=yes",
+            "StrictHostKeyChecking=no",
+            f"UserKnownHostsFile={self.folder / 'known'}",
+        )
+        flags = [word for option in options for word in ("-o", option)]
+        return subprocess.run(
+            ["ssh", "-F", "none", *flags, f"{getpass.getuser()}@loopback", *command],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+
+@pytest.fixture
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    if not os.path.exists(SERVER):
+        pytest.skip(f"*** NOT HERE, so logging in is not tested: {SERVER}")
+    if os.getuid() == 0:
+        os.makedirs("/run/sshd", 0o755, exist_ok=True)  # as the distribution's own start does
+    return Server(tmp_path_factory.mktemp("sshd"))
