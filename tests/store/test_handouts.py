@@ -154,7 +154,7 @@ def test_a_database_that_cannot_be_written_is_read() -> None:
             reader = db._reader(paths.database_file(), 1)
         assert reader is not None
         assert handouts.last(reader, "KEY") == 1
-        with pytest.raises(StoreError, match="readonly"):
+        with pytest.raises(StoreError, match="cannot be written"):
             add(reader, 2)
         reader.close()
 
