@@ -19,6 +19,9 @@ CredguardError                2  could not do, or could not tell
     NoSuchEntity                 what was named does not exist
     AlreadyExists                what was to be made exists
     Throttled                    too many requests
+    PasswordRefused              the console password was not changed
+      PasswordPolicyViolation    the new one does not follow the account's policy
+    TemporarilyUnmodifiable      the user cannot be changed for some minutes
     NetworkDown                  no answer, or a broken connection: executed or not is unknown
   Busy                           another credguard holds the lock
   GitError                       git failed or the repository is not usable
@@ -158,6 +161,24 @@ class Throttled(AwsError):
     """AWS asks to slow down."""
 
     hint = "run it again in a minute"
+
+
+class PasswordRefused(AwsError):
+    """AWS answered that it did not change the password; most often the old one is wrong."""
+
+    hint = "give the password you sign in with: credguard password rotate PROFILE --current-stdin"
+
+
+class PasswordPolicyViolation(PasswordRefused):
+    """The new password does not follow the account's password policy."""
+
+    hint = "ask for the permission iam:GetAccountPasswordPolicy, then run it again"
+
+
+class TemporarilyUnmodifiable(AwsError):
+    """AWS asks to wait some minutes before the user is changed."""
+
+    hint = "run it again in ten minutes"
 
 
 class NetworkDown(AwsError):

@@ -57,6 +57,12 @@ _CLOCK_ONLY = {"RequestExpired", "RequestTimeTooSkewed"}
 # it may be that, so the secret is not blamed: what is taken for wrong may be thrown away.
 _SUSPECT_SKEW_S = 240
 
+
+def is_known(code: str) -> bool:
+    """Whether the AWS error code has a class of its own here."""
+    return code in _BY_CODE
+
+
 _SAFE_CODE = re.compile(r"[A-Za-z0-9.]{1,64}\Z")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from credguard.demo import simulator as local_aws
 from credguard.secret import Secret
+from tests.support import passwords
 
 ACCOUNT = "123456789012"
 
@@ -104,6 +105,7 @@ class Simulator:
 
 @pytest.fixture(scope="session")
 def simulator_server() -> Iterator[local_aws.Server]:
+    passwords.install()
     server = local_aws.start()
     yield server
     server.stop()
@@ -116,6 +118,7 @@ def simulator(
     url = simulator_server.url
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     local_aws.reset(url)
+    passwords.fresh()
     key_id, secret = local_aws.seed_user(url, "dev")
     yield Simulator(url, "dev", key_id, Secret(secret))
     local_aws.reset(url)
