@@ -66,6 +66,13 @@ class MfaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ykman: str = ""
 
 
+class PasswordConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a console password is due, and how long a copied one stays in the clipboard."""
+
+    max_age: str = "90d"
+    clipboard_clear: str = "45s"
+
+
 class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the background service does with files that appear."""
 
@@ -86,6 +93,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vault: VaultConfig = VaultConfig()
     rotation: RotationConfig = RotationConfig()
     mfa: MfaConfig = MfaConfig()
+    password: PasswordConfig = PasswordConfig()
     watch: WatchConfig = WatchConfig()
     ssh: SshConfig = SshConfig()
 
@@ -98,6 +106,8 @@ _DURATIONS = {
     "rotation.prove_interval",
     "rotation.notice",
     "rotation.delete_foreign_inactive",
+    "password.max_age",
+    "password.clipboard_clear",
 }
 _BACKENDS = {
     "file",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from credguard import config as settings
 from credguard import paths
-from credguard.app import service
+from credguard.app import password, service
 from credguard.app.context import Context
 from credguard.errors import ConfigError, CredguardError, StoreError
 from credguard.store import findings, profiles, schedule, watches
@@ -40,6 +40,7 @@ class Status:
     vault_state: str
     keys: list[KeyStatus]
     rotations_midway: int
+    passwords_due: list[str]
     hooks: list[str]
     watched: dict[str, str]
     open_findings: list[findings.StoredFinding]
@@ -64,6 +65,7 @@ def status(ctx: Context) -> Status:
         vault_state=state,
         keys=[],
         rotations_midway=0,
+        passwords_due=[],
         hooks=[],
         watched={},
         open_findings=[],
@@ -86,6 +88,7 @@ def _with_store(ctx: Context, known: Status, max_age: int) -> Status:
         known,
         keys=_keys(ctx, max_age, know_due=not known.unreadable),
         rotations_midway=ctx.db.execute("SELECT count(*) FROM rotation").fetchone()[0],
+        passwords_due=[] if known.unreadable else password.due(ctx),
         hooks=[row["repository"] for row in rows],
         watched={root: _root_state(root) for root in watches.roots(ctx.db)},
         open_findings=findings.open_findings(ctx.db),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from credguard import paths
 from credguard.app.context import Context
 from credguard.errors import CredguardError, RotationRefused, StoreError, Unsupported
-from credguard.store import profiles
+from credguard.store import passwords, profiles
 from credguard.vault.base import key_item, profile_item, secret_item, ssh_item
 
 
@@ -47,6 +47,14 @@ def installed_profiles(ctx: Context) -> list[str]:
     if not os.path.exists(paths.database_file()):
         return []
     return [profile.name for profile in profiles.profiles(ctx.db)]
+
+
+def kept_passwords(ctx: Context) -> list[str]:
+    """The identities whose console password the vault holds, often as the only copy."""
+    if not os.path.exists(paths.database_file()):
+        return []
+    rows = passwords.passwords(ctx.db)
+    return sorted({each.identity for each in rows} | set(passwords.changes(ctx.db)))
 
 
 def refuse_midway(ctx: Context) -> None:
@@ -116,10 +124,13 @@ def _write_back(ctx: Context, on_step: Callable[[str], None]) -> None:
 
 
 def _empty_vault(ctx: Context, on_step: Callable[[str], None]) -> None:
+    from credguard.app import password
+
     items = [key_item(k.partition, k.account, k.key_id) for k in profiles.keys(ctx.db)]
     items += [profile_item(each.name) for each in profiles.profiles(ctx.db)]
     items += [secret_item(row["name"]) for row in ctx.db.execute("SELECT name FROM secret_name")]
     items += [ssh_item(row["name"]) for row in ctx.db.execute("SELECT name FROM ssh_key")]
+    items += password.items(ctx)
     if ctx.config.vault.backend == "file":
         _remove(paths.vault_file())
     else:

@@ -9,7 +9,8 @@ from credguard import paths
 from credguard.app.context import Context
 from credguard.errors import ConfigError, CredguardError, VaultCorrupt, VaultError
 from credguard.secret import Secret
-from credguard.store import profiles, secrets, ssh
+from credguard.store import passwords, profiles, secrets, ssh
+from credguard.store.db import transaction
 from credguard.vault.base import key_item, secret_item, ssh_item
 from credguard.vault.encfile import EncryptedFile
 from credguard.vault.passphrase import obtain
@@ -51,6 +52,8 @@ def backup(ctx: Context, path: str, passphrase_file: str | None = None) -> int:
     Raises VaultError: `path` exists, an item is missing, or it cannot be read back. A crash midway
     leaves no file.
     """
+    from credguard.app import password
+
     if os.path.lexists(path):
         raise VaultError(f"{path} exists already", hint="name a file that does not exist")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
@@ -59,6 +62,8 @@ def backup(ctx: Context, path: str, passphrase_file: str | None = None) -> int:
     names = [key_item(key.partition, key.account, key.key_id) for key in keys]
     names += [secret_item(name) for name in secrets.names(ctx.db)]
     names += [ssh_item(key.name) for key in ssh.keys(ctx.db)]
+    # A change midway names generations that have no value yet.
+    names += [name for name in password.items(ctx) if ctx.vault.get(name) is not None]
     items = {name: _held(ctx, name) for name in names}
     index = {
         "keys": [asdict(key) for key in keys],
@@ -72,6 +77,8 @@ def backup(ctx: Context, path: str, passphrase_file: str | None = None) -> int:
             for each in profiles.profiles(ctx.db)
         ],
         "secrets": secrets.names(ctx.db),
+        "passwords": [asdict(each) for each in passwords.passwords(ctx.db)],
+        "password_changes": passwords.changes(ctx.db),
     }
     copy = _copy(path, passphrase_file)
     try:
@@ -110,6 +117,8 @@ def restore(
         index = json.loads((raw or Secret("")).reveal())
         keys = {row["key_id"]: profiles.Key(**row) for row in index["keys"]}
         rows, names = index["profiles"], list(index["secrets"])
+        set_before = [passwords.Password(**row) for row in index.get("passwords", [])]
+        midway = dict(index.get("password_changes", {}))
     except (ValueError, TypeError, KeyError):
         raise VaultCorrupt(
             f"the backup {path} has no usable index",
@@ -127,6 +136,7 @@ def restore(
         profiles.add_key(ctx.db, key, now)
     for name in names:
         secrets.add(ctx.db, name, now)
+    _restore_passwords(ctx, set_before, midway)
     added, others, failed = _restore_profiles(ctx, rows, keys)
     return Restored(len(items), added, kept, others, failed)
 
@@ -165,6 +175,20 @@ def _restore_profiles(
         except ConfigError as exc:
             failed.append(exc)
     return added, others, failed
+
+
+def _restore_passwords(
+    ctx: Context, rows: list[passwords.Password], midway: dict[str, dict[str, object]]
+) -> None:
+    """What this machine knows of a user's password is newer than any backup, and stays."""
+    known = {each.identity for each in passwords.passwords(ctx.db)} | set(passwords.changes(ctx.db))
+    with transaction(ctx.db):
+        for each in rows:
+            if each.identity not in known:
+                passwords.point(ctx.db, each.identity, each.generation, each.changed)
+        for identity, record in midway.items():
+            if identity not in known:
+                passwords.write_change(ctx.db, identity, record, ctx.now())
 
 
 def state(ctx: Context) -> str:

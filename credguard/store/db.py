@@ -99,6 +99,16 @@ _MIGRATIONS = (
     );
     CREATE TABLE told (subject TEXT PRIMARY KEY, what TEXT NOT NULL, at REAL NOT NULL);
     """,
+    """
+    CREATE TABLE console_password (
+        identity TEXT PRIMARY KEY,    -- partition/account/user_name
+        generation INTEGER NOT NULL,  -- names the item in the vault
+        changed REAL NOT NULL         -- credguard's last proven change, Unix seconds
+    );
+    CREATE TABLE password_change (
+        identity TEXT PRIMARY KEY, record TEXT NOT NULL, updated REAL NOT NULL
+    );
+    """,
 )
 
 # Primary result codes, sqlite.org/rescode.html: what failed, and what a person does about it.

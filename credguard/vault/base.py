@@ -45,6 +45,11 @@ def ssh_item(name: str) -> str:
     return f"ssh/{name}"
 
 
+def password_item(identity: str, generation: int) -> str:
+    """The item of one console password; a new one never overwrites one that may be in force."""
+    return f"password/{identity}/{generation}"
+
+
 def check(vault: Vault) -> None:
     """Write, read and remove a canary item. Raises VaultError when any of it fails."""
     import secrets as random

@@ -5,6 +5,7 @@ import pytest
 
 from credguard.report.log import SENTENCES, Entry, entry_json, local_time, sentence
 from credguard.rotation.model import State
+from credguard.rotation.password import State as Password
 
 PACKAGE = Path(__file__).parents[2] / "credguard"
 IDENTITY = "aws/123456789012/dev"
@@ -18,7 +19,8 @@ def recorded_kinds() -> set[str]:
             found.update(re.findall(r'(?<!f)"([a-z]+\.[a-z_]+)"', call))
         for line in re.findall(r"^ +kind = .*", path.read_text(), re.MULTILINE):
             found.update(re.findall(r'(?<!f)"([a-z]+\.[a-z_]+)"', line))
-    return found | {f"rotation.{state}" for state in State} | {"handout"}
+    found |= {f"rotation.{state}" for state in State} | {f"password.{each}" for each in Password}
+    return found | {"handout"}
 
 
 def test_every_kind_that_is_recorded_has_a_sentence_and_no_other() -> None:
@@ -30,6 +32,7 @@ DETAIL = {
     "program": "/bin/aws", "how": "exec", "regions": ["us-east-1", "eu-west-1"],
     "why": "a reason", "deleted_id": "GONE", "before": "aws/1/old",
     "what": "a thing", "lifetime": 3600,
+    "generation": 2,
 }  # fmt: skip
 
 
