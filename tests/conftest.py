@@ -8,7 +8,15 @@ import pytest
 
 pytest_plugins = [
     f"tests.support.{name}"
-    for name in ("simulator", "faults", "keyring_session", "desktop", "openssh", "daemon")
+    for name in (
+        "simulator",
+        "faults",
+        "keyring_session",
+        "desktop",
+        "openssh",
+        "daemon",
+        "display",
+    )
     if (Path(__file__).parent / "support" / f"{name}.py").exists()
 ]
 
