@@ -22,19 +22,24 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What only the vault can open: `secrets` by name, `ssh_keys` as paths of private keys."""
+    """What only the vault can open: `secrets` by name, `ssh_keys` as paths of private keys.
+
+    `passwords`: the identities whose console password it holds, often as the only copy.
+    """
 
     secrets: list[str]
     ssh_keys: list[str]
+    passwords: list[str]
 
 
 def held(ctx: Context) -> Held:
     """What is lost with the vault, access keys left out. Raises StoreError."""
     if not os.path.exists(paths.database_file()):
-        return Held([], [])
+        return Held([], [], [])
     from credguard.store import secrets, ssh
 
-    return Held(secrets.names(ctx.db), [key.path for key in ssh.keys(ctx.db)])
+    kept = {each.identity for each in passwords.passwords(ctx.db)} | set(passwords.changes(ctx.db))
+    return Held(secrets.names(ctx.db), [key.path for key in ssh.keys(ctx.db)], sorted(kept))
 
 
 def used() -> bool:
@@ -47,14 +52,6 @@ def installed_profiles(ctx: Context) -> list[str]:
     if not os.path.exists(paths.database_file()):
         return []
     return [profile.name for profile in profiles.profiles(ctx.db)]
-
-
-def kept_passwords(ctx: Context) -> list[str]:
-    """The identities whose console password the vault holds, often as the only copy."""
-    if not os.path.exists(paths.database_file()):
-        return []
-    rows = passwords.passwords(ctx.db)
-    return sorted({each.identity for each in rows} | set(passwords.changes(ctx.db)))
 
 
 def refuse_midway(ctx: Context) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Quiet: routine is dim, what a person should have meant to do stands out.
 _DIM = ("handout",)
 _LOUD = (
+    "password.read",
+    "password.unknown",
     "profile.removed",
     "profile.written_back",
     "rotation.aborting",
@@ -35,7 +37,7 @@ _LOUD = (
     "kinds",
     multiple=True,
     metavar="KIND",
-    help="Only handout, rotation, profile, user, secret or ssh; or one such as rotation.switched.",
+    help="Only handout, rotation, password, profile, user, secret or ssh; or, say, password.read.",
 )
 @click.option("--since", metavar="WHEN", help="Not older: 7d, 12h, or 2026-11-01 (local time).")
 @click.option("--key", "key_id", metavar="KEY_ID", help="Only of this access key.")

@@ -87,6 +87,12 @@ def _log() -> click.Command:
     return log
 
 
+def _password() -> click.Command:
+    from credguard.cli.password import password
+
+    return password
+
+
 def _remove() -> click.Command:
     from credguard.cli.keys import remove
 
@@ -159,6 +165,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "init": ("Choose the vault and set everything up.", _init),
     "list": ("List the profiles in the vault.", _list),
     "log": ("Show what happened to the keys, and who got them.", _log),
+    "password": ("Change, copy or show a console password.", _password),
     "remove": ("Take a profile out of the vault.", _remove),
     "rotate": ("Replace access keys through IAM.", _rotate),
     "scan": ("Look for secrets in files or in what is staged.", _scan),

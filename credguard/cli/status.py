@@ -54,6 +54,9 @@ def _show(console: Console, current: Status) -> None:
         console.print(
             f"Rotation  {current.rotations_midway} on the way, see: credguard rotate --status"
         )
+    if current.passwords_due:
+        due = ", ".join(printable(each.rsplit("/", 1)[-1]) for each in current.passwords_due)
+        console.print(f"Password  of {due} is due, run: credguard password rotate PROFILE")
     for problem in current.problems:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(problem.since))
         console.print(f"Problem   {printable(problem.subject)}, since {since}:", soft_wrap=True)

@@ -286,7 +286,7 @@ def test_deleting_the_vault_deletes_passwords_too(ctx: Context) -> None:
         password.rotate(ctx, "work")
     names = password.items(ctx)
     assert len(names) == 2
-    assert uninstall.kept_passwords(ctx) == [IDENTITY]
+    assert uninstall.held(ctx).passwords == [IDENTITY]
     uninstall._empty_vault(ctx, lambda _line: None)
     assert [name for name in names if ctx.vault.get(name) is not None] == []
 

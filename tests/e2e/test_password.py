@@ -1,0 +1,188 @@
+"""`credguard password` as processes of its own, against the simulator and the file vault."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from credguard.app import password
+from credguard.app.context import Context
+from tests.support import passwords as aws
+from tests.support import samples
+from tests.support.simulator import Simulator
+
+TYPED = samples.text(18, 5)
+# Kills the process right before or after the n-th write to the password journal reaches the disk.
+KILLER = """
+import os, signal, sys
+from credguard.store import passwords
+number, moment = int(sys.argv.pop(1)), sys.argv.pop(1)
+count = 0
+def killing(real):
+    def wrapped(*arguments):
+        global count
+        count += 1
+        if count == number and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(*arguments)
+        if count == number and moment == "after":
+            arguments[0].execute("COMMIT")
+            os.kill(os.getpid(), signal.SIGKILL)
+    return wrapped
+passwords.write_change = killing(passwords.write_change)
+passwords.end_change = killing(passwords.end_change)
+from credguard.cli.main import main
+main()
+"""
+WRITES = 6  # intent, sent, pending, changed, switched; then the removal
+QUICK = {3, 4}  # around the request, before and after AWS has executed it
+
+
+def credguard(*arguments: str, stdin: str = "", ok: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "credguard", *arguments],
+        input=stdin, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == ok, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture
+def ready(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    passphrase = poisoned / "passphrase"
+    passphrase.write_text(samples.text(20))
+    passphrase.chmod(0o600)
+    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
+    credguard("config", "set", "vault.backend", "file")
+    credguard("add", "work", stdin=f"{simulator.key_id}\n{simulator.secret.reveal()}\n")
+    aws.user("dev").password = TYPED
+    return simulator
+
+
+def in_force() -> str:
+    return str(aws.user("dev").password)
+
+
+def test_rotate_show_and_status(ready: Simulator) -> None:
+    said = credguard("password", "rotate", "work", ok=2).stderr
+    assert "--current-stdin" in said
+    credguard("password", "show", "work", ok=2)
+    (row,) = json.loads(credguard("password", "status", "--json").stdout)
+    assert (row["state"], row["changed"]) == ("not kept", None)
+    assert "UNKNOWN" in credguard("password", "status").stdout
+    done = credguard("password", "rotate", "work", "--current-stdin", "--json", stdin=TYPED + "\n")
+    told = json.loads(done.stdout)
+    assert (told["state"], told["why"]) == ("done", "")
+    assert in_force() != TYPED
+    assert in_force() not in done.stdout + done.stderr
+    assert credguard("password", "show", "work").stdout == in_force()
+    credguard("password", "rotate", "work")
+    assert credguard("password", "show", "work").stdout == in_force()
+    (row,) = json.loads(credguard("password", "status", "--json").stdout)
+    assert row["due_at"] == row["changed"] + 90 * 86400
+    assert "0 d" in credguard("password", "status").stdout
+
+
+def test_json_of_a_refusal(ready: Simulator) -> None:
+    done = credguard("password", "rotate", "work", "--current-stdin", "--json", stdin="no", ok=2)
+    told = json.loads(done.stdout)
+    assert told["state"] == "refused"
+    assert "current password" in told["why"]
+    assert "--current-stdin" in told["hint"]
+    credguard("password", "rotate", "work", "--current-stdin", stdin="", ok=2)
+
+
+def test_a_doubt_is_exit_2(ready: Simulator) -> None:
+    credguard("password", "rotate", "work", "--current-stdin", stdin=TYPED)
+    aws.script.faults = ["lost", "down"]
+    said = credguard("password", "rotate", "work", ok=2).stderr
+    assert "got no answer" in said or "was refused" in said
+    aws.user("dev").password = "by an administrator"
+    said = credguard("password", "rotate", "work", ok=2).stderr
+    assert "cannot be told" in said
+    assert "--generation" in said
+    assert "one of" in credguard("password", "status", ok=2).stdout
+
+
+def on_terminal(*arguments: str, typed: str = "") -> tuple[int, str]:
+    """Run credguard with a terminal as its standard input and outputs."""
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "credguard", *arguments], stdin=child, stdout=child, stderr=child
+    )
+    os.close(child)
+    seen = b""
+    try:
+        while True:
+            part = os.read(parent, 65536)
+            seen += part
+            if typed and seen.rstrip().endswith(b":"):
+                os.write(parent, typed.encode() + b"\n")
+                typed = ""
+    except OSError:
+        pass  # Linux's way of saying that the other side is closed
+    os.close(parent)
+    return process.wait(60), seen.decode()
+
+
+def test_at_a_terminal(ready: Simulator) -> None:
+    code, seen = on_terminal("password", "rotate", "work", typed=TYPED)
+    assert code == 0, seen
+    assert TYPED not in seen
+    assert in_force() != TYPED
+    code, seen = on_terminal("password", "show", "work")
+    assert code == 2
+    assert in_force() not in seen
+    assert "--force" in seen
+    code, seen = on_terminal("password", "show", "work", "--force")
+    assert (code, seen.strip()) == (0, in_force())
+
+
+def test_copy_with_a_real_clipboard(ready: Simulator, display: str) -> None:
+    def held() -> str:
+        return subprocess.run(
+            ["xclip", "-selection", "clipboard", "-out"],
+            capture_output=True, text=True, timeout=20, check=False,
+        ).stdout  # fmt: skip
+
+    credguard("password", "rotate", "work", "--current-stdin", stdin=TYPED)
+    credguard("config", "set", "password.clipboard_clear", "20s")
+    done = credguard("password", "copy", "work")
+    assert done.stdout == ""
+    assert "20 s" in done.stderr
+    assert held() == in_force()
+    assert "emptied" in credguard("password", "copy", "work", "--clear").stderr
+    assert held() == ""
+    assert "left alone" in credguard("password", "copy", "work", "--clear").stderr
+
+
+def test_copy_without_a_clipboard(ready: Simulator) -> None:
+    said = credguard("password", "copy", "work", ok=2).stderr
+    assert "no clipboard tool" in said
+    assert "hint:" in said
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in range(1, WRITES + 1)],
+)
+def test_a_kill_at_any_journal_write(ready: Simulator, number: int, moment: str) -> None:
+    credguard("password", "rotate", "work", "--current-stdin", stdin=TYPED)
+    before = in_force()
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLER, str(number), moment, "password", "rotate", "work"],
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -9, killed.stderr
+    credguard("password", "rotate", "work")
+    ctx = Context()
+    assert password.current(ctx, "work").reveal() == in_force() != before
+    (row,) = password.statuses(ctx)
+    assert (row.state, row.candidates) == ("kept", ())
+    assert len([item for item in password.items(ctx) if ctx.vault.get(item)]) == 1
