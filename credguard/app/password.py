@@ -4,13 +4,14 @@ import contextlib
 import hashlib
 import secrets as random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from credguard import config as settings
 from credguard import paths
-from credguard.app import keys
 from credguard.app.context import Context
+from credguard.app.mfa import Codes
+from credguard.app.signing import Signer, T
 from credguard.atomic import locked
 from credguard.errors import (
     AwsError,
@@ -68,19 +69,18 @@ class Row:
     due_at: float | None
 
 
-def signing(ctx: Context, profile: str) -> "Credentials":
-    """What signs the IAM calls: the long-term key. A session with MFA would come in here."""
-    return keys.credentials(ctx, profile)
-
-
 class RealEffects:
     """Effects for the user of `profile`; the account's policy is asked when a password is made."""
 
-    def __init__(self, ctx: Context, profile: profiles.Profile) -> None:
-        """Nothing is opened or asked yet."""
+    def __init__(self, ctx: Context, profile: profiles.Profile, codes: Codes | None = None) -> None:
+        """Nothing is opened or asked yet. `codes`: for a policy that asks for MFA."""
         self._ctx = ctx
         self._profile = profile
         self._identity = profile.key.identity
+        self._signer = Signer(ctx, profile.key, codes)
+
+    def _iam(self, call: "Callable[[Credentials], T]") -> T:
+        return self._signer.call(self._profile.key.key_id, call)
 
     def now(self) -> float:
         """See Effects."""
@@ -113,6 +113,12 @@ class RealEffects:
     def _item(self, generation: int) -> str:
         return password_item(self._identity, generation)
 
+    def has_console_password(self) -> bool | None:
+        """Whether the user may sign in at the console; None: IAM does not say."""
+        from credguard.aws import password as aws
+
+        return self._iam(lambda c: aws.has_login_profile(c, self._profile.key.user_name))
+
     def put(self, generation: int, value: Secret) -> None:
         """Store what a person gave."""
         self._ctx.vault.put(self._item(generation), value)
@@ -126,16 +132,16 @@ class RealEffects:
         """See Effects."""
         from credguard.aws import password as aws
 
-        minimum = aws.minimum_length(signing(self._ctx, self._profile.name))
+        minimum = self._iam(aws.minimum_length)
         self.put(generation, core.generate(minimum, random.randbelow))
 
     def change(self, old: int, new: int) -> None:
         """See Effects."""
         from credguard.aws import password as aws
 
-        creds = signing(self._ctx, self._profile.name)
         before, after = self._value(old), self._value(new)
-        aws.change_password(creds, self._profile.key.user_name, before, after)
+        name = self._profile.key.user_name
+        self._iam(lambda creds: aws.change_password(creds, name, before, after))
 
     def _value(self, generation: int) -> Secret:
         value = self._ctx.vault.get(self._item(generation))
@@ -186,10 +192,13 @@ def _alone(identity: str) -> Iterator[None]:
         yield
 
 
-def rotate(ctx: Context, name: str, current: Secret | None = None) -> Outcome:
+def rotate(
+    ctx: Context, name: str, current: Secret | None = None, codes: Codes | None = None
+) -> Outcome:
     """Change the console password of profile `name`'s user, or finish a change begun earlier.
 
-    `current`: what the person signs in with now; needed the first time. A crash midway loses
+    `current`: what the person signs in with now; needed the first time. `codes`: of an MFA device,
+    for a policy that asks for one. A crash midway loses
     nothing: each value that may be in force is in the vault; run it again. Raises UnknownProfile,
     RotationRefused, AwsError's classes, VaultError, StoreError, Busy.
     """
@@ -201,14 +210,14 @@ def rotate(ctx: Context, name: str, current: Secret | None = None) -> Outcome:
             hint="sign in as root and change it under Security credentials",
         )
     with _alone(identity):
-        effects = RealEffects(ctx, profile)
+        effects = RealEffects(ctx, profile, codes)
         record = record_of(ctx, identity)
         if record is not None and record.state is not State.UNKNOWN:
             ended = resume(effects, record)
             if ended.done or current is None:
                 return _outcome(ctx, profile, ended)
             record = ended.record
-        _precheck(ctx, profile)
+        _precheck(ctx, effects, profile.key.user_name)
         if record is None:
             record = _begin(ctx, effects, identity, current)
         else:
@@ -237,15 +246,12 @@ def _begin(ctx: Context, effects: RealEffects, identity: str, current: Secret | 
     return record
 
 
-def _precheck(ctx: Context, profile: profiles.Profile) -> None:
+def _precheck(ctx: Context, effects: RealEffects, user_name: str) -> None:
     """What can be known before anything is made. Raises NoSuchEntity, InvalidKey, VaultError."""
-    from credguard.aws import password as aws
-
     check(ctx.vault)
-    creds = signing(ctx, profile.name)
-    if aws.has_login_profile(creds, profile.key.user_name) is False:
+    if effects.has_console_password() is False:
         raise NoSuchEntity(
-            f"user {profile.key.user_name} has no console password",
+            f"user {user_name} has no console password",
             hint="ask an administrator for console access, or leave it: none is safer",
         )
 

@@ -2,17 +2,15 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
 from credguard.app import notes
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
+from credguard.app.signing import Signer
 from credguard.errors import (
     AwsError,
     BadSignature,
-    CredguardError,
     InvalidKey,
     NetworkDown,
     NoSuchEntity,
@@ -28,27 +26,19 @@ from credguard.vault.base import key_item
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from credguard.aws.model import Credentials, Identity
+    from credguard.aws.model import Identity
 
-_SESSION_S = 3600
 _ANSWERS_MISSING = 3
-T = TypeVar("T")
 
 
 class RealEffects:
-    """Effects for one user, for one run. `user`: any key of that user, for its names and ids.
-
-    Calls are signed with the long-term key; where a policy refuses that and an MFA device is known,
-    with one session for the whole run, so that a person gives one code.
-    """
+    """Effects for one user, for one run. `user`: any key of that user, for its names and ids."""
 
     def __init__(self, ctx: Context, user: profiles.Key, codes: Codes | None = None) -> None:
         """Nothing is opened or asked yet."""
         self._ctx = ctx
         self._user = user
-        self._codes = codes
-        self._held: dict[str, Credentials] = {}
-        self._session: Credentials | None = None
+        self._signer = Signer(ctx, user, codes)
         self._unanswered = 0
 
     @property
@@ -107,69 +97,27 @@ class RealEffects:
     def _item(self, key_id: str) -> str:
         return key_item(self._user.partition, self._user.account, key_id)
 
-    def credentials(self, key_id: str) -> "Credentials":
-        """The long-term key. Raises VaultError. Read once a run."""
-        from credguard.aws.model import Credentials
-
-        held = self._held.get(key_id)
-        if held is None:
-            secret = self._ctx.vault.get(self._item(key_id))
-            if secret is None:
-                raise VaultError(
-                    f"the vault holds no secret for key {key_id}",
-                    hint="restore a backup: credguard vault restore FILE",
-                )
-            held = self._held[key_id] = Credentials(key_id, secret, None, self._user.partition)
-        return held
-
-    def _iam(self, signer: str, call: "Callable[[Credentials], T]") -> T:
-        """`call` with what may sign it: the key, or a session that had MFA."""
-        if self._session is not None:
-            try:
-                return call(self._session)
-            except InvalidKey:
-                self._session = None  # it ends with the key it was made from
-        try:
-            return call(self.credentials(signer))
-        except NotPermitted:
-            serial = self._codes.serial() if self._codes is not None else None
-            if serial is None:
-                raise
-            self._session = self._with_mfa(signer, serial)
-            return call(self._session)
-
-    def _with_mfa(self, signer: str, serial: str) -> "Credentials":
-        from credguard.aws import sts
-
-        codes = self._codes
-        if codes is None:
-            raise AssertionError("a serial without codes")
-        code = codes.code(serial)
-        try:
-            return sts.session_token(self.credentials(signer), serial, code, _SESSION_S)
-        except NotPermitted:
-            raise CredguardError(
-                f"AWS refused the code of {serial}",
-                hint="wait for the next code, then run it again",
-            ) from None
-
     def identity(self, signer: str) -> "Identity":
         """Who AWS says the key is. Raises InvalidKey, NetworkDown, AwsError."""
         from credguard.aws import sts
         from credguard.aws.model import main_region
 
         region = main_region(self._user.partition)
-        return sts.caller_identity(self.credentials(signer), region=region)
+        return sts.caller_identity(self._signer.credentials(signer), region=region)
 
     def listed(self, signer: str) -> dict[str, Remote]:
         """See Effects. A user that was renamed is followed."""
         from credguard.aws import iam
 
         try:
-            found = self._iam(signer, lambda c: iam.list_access_keys(c, self._user.user_name))
+            found = self._signer.call(
+                signer, lambda c: iam.list_access_keys(c, self._user.user_name)
+            )
         except NoSuchEntity:
             self._follow_rename(signer)
-            found = self._iam(signer, lambda c: iam.list_access_keys(c, self._user.user_name))
+            found = self._signer.call(
+                signer, lambda c: iam.list_access_keys(c, self._user.user_name)
+            )
         return {each.key_id: Remote(each.status == "Active", each.created) for each in found}
 
     def _follow_rename(self, signer: str) -> None:
@@ -191,7 +139,7 @@ class RealEffects:
         from credguard.aws import iam
 
         try:
-            last = self._iam(signer, lambda c: iam.access_key_last_used(c, key_id))
+            last = self._signer.call(signer, lambda c: iam.access_key_last_used(c, key_id))
         except NotPermitted:
             return UNKNOWN_USE
         return Use(last.at, last.service, last.region)
@@ -201,7 +149,7 @@ class RealEffects:
         from credguard.aws import iam
 
         name = self._user.user_name
-        new = self._iam(signer, lambda c: iam.create_access_key(c, name, transaction))
+        new = self._signer.call(signer, lambda c: iam.create_access_key(c, name, transaction))
         return new.key_id, new.secret, new.created
 
     def set_active(self, signer: str, key_id: str, active: bool) -> None:
@@ -209,7 +157,7 @@ class RealEffects:
         from credguard.aws import iam
 
         name = self._user.user_name
-        self._iam(signer, lambda c: iam.set_access_key_status(c, name, key_id, active))
+        self._signer.call(signer, lambda c: iam.set_access_key_status(c, name, key_id, active))
 
     def simulated(self, signer: str) -> bool | None:
         """Whether IAM's simulator allows iam:CreateAccessKey; None: it may not be asked."""
@@ -217,7 +165,7 @@ class RealEffects:
 
         try:
             arn = self.identity(signer).arn
-            return self._iam(signer, lambda c: iam.simulate(c, arn, "iam:CreateAccessKey"))
+            return self._signer.call(signer, lambda c: iam.simulate(c, arn, "iam:CreateAccessKey"))
         except AwsError:
             return None
 
@@ -225,7 +173,7 @@ class RealEffects:
         """See Effects."""
         from credguard.aws import iam
 
-        self._iam(signer, lambda c: iam.delete_access_key(c, self._user.user_name, key_id))
+        self._signer.call(signer, lambda c: iam.delete_access_key(c, self._user.user_name, key_id))
 
     def prove(self, key_id: str) -> Proof:
         """See Effects. Another user's key is refused for good (RotationRefused).
@@ -236,7 +184,7 @@ class RealEffects:
         from credguard.aws import iam, sts
         from credguard.aws.model import proof_regions
 
-        credentials = self.credentials(key_id)
+        credentials = self._signer.credentials(key_id)
         try:
             for region in proof_regions(self._user.partition):
                 self._same_user(key_id, sts.caller_identity(credentials, region=region))
@@ -284,7 +232,7 @@ class RealEffects:
 
     def forget(self, key_id: str) -> None:
         """See Effects."""
-        self._held.pop(key_id, None)
+        self._signer.forget(key_id)
         # The way to find the keys again must not name one whose secret is gone.
         notes.note_all(self._ctx)
         self._ctx.vault.delete(self._item(key_id))

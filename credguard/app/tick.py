@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from credguard import config as settings
-from credguard.app import rotate
+from credguard.app import password, rotate
 from credguard.app.context import Context
 from credguard.errors import (
     Busy,
@@ -22,6 +22,7 @@ _PASSING = (NetworkDown, Throttled, Busy)
 _PATIENCE_S = 86400.0
 # A rotation that does not go on is tried again after as long as it has not, within these bounds.
 _SOONEST_S, _LATEST_S = 900.0, 86400.0
+_MONTH_S = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def tick(ctx: Context) -> list[Note]:
     """
     if not profiles.profiles(ctx.db):
         return []  # no key, no vault to unlock
-    notes = _soon(ctx)
+    notes = [*_soon(ctx), *_old_passwords(ctx)]
     now = ctx.now()
     due = [each for each in rotate.due(ctx) if _next_try(ctx, each) <= now]
     for identity in due:
@@ -122,6 +123,20 @@ def _soon(ctx: Context) -> list[Note]:
             what = f"the key of {names} is due on {day}, and nobody agreed to its replacement yet"
             hint = f"run: credguard rotate {group[0].name} --yes"
         notes.append(_news(identity, "credguard: a key is due", what, hint))
+    return notes
+
+
+def _old_passwords(ctx: Context) -> list[Note]:
+    """A reminder of each console password past its age, once a month."""
+    now, notes = ctx.now(), []
+    for identity in password.due(ctx):
+        subject = f"console password of {identity}"
+        if problems.first_time(ctx.db, now, subject, str(now // _MONTH_S)):
+            group = rotate.users(ctx).get(identity)
+            name = group[0].name if group else "PROFILE"
+            what, hint = f"the {subject} is old", f"run: credguard password rotate {name}"
+            title = "credguard: a console password is old"
+            notes.append(Note(subject, what, hint, False, True, title, problem=False))
     return notes
 
 

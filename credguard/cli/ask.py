@@ -1,10 +1,12 @@
 """Questions, answered by --yes where nobody is there, and how errors are shown."""
 
 import sys
+from collections.abc import Callable
 
 import click
 
 from credguard.errors import Aborted, CredguardError
+from credguard.secret import Secret
 
 
 def confirm(question: str, *, yes: bool, default: bool = False) -> bool:
@@ -28,3 +30,23 @@ def show_error(error: CredguardError, about: str = "") -> None:
     click.echo(f"credguard: {about}{error}", err=True)
     if error.hint:
         click.echo(f"  hint: {error.hint}", err=True)
+
+
+def code_asker() -> Callable[[str], str] | None:
+    """Asks a person for an MFA code of the device named; None: nobody is at the terminal."""
+    if not sys.stdin.isatty():
+        return None
+
+    def ask(serial: str) -> str:
+        answer: str = click.prompt(f"MFA code of {serial}", err=True)
+        return answer
+
+    return ask
+
+
+def code_from_stdin() -> Secret:
+    """The MFA code that standard input's first line holds. Raises CredguardError: none."""
+    line = sys.stdin.readline().strip()
+    if not line:
+        raise CredguardError("standard input holds no code", hint="give one line: the six digits")
+    return Secret(line)

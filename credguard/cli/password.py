@@ -9,6 +9,8 @@ import click
 
 from credguard.app import password as app
 from credguard.app.context import Context
+from credguard.app.mfa import Codes
+from credguard.cli.ask import code_asker
 from credguard.errors import CredguardError
 from credguard.secret import Secret
 
@@ -33,7 +35,8 @@ def rotate(profile: str, current_stdin: bool, as_json: bool) -> None:
     The first time the current password is asked for. Interrupted at any point, run it again.
     """
     ctx = Context()
-    outcome = app.rotate(ctx, profile, _current(ctx, profile, current_stdin))
+    codes = Codes(ctx, [profile], ask=code_asker())
+    outcome = app.rotate(ctx, profile, _current(ctx, profile, current_stdin), codes)
     if as_json:
         error = outcome.error
         click.echo(

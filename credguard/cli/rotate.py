@@ -8,12 +8,9 @@ import click
 
 from credguard.app import rotate as app
 from credguard.app.context import Context
-from credguard.app.mfa import Ask
 from credguard.app.rotate_status import KeyState, statuses
-from credguard.cli.ask import confirm
-from credguard.errors import CredguardError
+from credguard.cli.ask import code_asker, code_from_stdin, confirm
 from credguard.rotation.model import Action, Step
-from credguard.secret import Secret
 
 _SAID = {
     Action.NOTE_STRAY: "a key was made by a request whose answer was lost",
@@ -96,7 +93,7 @@ def run(
     wanted: app.Wanted | None = None,
 ) -> None:
     """Rotate and report; exit code 2 when any failed or needs a person."""
-    wanted = wanted or app.Wanted(yes=yes, on_step=_say, ask=_asker())
+    wanted = wanted or app.Wanted(yes=yes, on_step=_say, ask=code_asker())
     outcomes = app.rotate(ctx, names, all_=all_, wanted=wanted)
     _tell(outcomes, as_json)
     if not outcomes and not as_json and sys.stderr.isatty():
@@ -167,25 +164,6 @@ def _status_row(row: KeyState) -> dict[str, object]:
     }
 
 
-def _asker() -> Ask | None:
-    """Asks a person for a code; None: nobody is at the terminal."""
-    if not sys.stdin.isatty():
-        return None
-
-    def ask(serial: str) -> str:
-        answer: str = click.prompt(f"MFA code of {serial}", err=True)
-        return answer
-
-    return ask
-
-
-def _code_from_stdin() -> Secret:
-    line = sys.stdin.readline().strip()
-    if not line:
-        raise CredguardError("standard input holds no code", hint="give one line: the six digits")
-    return Secret(line)
-
-
 @click.command(epilog="Example: credguard rotate work --yes")
 @click.argument("profile", nargs=-1)
 @click.option("--all", "all_", is_flag=True, help="Every key, due or not.")
@@ -234,8 +212,8 @@ def rotate(
         deactivate=deactivate,
         keep=keep,
         delete=delete_key,
-        code=_code_from_stdin() if code_stdin else None,
-        ask=_asker(),
+        code=code_from_stdin() if code_stdin else None,
+        ask=code_asker(),
         on_step=_say,
     )
     if chosen:

@@ -6,7 +6,7 @@ from credguard import config
 from credguard.app import keys, tick
 from credguard.app.context import Context
 from credguard.app.status import status
-from credguard.store import profiles
+from credguard.store import passwords, profiles
 from credguard.vault.base import key_item
 from tests.support import samples
 from tests.support.simulator import Simulator
@@ -113,3 +113,22 @@ def test_what_does_not_go_on_is_tried_at_growing_intervals(
     assert tried[:4] == [0, 20, 40, 80]
     assert tried[-1] - tried[-2] <= 24 * 60
     assert len(tried) < 12
+
+
+def test_an_old_console_password_is_reminded_of_monthly(
+    aged: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx = Context()
+    (profile,) = profiles.profiles(ctx.db)
+    profiles.set_created(ctx.db, profile.key.key_id, ctx.now())
+    passwords.point(ctx.db, profile.key.identity, 1, ctx.now())
+    assert tick.tick(Context()) == []
+    start, told = ctx.now(), []
+    for day in range(80, 160):
+        at = start + day * 86400.0
+        monkeypatch.setattr(Context, "now", lambda self, at=at: at)
+        notes = [each for each in tick.tick(Context()) if "console password" in each.what]
+        told += [day for _ in notes]
+        assert all("credguard password rotate work" in each.hint for each in notes)
+    assert told[0] == 90
+    assert 2 <= len(told) <= 4
