@@ -24,9 +24,14 @@ class Context:
 
     @cached_property
     def vault(self) -> Vault:
-        """The vault that the settings name. Raises VaultError (not chosen yet: run init)."""
+        """The vault that the settings name. Raises VaultError (not chosen yet: run init).
+
+        From its first use on this process leaves no core dump.
+        """
+        from credguard.hardening import no_core_dump
         from credguard.vault.select import open_vault
 
+        no_core_dump()
         return open_vault(self.config.vault.backend)
 
     def now(self) -> float:

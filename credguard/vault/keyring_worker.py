@@ -58,6 +58,9 @@ def main() -> None:
     backend, site = sys.argv[1:3]
     if site not in sys.path:
         sys.path.append(site)
+    from credguard.hardening import no_core_dump
+
+    no_core_dump()
     keyring = None
     for line in sys.stdin:
         answer: dict[str, Any]
