@@ -4,7 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from credguard.app.context import Context
-from credguard.app.rotate import Wanted, effects_for, identity_of, record_of, users
+from credguard.app.rotate import (
+    Wanted,
+    effects_for,
+    identity_of,
+    record_of,
+    rotation_midway,
+    users,
+)
 from credguard.app.rotate_effects import RealEffects
 from credguard.app.rotate_precheck import permissions, refuse_root, same_user
 from credguard.errors import CredguardError, NotPermitted, StoreError
@@ -38,7 +45,7 @@ def rotation(ctx: Context, name: str, wanted: Wanted) -> list[Check]:
     reached = _try("key", lambda: _key(effects, key))
     checks.append(reached)
     if reached.state == OK:
-        checks += _iam(effects, key)
+        checks += _iam(effects, key, midway=identity in rotation_midway(ctx))
     checks.append(_consent(group))
     return checks
 
@@ -71,7 +78,7 @@ def _journal(ctx: Context, identity: str) -> Check:
     return Check("journal", OK, f"a rotation is on the way: {record.state} {record.why}".rstrip())
 
 
-def _iam(effects: RealEffects, key: profiles.Key) -> list[Check]:
+def _iam(effects: RealEffects, key: profiles.Key, *, midway: bool) -> list[Check]:
     ask = f"ask for this policy:\n{policy(key.partition)}"
     try:
         listed = effects.listed(key.key_id)
@@ -88,7 +95,10 @@ def _iam(effects: RealEffects, key: profiles.Key) -> list[Check]:
         else:
             checks.append(Check(action, FAIL, "denied", ask))
     others = sorted(set(listed) - {key.key_id})
-    if others:
+    if others and midway:
+        said = f"{', '.join(others)} belongs to the rotation on the way"
+        checks.append(Check("slot", OK, said))
+    elif others:
         said = f"the second of IAM's two slots holds {', '.join(others)}"
         checks.append(Check("slot", FAIL, said, "see: credguard rotate --status"))
     else:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from credguard.aws.model import Identity
 
 _ANSWERS_MISSING = 3
+# A record that differs in none of these is no news.
+_TOLD = ("state", "new_id", "stray_id", "why")
 
 
 class RealEffects:
@@ -68,8 +70,11 @@ class RealEffects:
         kind = f"rotation.{record.state}"
         if before.get("state") == record.state and record.why:
             kind = "rotation.waits" if record.until else "rotation.asks"
+        told = all(before.get(name) == getattr(record, name) for name in _TOLD)
         with transaction(self._ctx.db):
             journal.write(self._ctx.db, record.identity, record.to_json(), now)
+            if told:
+                return
             events.record(
                 self._ctx.db,
                 now,
