@@ -183,7 +183,7 @@ def _invalid(text: str, path: str, what: str) -> ConfigError:
         known = settings if match[2] else list(Config.__struct_fields__)
         near = difflib.get_close_matches(key, known, 1)
         near += [each for each in settings if each.endswith(f".{key}")]
-        hint = f"did you mean {near[0]}?" if near else "there are: " + ", ".join(known)
+        hint = f"did you mean {' or '.join(near)}?" if near else "there are: " + ", ".join(known)
         return ConfigError(f"{_place(text, path, key)}no setting {key!r}", hint=hint)
     if match := _TYPE.match(what):
         key = (match[3] or "").partition("[")[0]

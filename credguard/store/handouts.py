@@ -115,7 +115,7 @@ def record(
         finally:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute(f"PRAGMA busy_timeout={int(db.BUSY_S * 1000)}")
-    except StoreError as exc:
+    except (StoreError, sqlite3.Error) as exc:  # whatever it is: it must not keep the key back
         raise StoreError(f"cannot log that key {key_id} was handed out: {exc}") from exc
 
 

@@ -139,7 +139,7 @@ def test_a_locked_database_is_survived_and_what_was_missed_is_found(
     holder = sqlite3.connect(paths.database_file(), isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     (tree / "env").write_text(leak())
-    until(lambda: "database is locked" in log())
+    until(lambda: "keeps it locked" in log())
     holder.execute("ROLLBACK")
     holder.close()
     until(lambda: str(tree / "env") in open_paths())
