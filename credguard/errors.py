@@ -14,6 +14,7 @@ CredguardError                2  could not do, or could not tell
     InvalidKey                   AWS does not accept the key (absent, inactive, wrong secret)
       BadSignature               it knows the key; the secret is wrong
     NotPermitted                 a policy refuses the action
+      CodeRefused                the code of an MFA device is wrong, old, or was used before
     NeedsCode                    a policy asks for MFA, and no code was to be had
     QuotaExceeded                a limit is reached
     NoSuchEntity                 what was named does not exist
@@ -137,6 +138,12 @@ class NotPermitted(AwsError):
     """A policy refuses the action named in the message."""
 
     hint = "ask for the missing permission, then run it again"
+
+
+class CodeRefused(NotPermitted):
+    """The code of an MFA device is wrong, old, or was used before; or the device is another's."""
+
+    hint = "wait for the next code, then run it again; check mfa_serial in ~/.aws/config"
 
 
 class QuotaExceeded(AwsError):

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from credguard.app.context import Context
 from credguard.errors import ConfigError, CredguardError, NeedsCode
@@ -31,9 +31,13 @@ class Codes:
     ) -> None:
         """`given`: a code that a person typed beforehand; `ask(serial)` asks one, None: nobody."""
         self._ctx = ctx
-        self._profiles = profiles
+        self._profiles = list(profiles)
         self._given = given
         self._ask = ask
+
+    def also(self, profiles: Iterable[str]) -> None:
+        """Look for an mfa_process in these profiles too, after the ones given first."""
+        self._profiles += [each for each in profiles if each not in self._profiles]
 
     def serial(self) -> str | None:
         """The device's serial number or ARN, from ~/.aws/config; None: none is named there.

@@ -26,6 +26,13 @@ _ATTEMPTS = 3
 # A call sent once ends within 33 s. The reply that is given up may hold a new key's only secret.
 _ONCE_READ_S = 30
 
+# For a client that may repeat what it sends.
+LIMITS: dict[str, Any] = {
+    "connect_timeout": _CONNECT_S,
+    "read_timeout": _READ_S,
+    "retries": {"mode": "standard", "total_max_attempts": _ATTEMPTS},
+}
+
 # Reading the service models is not safe from several threads of one session.
 _lock = threading.Lock()
 _skew: float | None = None

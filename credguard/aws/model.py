@@ -33,6 +33,15 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class Temporary:
+    """Credentials that end. `expiration`: Unix seconds by AWS's clock; `arn`: whose, or ""."""
+
+    credentials: Credentials
+    expiration: float
+    arn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who a key belongs to. `user_name` is given for `kind` "user" only, without its path."""
 

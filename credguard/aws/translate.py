@@ -21,13 +21,17 @@ for _error, _codes in (
         (
             "InvalidClientTokenId UnrecognizedClientException AuthFailure InvalidAccessKeyId "
             "ExpiredToken ExpiredTokenException InvalidToken "
-            "IncompleteSignature MissingAuthenticationToken"
+            "IncompleteSignature MissingAuthenticationToken "
+            "UnauthorizedException InvalidGrantException"
         ),
     ),
     (errors.BadSignature, "SignatureDoesNotMatch InvalidSignatureException"),
     (
         errors.NotPermitted,
-        "AccessDenied AccessDeniedException UnauthorizedOperation OptInRequired Blocked",
+        (
+            "AccessDenied AccessDeniedException UnauthorizedOperation OptInRequired Blocked "
+            "ForbiddenException"
+        ),
     ),
     (
         errors.QuotaExceeded,

@@ -13,6 +13,7 @@ from credguard.atomic import TEMPORARY, locked, write_private
 from credguard.awsfiles.ini import IniFile
 from credguard.errors import ConfigError
 from credguard.secret import Secret
+from credguard.sessions.model import AwsConfig
 
 _ID, _SECRET, _TOKEN = "aws_access_key_id", "aws_secret_access_key", "aws_session_token"
 _TOKENS = {_TOKEN, "aws_security_token"}
@@ -46,13 +47,15 @@ def config_section(profile: str) -> str:
 
 def _profile_of(section: str) -> str | None:
     # As botocore: `profile` and one word, which quotes may hold together.
-    if section == "default":
-        return section
+    return section if section == "default" else _named(section, "profile")
+
+
+def _named(section: str, kind: str) -> str | None:
     try:
         words = shlex.split(section)
     except ValueError:
         return None
-    return words[1] if len(words) == 2 and words[0] == "profile" else None
+    return words[1] if len(words) == 2 and words[0] == kind else None
 
 
 def _section_of(config: IniFile, profile: str) -> str:
@@ -116,6 +119,28 @@ def plain_keys() -> list[PlainKey]:
                 path,
             )
     return list(found.values())
+
+
+def aws_config() -> AwsConfig:
+    """Both files as botocore puts them together, without what is secret. Raises ConfigError.
+
+    A setting of the credentials file goes before the same one of the config file.
+    """
+    profiles: dict[str, dict[str, str]] = {}
+    sso_sessions: dict[str, dict[str, str]] = {}
+    for section, settings in _load(paths.aws_config_file())[1].everything().items():
+        profile = _profile_of(section)
+        if profile is not None:
+            profiles[profile] = settings
+        elif (session := _named(section, "sso-session")) is not None:
+            sso_sessions[session] = settings
+    for profile, settings in _load(paths.aws_credentials_file())[1].everything().items():
+        profiles[profile] = profiles.get(profile, {}) | settings
+    plain = frozenset(name for name, each in profiles.items() if each.get(_ID) or each.get(_SECRET))
+    for settings in profiles.values():
+        for secret in (_ID, _SECRET, *_TOKENS):
+            settings.pop(secret, None)
+    return AwsConfig(profiles, sso_sessions, plain)
 
 
 def check_movable(plain: PlainKey) -> None:

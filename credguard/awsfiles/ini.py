@@ -97,6 +97,17 @@ class IniFile:
         found = [line for line in self._lines if line.section == section and line.name == name]
         return "\n".join(line.value for line in found) if found else None
 
+    def everything(self) -> dict[str, dict[str, str]]:
+        """Each section's settings; those of [DEFAULT] stand in all, as in RawConfigParser."""
+        found: dict[str, dict[str, str]] = {}
+        for line in self._lines:
+            settings = found.setdefault(line.section, {}) if line.section is not None else {}
+            if line.name is not None:
+                earlier = "" if line.begins else settings.get(line.name, "") + "\n"
+                settings[line.name] = earlier + line.value
+        common = found.pop("DEFAULT", {})
+        return {section: common | settings for section, settings in found.items()}
+
     def holds(self, section: str, text: str) -> bool:
         """Whether `text` stands in a setting of the section."""
         return any(

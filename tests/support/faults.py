@@ -20,7 +20,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -37,6 +37,7 @@ from tests.support.fault_table import (
 )
 from tests.support.key_view import KeyView
 from tests.support.loopback import LoopbackServer, Reply
+from tests.support.roles import Role, check_role, check_web_identity
 from tests.support.simulator import Simulator
 from tests.support.wire import Answer, Request, refusal
 
@@ -64,6 +65,9 @@ class _Refused(Exception):
 class FaultProxy:
     """The proxy and its switches: `lag`, `date_offset`, `clock`, script(), add_mfa_device().
 
+    `roles`: what a role asks for, by ARN; those that are not there ask for nothing. `web_tokens`:
+    the web identity tokens that are accepted.
+
     `date_offset`: seconds added to AWS's clock, in the Date header and where AWS judges the age of
     a signature.
 
@@ -85,6 +89,8 @@ class FaultProxy:
         self._keys = KeyView(self._admin, self.clock)
         self._sessions: dict[str, _Session] = {}
         self._devices: dict[str, MfaDevice] = {}
+        self.roles: dict[str, Role] = {}
+        self.web_tokens: set[str] = set()
         self._closing = threading.Event()
         self._server = LoopbackServer(self.handle, lambda: time.time() + self.date_offset)
         self.url = self._server.url
@@ -200,6 +206,9 @@ class FaultProxy:
             if fault is not None and fault.kind in AFTER_LOGIN:
                 self._deny(request)
             device = self._check_code(request)
+            self._check_role(request, device)
+            if request.action == "AssumeRoleWithWebIdentity":
+                forwarded = self._signed_for_moto(request)
         except _Refused as refused:
             return refused.answer
         answer = self._execute(request, forwarded, call)
@@ -289,6 +298,26 @@ class FaultProxy:
         )
         raise _Refused(refusal("denied", request, text))
 
+    def _check_role(self, request: Request, device: MfaDevice | None) -> None:
+        role = self.roles.get(request.parameters.get("RoleArn", ""), Role())
+        if request.action == "AssumeRole":
+            session = self._sessions.get(request.key_id)
+            mfa = device is not None or (session is not None and session.mfa)
+            chained = session is None and self._admin.find(request.key_id) is None
+            refused = check_role(request, role, mfa=mfa, chained=chained)
+        elif request.action == "AssumeRoleWithWebIdentity":
+            refused = check_web_identity(request, role, self.web_tokens)
+        else:
+            return
+        if refused is not None:
+            raise _Refused(refused)
+
+    def _signed_for_moto(self, request: Request) -> Request:
+        """moto wants every call signed while it checks signatures; AWS leaves this one unsigned."""
+        named = replace(request, service="sts", region="us-east-1")
+        simulator = self._simulator
+        return wire.signed_again(named, simulator.key_id, simulator.secret.reveal())
+
     def _execute(self, request: Request, forwarded: Request, call: Call) -> Answer:
         key_id = request.parameters.get("AccessKeyId", "")
         if request.action in {"UpdateAccessKey", "DeleteAccessKey"}:
@@ -311,7 +340,7 @@ class FaultProxy:
 
     def _check_code(self, request: Request) -> MfaDevice | None:
         serial = request.parameters.get("SerialNumber")
-        if request.action != "GetSessionToken" or serial is None:
+        if request.action not in {"GetSessionToken", "AssumeRole"} or serial is None:
             return None
         device = self._devices.get(serial)
         signer = self._admin.find(request.key_id)

@@ -1,5 +1,6 @@
 """The `simulator` fixture: moto over HTTP with one seeded user, fresh for each test."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,6 +71,16 @@ class Admin:
     def set_status(self, key_id: str, status: str) -> None:
         """Set Active or Inactive."""
         self._key(key_id).status = status
+
+    def add_role(self, name: str) -> None:
+        """A role that may do everything and that anyone may assume."""
+        from moto.iam.models import iam_backends
+
+        statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "*"}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        backend = iam_backends[ACCOUNT]["aws"]
+        backend.create_role(name, trust, "/", None, "", {}, "3600")
+        backend.put_role_policy(name, "everything", local_aws._ALLOW_ALL)
 
     def set_policy(self, user_name: str, document: str) -> None:
         """Replace the user's only inline policy by this JSON."""

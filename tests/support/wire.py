@@ -171,6 +171,12 @@ REFUSALS: dict[str, dict[Protocol, _Row]] = {
         "json": (400, "UnrecognizedClientException"),
         "s3": (403, "InvalidAccessKeyId"),
     },
+    "invalid-web-token": {
+        "query": (400, "InvalidIdentityToken"),
+        "ec2": (400, "InvalidIdentityToken"),
+        "json": (400, "InvalidIdentityToken"),
+        "s3": (400, "InvalidToken"),
+    },
     "invalid-value": {
         "query": (400, "ValidationError"),
         "ec2": (400, "InvalidParameterValue"),
