@@ -16,6 +16,7 @@ pytest_plugins = [
         "openssh",
         "daemon",
         "display",
+        "portals",
     )
     if (Path(__file__).parent / "support" / f"{name}.py").exists()
 ]

@@ -52,6 +52,12 @@ def role_credentials(profile: str, partition: str) -> Temporary:
                 loaded.get_frozen_credentials()
             except (aws.SSOError, aws.TokenRetrievalError):
                 raise _signed_out(profile) from None
+            except KeyError:
+                # The cache's files, as botocore tells one that is no JSON or lacks a field.
+                raise InvalidKey(
+                    f"the sign-in that the AWS CLI keeps for profile {profile} cannot be read",
+                    hint=f"run: aws sso login --profile {profile}",
+                ) from None
             except aws.InvalidConfigError:
                 raise ConfigError(
                     f"the settings of profile {profile} for IAM Identity Center do not fit",
@@ -64,8 +70,9 @@ def role_credentials(profile: str, partition: str) -> Temporary:
             f"IAM Identity Center does not give you the role of profile {profile}",
             hint="check sso_account_id and sso_role_name, or ask for the permission set",
         ) from exc
-    except InvalidKey:
-        raise _signed_out(profile) from None
+    except InvalidKey as exc:
+        # By what the portal answers, or said above.
+        raise (exc if "aws sso login" in exc.hint else _signed_out(profile)) from None
 
 
 def _signed_out(profile: str) -> AwsError:

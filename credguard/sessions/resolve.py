@@ -5,7 +5,7 @@ Beyond botocore: `include_profile` (aws-vault's: settings taken over from anothe
 """
 
 import re
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
 from credguard.errors import ConfigError, UnknownProfile, Unsupported
@@ -21,19 +21,23 @@ from credguard.sessions.model import (
     partition_of_arn,
     partition_of_region,
 )
+from credguard.sessions.settings import (
+    FILE,
+    SHORTEST_S,
+    Settings,
+    duration,
+    flag,
+    is_role,
+    is_sso,
+    role_arn,
+    session,
+)
 
-FILE = "~/.aws/config"
-# AssumeRole and GetSessionToken, STS API reference; a role may allow less.
-SHORTEST_S, LONGEST_S = 900, 43_200
 # AssumeRole: a role that a role's session assumes, whatever the role allows.
 CHAINED_S = 3600
-# A code is asked for once a working day; AWS's own default for a user.
-MFA_SESSION_S = 43_200
-PLAIN_SESSION_S = 3600
 # Only the AssumeRole calls that follow use it.
 _PASSING_S = SHORTEST_S
 
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]{1,577}\Z")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}\Z")
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]+")
 # Where `sts_regional_endpoints = legacy` means sts.amazonaws.com (AWS SDKs reference guide).
@@ -47,7 +51,6 @@ _LEGACY = frozenset(
 _INHERITED = ("region", "sts_regional_endpoints")
 _NOT_INCLUDED = {"credential_process", "include_profile"}
 
-Settings = Mapping[str, str]
 Alias = Callable[[str], str | None]
 
 
@@ -103,9 +106,9 @@ class _Resolver:
             if following is not None:
                 name = following
                 continue
-            if not _is_role(settings):
+            if not is_role(settings):
                 break
-            roles.append(_Role(name, settings, _role_arn(name, settings)))
+            roles.append(_Role(name, settings, role_arn(name, settings)))
             source = self._source(name, settings)
             if source == name:
                 break
@@ -160,9 +163,9 @@ class _Resolver:
         As in botocore, a role, a web identity, SSO and a key come before a credential_process.
         """
         line = settings.get("credential_process")
-        if line is None or name in self.known or _is_role(settings):
+        if line is None or name in self.known or is_role(settings):
             return None
-        if "web_identity_token_file" in settings or _is_sso(settings):
+        if "web_identity_token_file" in settings or is_sso(settings):
             return None
         other = self.alias(line)
         return other if other != name else None
@@ -207,7 +210,7 @@ class _Resolver:
     def _base(self, name: str, settings: Settings, asked: str) -> Step:
         if "web_identity_token_file" in settings:
             return self._web_identity(name, settings)
-        if _is_sso(settings):
+        if is_sso(settings):
             return self._sso(name, settings)
         if name in self.known:
             return self._long_term(name)
@@ -250,29 +253,29 @@ class _Resolver:
                 f"profile {name} has a web_identity_token_file and no role_arn",
                 hint=f"add its role_arn in {FILE}",
             )
-        arn = _role_arn(name, settings)
+        arn = role_arn(name, settings)
         return WebIdentity(
             name,
             arn,
             self._session_name(name, settings),
             settings["web_identity_token_file"],
-            _duration(name, settings),
+            duration(name, settings),
             self._sts_region(name, settings, arn),
         )
 
     def _sso(self, name: str, settings: Settings) -> Step:
         merged = dict(settings)
-        session = settings.get("sso_session")
-        if session is not None:
-            if session not in self.config.sso_sessions:
+        named = settings.get("sso_session")
+        if named is not None:
+            if named not in self.config.sso_sessions:
                 raise ConfigError(
-                    f"profile {name} names the sso-session {session}, which {FILE} does not have",
+                    f"profile {name} names the sso-session {named}, which {FILE} does not have",
                     hint="run: aws configure sso-session",
                 )
-            for key, value in self.config.sso_sessions[session].items():
+            for key, value in self.config.sso_sessions[named].items():
                 if merged.setdefault(key, value) != value:
                     raise ConfigError(
-                        f"{key} of profile {name} is not that of its sso-session {session}",
+                        f"{key} of profile {name} is not that of its sso-session {named}",
                         hint=f"keep one of them in {FILE}",
                     )
         needed = ("sso_account_id", "sso_role_name", "sso_start_url", "sso_region")
@@ -299,12 +302,12 @@ class _Resolver:
                     )
             serials = [None] * len(roles)
         elif not roles:
-            session = _session(base.profile, settings)
-            if session is not None:
-                steps.append(session)
+            own = session(base.profile, settings)
+            if own is not None:
+                steps.append(own)
         elif serials[0] is None:
             wanted = next((each for each in serials if each), None)
-            if wanted is None and _flag(base.profile, settings) is not False:
+            if wanted is None and flag(base.profile, settings) is not False:
                 wanted = settings.get("mfa_serial") or None
             if wanted is not None:
                 steps.append(SessionToken(wanted, _PASSING_S))
@@ -317,19 +320,19 @@ class _Resolver:
         return steps
 
     def _assume(self, role: _Role, chained: bool, serial: str | None) -> AssumeRole:
-        duration = _duration(role.profile, role.settings)
-        if chained and duration is not None and duration > CHAINED_S:
+        seconds = duration(role.profile, role.settings)
+        if chained and seconds is not None and seconds > CHAINED_S:
             self.notes.append(
                 f"role chaining: the session of profile {role.profile} lasts an hour at most,"
-                f" not {duration} s"
+                f" not {seconds} s"
             )
-            duration = CHAINED_S
+            seconds = CHAINED_S
         return AssumeRole(
             role.profile,
             role.arn,
             self._session_name(role.profile, role.settings),
             role.settings.get("external_id") or None,
-            duration,
+            seconds,
             serial,
             self._sts_region(role.profile, role.settings, role.arn),
         )
@@ -356,56 +359,3 @@ class _Resolver:
                 hint="write regional or legacy",
             )
         return "aws-global" if mode == "legacy" and region in _LEGACY else region
-
-
-def _is_role(settings: Settings) -> bool:
-    # An empty role_arn is a role_arn, and is refused as one; so does botocore.
-    return "role_arn" in settings and "web_identity_token_file" not in settings
-
-
-def _is_sso(settings: Settings) -> bool:
-    return "sso_account_id" in settings or "sso_role_name" in settings
-
-
-def _role_arn(name: str, settings: Settings) -> str:
-    arn = settings["role_arn"]
-    if not _ROLE_ARN.match(arn):
-        raise ConfigError(
-            f"role_arn of profile {name} is not the ARN of a role",
-            hint="it looks like arn:aws:iam::123456789012:role/NAME",
-        )
-    return arn
-
-
-def _duration(name: str, settings: Settings) -> int | None:
-    text = settings.get("duration_seconds")
-    if text is None:
-        return None
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
-    if not SHORTEST_S <= number <= LONGEST_S:
-        raise ConfigError(
-            f"duration_seconds of profile {name} is not a number from {SHORTEST_S} to {LONGEST_S}",
-            hint=f"correct it in {FILE}",
-        )
-    return number
-
-
-def _flag(name: str, settings: Settings) -> bool | None:
-    text = settings.get("credguard_session")
-    if text is None:
-        return None
-    if text.lower() not in {"true", "false"}:
-        raise ConfigError(
-            f"credguard_session of profile {name} is {text!r}", hint="write true or false"
-        )
-    return text.lower() == "true"
-
-
-def _session(name: str, settings: Settings) -> SessionToken | None:
-    """The session that a long-term profile hands out; None: the key as it is."""
-    serial = settings.get("mfa_serial") or None
-    flag = _flag(name, settings)
-    if not (flag if flag is not None else serial is not None):
-        return None
-    default = MFA_SESSION_S if serial is not None else PLAIN_SESSION_S
-    return SessionToken(serial, _duration(name, settings) or default)
