@@ -87,6 +87,12 @@ def _log() -> click.Command:
     return log
 
 
+def _login() -> click.Command:
+    from credguard.cli.login import login
+
+    return login
+
+
 def _password() -> click.Command:
     from credguard.cli.password import password
 
@@ -165,6 +171,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "init": ("Choose the vault and set everything up.", _init),
     "list": ("List the profiles in the vault.", _list),
     "log": ("Show what happened to the keys, and who got them.", _log),
+    "login": ("Open the AWS console in a browser as a profile.", _login),
     "password": ("Change, copy or show a console password.", _password),
     "remove": ("Take a profile out of the vault.", _remove),
     "rotate": ("Replace access keys through IAM.", _rotate),
