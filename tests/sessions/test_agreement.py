@@ -17,28 +17,29 @@ from credguard.sessions.resolve import resolve
 from tests.support import samples
 
 ARN = "arn:aws:iam::123456789012:role/"
-_NAMES = ["a", "b", "c", "key", "default", "with space"]
+_NAMES = ["a", "b", "c", "default", "with space"]
 _TEXT = st.text("abcXYZ019+=,.@-", min_size=2, max_size=20)
 
 
 @st.composite
 def _files(draw: st.DrawFn) -> tuple[dict[str, dict[str, str]], str]:
+    """Mostly a chain that ends at "key"; odd ones lack something, branch off or run in circles."""
+    chain = draw(st.permutations(_NAMES))[: draw(st.integers(1, len(_NAMES)))]
+    odd = draw(st.integers(0, 3)) == 0
     profiles: dict[str, dict[str, str]] = {"key": {}}
-    for name in _NAMES:
-        if name == "key" or draw(st.booleans()):
-            continue
-        settings: dict[str, str] = {}
-        if draw(st.integers(0, 9)) > 0:
-            settings["role_arn"] = ARN + draw(_TEXT)
-        if draw(st.integers(0, 9)) > 0:
-            settings["source_profile"] = draw(st.sampled_from(["key", *_NAMES, "gone"]))
+    for name, source in zip(chain, [*chain[1:], "key"], strict=True):
+        settings = {"role_arn": ARN + draw(_TEXT), "source_profile": source}
+        if odd and draw(st.integers(0, 2)) == 0:
+            settings["source_profile"] = draw(st.sampled_from(["key", "gone", *_NAMES]))
+        if odd and draw(st.integers(0, 4)) == 0:
+            del settings[draw(st.sampled_from(sorted(settings)))]
         for key in ("external_id", "role_session_name", "mfa_serial"):
             if draw(st.booleans()):
                 settings[key] = draw(_TEXT)
         if draw(st.booleans()):
             settings["duration_seconds"] = str(draw(st.integers(900, 43200)))
         profiles[name] = settings
-    return profiles, draw(st.sampled_from(_NAMES))
+    return profiles, draw(st.sampled_from(chain)) if odd else chain[0]
 
 
 class _Sts:
