@@ -2,17 +2,42 @@
 
 import dataclasses
 import json
+import shutil
 import sys
+import textwrap
 
 import click
 
 from credguard.app.context import Context
-from credguard.app.doctor import FAIL, Check
+from credguard.app.doctor.model import FAIL, OK, UNKNOWN, WARN, Check
+from credguard.report.text import printable
+
+_COLOURS = {OK: "green", FAIL: "red", UNKNOWN: "yellow", WARN: "yellow"}
+_NARROWEST, _WIDEST = 40, 100
+_PIPE_COLUMNS = 80
 
 
-@click.group(epilog="Example: credguard doctor rotation work")
-def doctor() -> None:
-    """Look for what is wrong, and say how to mend it."""
+@click.group(invoke_without_command=True, epilog="Example: credguard doctor --online")
+@click.option("--online", is_flag=True, help="Ask AWS too: each key, and the clock.")
+@click.option("--verbose", is_flag=True, help="Show what is well too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: every check.")
+@click.pass_context
+def doctor(click_ctx: click.Context, online: bool, verbose: bool, as_json: bool) -> None:
+    """Look for what commonly goes wrong, and say what to type; changes nothing.
+
+    Exit code 0: nothing is wrong (a WARN may be worth a look), 2: something is, or cannot be told.
+    """
+    if click_ctx.invoked_subcommand is not None:
+        return
+    from credguard.app.doctor.run import everything, well
+
+    checks = everything(ask_aws=online)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(each) for each in checks], indent=2))
+    else:
+        _show_areas(checks, verbose=verbose)
+    if not well(checks):
+        raise click.exceptions.Exit(2)
 
 
 @doctor.command(epilog="Example: credguard doctor rotation work")
@@ -23,7 +48,7 @@ def rotation(profile: str, as_json: bool) -> None:
 
     Exit code 0: all is well, 2: something is missing or cannot be told.
     """
-    from credguard.app import doctor as app
+    from credguard.app.doctor import rotation as app
     from credguard.app.rotate import Wanted
 
     checks = app.rotation(Context(), profile, Wanted())
@@ -35,13 +60,89 @@ def rotation(profile: str, as_json: bool) -> None:
         raise click.exceptions.Exit(2)
 
 
+@doctor.command(epilog="Example: credguard doctor lines")
+def lines() -> None:
+    """Put the credential_process lines of ~/.aws/config right, from what the vault has.
+
+    Missing lines and those of another installation are written anew; one of ours for a profile that
+    the vault does not have goes. Another program's stays.
+    """
+    from credguard.app.doctor.lines import mend
+
+    done = mend(Context())
+    for each in done:
+        click.echo(printable(each))
+    if not done:
+        click.echo("every line is right already", err=True)
+
+
 def show(checks: list[Check]) -> None:
     """One line a check; what is to be done below it."""
     width = max(len(each.name) for each in checks)
-    colours = {"ok": "green", "FAIL": "red", "UNKNOWN": "yellow"}
     for each in checks:
-        state = f"{each.state:<7}"
-        state = click.style(state, colours[each.state]) if sys.stdout.isatty() else state
-        click.echo(f"{state} {each.name:<{width}}  {each.said}")
+        state = _coloured(f"{each.state:<7}", each.state)
+        click.echo(f"{state} {each.name:<{width}}  {printable(each.said)}")
         for line in each.fix.splitlines():
-            click.echo(f"        {line}")
+            click.echo(f"        {printable(line)}")
+
+
+def _coloured(text: str, state: str) -> str:
+    return click.style(text, _COLOURS[state]) if sys.stdout.isatty() else text
+
+
+def _show_areas(checks: list[Check], *, verbose: bool) -> None:
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_COLUMNS
+    width = min(max(columns, _NARROWEST), _WIDEST)
+    shown = [each for each in _folded(checks) if verbose or each.state != OK]
+    area = ""
+    for each in shown:
+        if each.area != area:
+            click.echo(("\n" if area else "") + click.style(each.area, bold=sys.stdout.isatty()))
+            area = each.area
+        _show_one(each, width)
+    if shown:
+        click.echo()
+    click.echo(_summary(checks))
+
+
+def _folded(checks: list[Check]) -> list[Check]:
+    """Checks that could not be told for the same reason, as one."""
+    found: dict[object, Check] = {}
+    for number, each in enumerate(checks):
+        alike: object = (each.area, each.said, each.fix) if each.state == UNKNOWN else number
+        names = f"{found[alike].name}, {each.name}" if alike in found else each.name
+        found[alike] = dataclasses.replace(each, name=names)
+    return list(found.values())
+
+
+def _show_one(check: Check, width: int) -> None:
+    lead = f"  {check.state:<7} "
+    text = printable(f"{check.name}: {check.said}")
+    # A path is not cut in two: it may be copied.
+    wrapped = textwrap.wrap(text, width - len(lead), break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate(wrapped):
+        start = (
+            "  " + _coloured(f"{check.state:<7}", check.state) + " " if number == 0 else " " * 10
+        )
+        click.echo(start + line)
+    for line in check.fix.splitlines():
+        if line.startswith("run: "):
+            # A command stays on its line, so that it can be copied whole.
+            click.echo(" " * 10 + "$ " + printable(line.removeprefix("run: ")))
+            continue
+        for each in textwrap.wrap(
+            printable(line), width - 10, break_long_words=False, break_on_hyphens=False
+        ):
+            click.echo(" " * 10 + each)
+
+
+def _summary(checks: list[Check]) -> str:
+    counts = {state: sum(each.state == state for each in checks) for state in _COLOURS}
+    if counts[OK] == len(checks):
+        return f"all is well: {len(checks)} checks"
+    words = {FAIL: "wrong", UNKNOWN: "not told", WARN: "worth a look", OK: "well"}
+    return ", ".join(f"{counts[s]} {words[s]}" for s in words if counts[s]) + _hint(counts)
+
+
+def _hint(counts: dict[str, int]) -> str:
+    return "" if counts[FAIL] or counts[UNKNOWN] else "; nothing is wrong"

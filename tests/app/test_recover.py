@@ -3,8 +3,9 @@ import os
 import pytest
 
 from credguard import config, paths
-from credguard.app import doctor, keys, recover, rotate
+from credguard.app import keys, recover, rotate
 from credguard.app.context import Context
+from credguard.app.doctor.rotation import rotation as rotation_checks
 from credguard.app.rotate import Wanted
 from credguard.store import profiles
 from credguard.vault.base import key_item, profile_item
@@ -74,7 +75,7 @@ def test_a_removed_profile_leaves_no_note(ctx: Context) -> None:
 
 
 def _states(ctx: Context) -> dict[str, str]:
-    return {each.name: each.state for each in doctor.rotation(ctx, "work", Wanted())}
+    return {each.name: each.state for each in rotation_checks(ctx, "work", Wanted())}
 
 
 def test_the_doctor_sees_what_a_rotation_needs(ctx: Context, simulator: Simulator) -> None:
@@ -93,7 +94,7 @@ def test_the_doctor_names_what_is_denied(ctx: Context, simulator: Simulator) -> 
         '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":'
         '["iam:List*","iam:Update*","sts:*"],"Resource":"*"}]}',
     )
-    checks = {each.name: each for each in doctor.rotation(ctx, "work", Wanted())}
+    checks = {each.name: each for each in rotation_checks(ctx, "work", Wanted())}
     assert checks["iam:UpdateAccessKey"].state == "ok"
     for action in ("iam:DeleteAccessKey", "iam:GetAccessKeyLastUsed"):
         assert checks[action].state == "FAIL"

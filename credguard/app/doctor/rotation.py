@@ -1,9 +1,9 @@
 """Use case: look at everything that a rotation needs, change nothing, and say what is missing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from credguard.app.context import Context
+from credguard.app.doctor.model import FAIL, OK, UNKNOWN, Check
 from credguard.app.rotate import (
     Wanted,
     effects_for,
@@ -18,18 +18,6 @@ from credguard.errors import CredguardError, NotPermitted, StoreError
 from credguard.rotation.precheck import policy
 from credguard.store import profiles
 from credguard.vault.base import check
-
-OK, FAIL, UNKNOWN = "ok", "FAIL", "UNKNOWN"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at. `state`: ok, FAIL or UNKNOWN; `said`: what is so; `fix`: what to do."""
-
-    name: str
-    state: str
-    said: str
-    fix: str = ""
 
 
 def rotation(ctx: Context, name: str, wanted: Wanted) -> list[Check]:
