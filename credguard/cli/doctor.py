@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import sys
 import textwrap
 
 import click
 
+from credguard import paths
 from credguard.app.context import Context
 from credguard.app.doctor.model import FAIL, OK, UNKNOWN, WARN, Check
 from credguard.report.text import printable
@@ -28,6 +30,8 @@ def doctor(click_ctx: click.Context, online: bool, verbose: bool, as_json: bool)
     Exit code 0: nothing is wrong (a WARN may be worth a look), 2: something is, or cannot be told.
     """
     if click_ctx.invoked_subcommand is not None:
+        if online or verbose or as_json:
+            raise click.UsageError("give options after the subcommand's name")
         return
     from credguard.app.doctor.run import everything, well
 
@@ -115,9 +119,14 @@ def _folded(checks: list[Check]) -> list[Check]:
     return list(found.values())
 
 
+def _short(text: str) -> str:
+    """Paths below the home folder with ~; commands are left alone, where quotes would keep it."""
+    return text.replace(paths.home().rstrip(os.sep) + os.sep, f"~{os.sep}")
+
+
 def _show_one(check: Check, width: int) -> None:
     lead = f"  {check.state:<7} "
-    text = printable(f"{check.name}: {check.said}")
+    text = _short(printable(f"{check.name}: {check.said}"))
     # A path is not cut in two: it may be copied.
     wrapped = textwrap.wrap(text, width - len(lead), break_long_words=False, break_on_hyphens=False)
     for number, line in enumerate(wrapped):
@@ -131,7 +140,7 @@ def _show_one(check: Check, width: int) -> None:
             click.echo(" " * 10 + "$ " + printable(line.removeprefix("run: ")))
             continue
         for each in textwrap.wrap(
-            printable(line), width - 10, break_long_words=False, break_on_hyphens=False
+            _short(printable(line)), width - 10, break_long_words=False, break_on_hyphens=False
         ):
             click.echo(" " * 10 + each)
 

@@ -24,6 +24,7 @@ def test_a_leftover_key_beats_the_vaults(poisoned: Path) -> None:
     aws(poisoned, "credentials", "[work]\n" + plain())
     found = only(PROFILES, "plaintext keys")
     assert (found.state, found.fix) == (FAIL, "run: credguard import work --yes")
+    assert "before the vault's" in found.said
 
 
 def test_a_key_beside_our_line_in_the_config_file(poisoned: Path) -> None:

@@ -269,9 +269,10 @@ def agent(facts: Agent) -> list[Check]:
     if facts.folder_open:
         folder = os.path.dirname(facts.path)
         found.append(fail(f"others can enter {folder}", f"run: chmod 700 {shlex.quote(folder)}"))
-    if facts.socket_open:
+    stale = facts.answer == "refused" and not facts.held
+    if facts.socket_open and not stale:
         found.append(fail(f"others can reach {facts.path}", f"run: chmod 600 {path}"))
-    if facts.answer == "refused" and not facts.held:
+    if stale:
         said = f"{facts.path} is left from an agent that is gone"
         found.append(warn(said, f"run: rm -f {path}"))
     elif facts.answer in ("refused", "silent"):

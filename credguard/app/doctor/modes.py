@@ -14,7 +14,7 @@ from credguard import paths
 from credguard.app.context import Context
 from credguard.app.doctor import state
 from credguard.app.doctor.model import Check, fail, ok, some, warn
-from credguard.errors import GitError
+from credguard.errors import CredguardError, GitError
 from credguard.sources.git import run
 from credguard.store import ssh
 
@@ -57,7 +57,7 @@ def gather(ctx: Context) -> list[Entry]:
         wanted[path] = _UNWRITTEN
     wanted[paths.vault_file()] = _SECRET
     wanted[os.path.join(paths.home(), ".ssh")] = _UNWRITTEN
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(CredguardError):
         wanted |= {each.path: _SECRET for each in _ssh_keys(ctx)}
     return [entry for path, bits in wanted.items() if (entry := _entry(path, bits))]
 
@@ -207,7 +207,8 @@ def caches(found: list[Cache]) -> list[Check]:
         return [ok("AWS tools keep no session in plaintext")]
     checks = []
     for each in found:
-        said = f"{each.live} session(s) in plaintext in {each.folder}"
+        count = "a session" if each.live == 1 else f"{each.live} sessions"
+        said = f"{count} in plaintext in {each.folder}"
         fix = f"run: rm -f {shlex.quote(each.folder)}/*.json"
         if "sso" in each.folder or "login" in each.folder:
             fix += "\nyou sign in again the next time; or end them at AWS too: aws sso logout"

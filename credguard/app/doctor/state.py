@@ -30,6 +30,15 @@ def store(ctx: Context) -> sqlite3.Connection:
         raise CredguardError(_BROKEN, hint="") from error
 
 
+def settings_of(ctx: Context) -> settings.Config:
+    """The settings. Raises CredguardError pointing at the check that says what ails them."""
+    try:
+        return ctx.config
+    except ConfigError as error:
+        what = "the settings cannot be read, see config.toml under State"
+        raise CredguardError(what, hint="") from error
+
+
 def config_facts(_ctx: Context) -> ConfigError | None:
     """What is wrong with config.toml; None: nothing, or no such file."""
     try:
@@ -91,6 +100,7 @@ def rotation_facts(ctx: Context) -> Journals | None:
     """Every rotation on the way; None: no database."""
     if not there():
         return None
+    settings_of(ctx)
     connection = store(ctx)
     damaged = []
     for identity in journal.identities(connection):

@@ -8,7 +8,7 @@ from credguard import paths
 from credguard.app.context import Context
 from credguard.app.doctor import state
 from credguard.app.doctor.model import Check, fail, ok, some, warn
-from credguard.errors import ConfigError, CredguardError, VaultLocked, WrongPassphrase
+from credguard.errors import CredguardError, VaultLocked, WrongPassphrase
 from credguard.store import profiles
 from credguard.vault.base import check, key_item
 from credguard.vault.bus import ADDRESS, Bus
@@ -163,12 +163,7 @@ def passphrase_facts(ctx: Context) -> Passphrase:
 
 def gather_backend(ctx: Context) -> str:
     """`vault.backend`. Raises CredguardError: the settings cannot be read."""
-    try:
-        return ctx.config.vault.backend
-    except ConfigError:
-        raise CredguardError(
-            "the settings cannot be read, see config.toml under State", hint=""
-        ) from None
+    return state.settings_of(ctx).vault.backend
 
 
 def passphrase(facts: Passphrase) -> list[Check]:
