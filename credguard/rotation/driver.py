@@ -216,19 +216,21 @@ def resume(
             facts = _proof(effects, step.key_id, limits.passes, interval, facts)
             if step.action is Action.PROVE_OLD or facts.proved != step.key_id:
                 continue
-        elif step.action in {Action.DEACTIVATE, Action.DELETE_OLD}:
-            facts = _still(effects, record, facts)
-            if next_step(record, facts, limits, effects.now()) != step:
-                continue
         elif taken[record.state, step.action] > 1:
             effects.pause(interval)  # it was done, and the list does not show it yet
             facts = _look(effects, record, facts)
             continue
+        elif step.action in {Action.DEACTIVATE, Action.DELETE_OLD}:
+            facts = _still(effects, record, facts)
+            if next_step(record, facts, limits, effects.now()) != step:
+                continue
         if step.action is Action.DELETE_NEW:
             gone = _delete(effects, _signer(record, facts), step.key_id)
             facts = replace(facts, deleted=step.key_id if gone else "")
         else:
             record = _take(effects, record, step, facts, now)
+        if step.action is Action.ACTIVATE_OLD:
+            facts = replace(facts, activated=step.key_id)
         facts = _without_asking(effects, record, facts)
 
 
@@ -242,6 +244,7 @@ def _without_asking(effects: Effects, record: Record, before: Facts) -> Facts:
         own_use_until=effects.own_use_until(record.old_id),
         elsewhere=effects.elsewhere(record.old_id),
         deleted=before.deleted,
+        activated=before.activated,
         proved=before.proved,
         person=before.person,
     )

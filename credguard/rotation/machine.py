@@ -100,7 +100,7 @@ def rolled_back(record: Record, pointer: str, now: float) -> Record | None:
     return replace(record, state=to, since=now, mode=Mode.NORMAL, why="", until=0.0)
 
 
-def leaked(record: Record, pointer: str, key_id: str, now: float) -> Record:
+def after_leak(record: Record, pointer: str, key_id: str, now: float) -> Record:
     """`record` on its way to where `key_id`, one of its two keys, is dead; to be journalled.
 
     It may end without a new key in use, or with the leaked one (CLEAR): then a new rotation, in
@@ -110,11 +110,16 @@ def leaked(record: Record, pointer: str, key_id: str, now: float) -> Record:
         if record.state in {State.SWITCHED, State.DEACTIVATED, State.DELETED}:
             return replace(record, mode=Mode.CLEAR)
         return replace(rolled_back(record, pointer, now) or record, mode=Mode.EMERGENCY)
-    if record.state in {State.ABORTING, State.REVERTING}:  # not back to it, if the other works
-        return replace(
-            record, state=State.STORED, since=now, mode=Mode.EMERGENCY, why="", until=0.0
-        )
-    return replace(record, mode=Mode.EMERGENCY)
+    if record.state is State.REVERTING and pointer == key_id:  # it went back already
+        return replace(exchanged(record, now), mode=Mode.CLEAR)
+    to = record.state
+    if record.state is State.ABORTING:
+        to = State.STORED  # the other may be good, and never served
+    elif record.state is State.REVERTING:
+        to = State.SWITCHED
+    else:
+        return replace(record, mode=Mode.EMERGENCY)
+    return replace(record, state=to, since=now, mode=Mode.EMERGENCY, why="", until=0.0)
 
 
 def exchanged(record: Record, now: float) -> Record:
@@ -212,6 +217,11 @@ def _stray(record: Record, facts: Facts, limits: Limits, stray: str, now: float)
     return Step(Action.DELETE_STRAY, stray)
 
 
+def _tried_long(record: Record, now: float) -> bool:
+    # A state reached in the future was dated by a wrong clock.
+    return abs(now - record.since) > PROVE_BUDGET_S
+
+
 def _stored(record: Record, facts: Facts, now: float) -> Step:
     new = record.new_id or ""
     if record.mode is Mode.BACK and facts.pointer != new:
@@ -227,7 +237,7 @@ def _stored(record: Record, facts: Facts, now: float) -> Step:
     if facts.failed == new:
         if facts.bad_secret:
             return Step(Action.ABORT, new, why="AWS refuses its secret")
-        if now > record.since + PROVE_BUDGET_S:
+        if _tried_long(record, now):
             return Step(Action.ABORT, new, why="AWS did not accept it within a day")
         return Step(Action.WAIT, new, now, "AWS does not accept the new key yet")
     return Step(Action.PROVE, new)
@@ -362,12 +372,13 @@ def _reverting(record: Record, facts: Facts, limits: Limits, now: float) -> Step
         if facts.looks < max(limits.passes, MIN_LOOKS):
             return Step(Action.LIST_AGAIN)
         no_way = "the old key is gone from IAM"
-    elif facts.failed == old and (facts.bad_secret or now > record.since + PROVE_BUDGET_S):
+    elif facts.failed == old and (facts.bad_secret or _tried_long(record, now)):
         no_way = "AWS does not accept the old key"
     if no_way:
         carries = facts.pointer == new and not _unfit(new, facts)
         return Step(Action.STAY if carries else Action.ASK, new, why=no_way)
-    if not facts.listed[old].active:
+    # The list and the proof lag: right after a deactivation both still speak for the old key.
+    if facts.activated != old or not facts.listed[old].active:
         return Step(Action.ACTIVATE_OLD, old)
     if facts.failed == old:
         return Step(Action.WAIT, old, now, "AWS does not accept the old key yet")

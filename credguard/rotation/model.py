@@ -148,10 +148,10 @@ class Facts:
     does not take a signature of; `skew`: seconds by which this machine's clock is ahead of AWS's,
     None: not known; `own_use_until`: until when clients may use the old key that was handed out to
     them here, Unix seconds; `elsewhere`: a person said that the key is used on other machines;
-    `deleted`: a key whose deletion IAM confirmed in this run; `proved`, `failed`: the key whose
-    proof succeeded, or gave out, in this run; `bad_secret`: it gave out since its signature is
-    refused; `looks`: how often this run has listed in a row with
-    the same result; `person`: someone agreed to deactivate the old key now.
+    `deleted`, `activated`: a key of which IAM confirmed that in this run; `proved`, `failed`: the
+    key whose proof succeeded, or gave out, in this run; `bad_secret`: it gave out since its
+    signature is refused; `looks`: how often this run has listed in a row with the same result;
+    `person`: someone agreed to deactivate the old key now.
     """
 
     known: frozenset[str]
@@ -165,6 +165,7 @@ class Facts:
     proved: str = ""
     failed: str = ""
     deleted: str = ""
+    activated: str = ""
     bad_secret: bool = False
     looks: int = 1
     person: bool = False

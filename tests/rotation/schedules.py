@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from credguard.errors import CredguardError, QuotaExceeded, RotationRefused
 from credguard.rotation.driver import Ended, begin, resume
-from credguard.rotation.machine import MAX_SKEW_S, leaked, rolled_back
+from credguard.rotation.machine import MAX_SKEW_S, after_leak, rolled_back
 from credguard.rotation.model import Action, Limits, Mode, State
 from tests.rotation.world import OLD, Crash, Fail, FakeEffects, World
 
@@ -29,9 +29,10 @@ def _start(world: World, effects: FakeEffects) -> None:
     listed = effects.listed(world.handed_out)
     if abs(world.skew or 0) > MAX_SKEW_S:
         raise RotationRefused("the clock is off")
-    if len(listed) > 1 and not set(listed) - world.foreign - set(world.vault):
+    ghosts = set(listed) & set(world.deleted)  # the list is behind
+    if len(listed) > 1 and not set(listed) - world.foreign - set(world.vault) - ghosts:
         raise QuotaExceeded(f"two keys: {sorted(listed)}")
-    unnamed = set(listed) - world.foreign - {world.handed_out}
+    unnamed = set(listed) - ghosts - world.foreign - {world.handed_out}
     assert not unnamed, ("H10: a stray is left", unnamed, world.log)
     name = f"t{len(world.intents)}"
     begin(effects, "aws/1/dev", name, world.handed_out, tuple(sorted(listed)), _mode(world))
@@ -76,7 +77,7 @@ def emergency(world: World, effects: FakeEffects, limits: Limits) -> Ended | Non
         world.log += ["emergency", f"leaked {world.handed_out}"]
         if world.journal is not None:
             key_id = effects.pointer(world.journal)
-            effects.write(leaked(world.journal, key_id, key_id, effects.now()))
+            effects.write(after_leak(world.journal, key_id, key_id, effects.now()))
     bad = next(each for each in world.log if each.startswith("leaked ")).removeprefix("leaked ")
     for _ in range(2):
         if world.journal is None:
@@ -84,7 +85,7 @@ def emergency(world: World, effects: FakeEffects, limits: Limits) -> Ended | Non
                 return None
             _start(world, effects)
         elif world.journal.mode is Mode.NORMAL:  # the command's first write was lost
-            effects.write(leaked(world.journal, world.handed_out, bad, effects.now()))
+            effects.write(after_leak(world.journal, world.handed_out, bad, effects.now()))
         ended = _resume(world, effects, limits)
         if ended.record is not None:
             return ended

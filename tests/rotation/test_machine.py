@@ -8,8 +8,8 @@ from credguard.rotation.machine import (
     HANDOVER_S,
     MAX_SKEW_S,
     PROVE_BUDGET_S,
+    after_leak,
     exchanged,
-    leaked,
     next_step,
     rolled_back,
 )
@@ -263,8 +263,10 @@ GONE = frozenset({"old"})
         (at(State.REVERTING), facts(), 1002, Action.LOOK),
         (at(State.REVERTING), facts(proved="old"), 1002, Action.SWITCH_BACK),
         (at(State.REVERTING), seen(RESTING), 1002, Action.ACTIVATE_OLD),
-        (at(State.REVERTING), seen(BOTH), 1002, Action.PROVE_OLD),
-        (at(State.REVERTING), seen(BOTH, failed="old"), 1002, Action.WAIT),
+        (at(State.REVERTING), seen(BOTH), 1002, Action.ACTIVATE_OLD),
+        (at(State.REVERTING), seen(RESTING, activated="old"), 1002, Action.ACTIVATE_OLD),
+        (at(State.REVERTING), seen(BOTH, activated="old"), 1002, Action.PROVE_OLD),
+        (at(State.REVERTING), seen(BOTH, failed="old", activated="old"), 1002, Action.WAIT),
         (at(State.REVERTING), seen(BOTH, failed="old"), LATE, Action.STAY),
         (at(State.REVERTING), seen({"new": NEW_KEY}), 1002, Action.LIST_AGAIN),
         (at(State.REVERTING), seen({"new": NEW_KEY}, looks=3), 1002, Action.STAY),
@@ -386,7 +388,8 @@ def test_the_way_back_is_remembered_while_nobody_knows_what_was_made() -> None:
         (State.SWITCHED, "new", "old", State.SWITCHED, Mode.EMERGENCY),
         (State.DEACTIVATED, "new", "old", State.DEACTIVATED, Mode.EMERGENCY),
         (State.ABORTING, "old", "old", State.STORED, Mode.EMERGENCY),
-        (State.REVERTING, "new", "old", State.STORED, Mode.EMERGENCY),
+        (State.REVERTING, "new", "old", State.SWITCHED, Mode.EMERGENCY),
+        (State.REVERTING, "old", "old", State.SWITCHED, Mode.CLEAR),
         (State.STORED, "old", "new", State.ABORTING, Mode.EMERGENCY),
         (State.PROVEN, "new", "new", State.REVERTING, Mode.EMERGENCY),
         (State.REVERTING, "new", "new", State.REVERTING, Mode.EMERGENCY),
@@ -396,7 +399,7 @@ def test_the_way_back_is_remembered_while_nobody_knows_what_was_made() -> None:
     ],
 )
 def test_a_leaked_key(state: State, pointer: str, key_id: str, expected: State, mode: Mode) -> None:
-    after = leaked(at(state), pointer, key_id, 5.0)
+    after = after_leak(at(state), pointer, key_id, 5.0)
     assert (after.state, after.mode) == (expected, mode)
     assert exchanged(after, 6.0).mode is mode
 

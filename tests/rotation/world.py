@@ -280,13 +280,14 @@ class FakeEffects:
         world = self.world
         self._asked("listed")
         self._accepted(signer, world.iam_lag)
-        world.woken.clear()
         at = world.clock - world.list_lag
         found = {}
         for key_id, key in (*world.keys.items(), *world.deleted.items()):
             active = key.at(at)
             if active is not None:
                 found[key_id] = Remote(active, key.created)
+                if active:
+                    world.woken.discard(key_id)
         return found
 
     def used(self, signer: str, key_id: str) -> Use:
