@@ -159,8 +159,9 @@ TestRotations.settings = settings(max_examples=600, stateful_step_count=30, dead
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 class TestRotationsLong(Rotations.TestCase):  # type: ignore[name-defined,misc]
-    settings = settings(max_examples=20_000, stateful_step_count=40, deadline=None)
+    settings = settings(max_examples=5000, stateful_step_count=40, deadline=None)
 
 
 IDS = ["old", "new", "x", "y"]
