@@ -83,6 +83,7 @@ def test_every_double_crash_point_with_every_failure(limits: Limits, failure: st
         finish(World(), limits, points, lambda at, fail=fail: fail if at < 3 else None)
 
 
+@pytest.mark.slow
 @LIMITS
 @pytest.mark.parametrize("failure", FAILURES)
 def test_every_two_failures(limits: Limits, failure: str) -> None:

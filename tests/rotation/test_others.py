@@ -152,7 +152,7 @@ def test_a_decision_while_others_act(attempt: Attempt, name: str) -> None:
 @pytest.mark.parametrize(("one", "two"), list(itertools.combinations(ACTIONS, 2)))
 def test_a_rotation_while_two_things_happen(limits: Limits, fault: str, one: str, two: str) -> None:
     moments = list(_moments(calls(World(fault=fault), limits)))
-    for first, second in itertools.combinations(moments[::2], 2):
+    for first, second in itertools.combinations(moments[::4], 2):
         world = World(fault=fault)
 
         def meddle(number: int, call: int, world=world, first=first, second=second) -> None:  # type: ignore[no-untyped-def]
