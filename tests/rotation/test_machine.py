@@ -408,6 +408,9 @@ def test_the_way_back_is_remembered_while_nobody_knows_what_was_made() -> None:
     back = rolled_back(at(State.SWITCHED, mode=Mode.EMERGENCY), "new", 5.0)
     assert back is not None
     assert (back.mode, back.since) == (Mode.NORMAL, 5.0)
+    told = replace(at(State.SWITCHED), why="grace", until=9.0)
+    back = rolled_back(told, "new", 5.0)
+    assert back == replace(told, state=State.REVERTING, since=5.0, why="", until=0.0)
 
 
 @pytest.mark.parametrize(
@@ -435,7 +438,11 @@ def test_a_leaked_key(state: State, pointer: str, key_id: str, expected: State, 
 
 
 def test_after_the_way_back_the_new_key_is_the_old_one() -> None:
-    after = exchanged(at(State.REVERTING), 5.0)
+    before = at(State.REVERTING)
+    after = exchanged(before, 5.0)
+    assert after == replace(
+        before, state=State.SWITCHED, old_id="new", new_id="old", since=5.0, why="", until=0.0
+    )
     assert (after.state, after.old_id, after.new_id, after.since) == (
         State.SWITCHED, "new", "old", 5.0,
     )  # fmt: skip
@@ -460,6 +467,19 @@ def test_the_journal_gives_the_record_back() -> None:
 )  # fmt: skip
 def test_a_damaged_record_is_refused(change: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError, KeyError)):
+        from_json({**at(State.SWITCHED).to_json(), **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"old_id": ""}, "an id is not a text"),
+        ({"new_id": None}, "switched without a new key"),
+        ({"until": -1}, "a time is not one"),
+    ],
+)
+def test_a_damaged_record_is_told_by_its_damage(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=f"^{words}$"):
         from_json({**at(State.SWITCHED).to_json(), **change})
 
 

@@ -46,6 +46,13 @@ def test_a_key_of_others_is_described(active: bool, use: Use, words: str) -> Non
     )
 
 
+def test_a_use_that_was_not_asked_is_unknown() -> None:
+    listed = {"mine": MINE, "other": Remote(False, 60 * DAY)}
+    said = second_slot("mine", listed, frozenset({"mine"}), {}, Wishes(inactive_after=1.0), NOW)
+    assert said.slot is Slot.REFUSE
+    assert "last use UNKNOWN" in said.why
+
+
 def test_a_key_of_ours_without_a_journal() -> None:
     assert verdict(MINE, known=True) == Verdict(
         Slot.REFUSE,
