@@ -9,6 +9,7 @@ import pytest
 pytest_plugins = [
     f"tests.support.{name}"
     for name in (
+        "counting",
         "simulator",
         "faults",
         "keyring_session",

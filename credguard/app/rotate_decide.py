@@ -19,11 +19,9 @@ from credguard.app.rotate import (
 from credguard.app.rotate_effects import RealEffects
 from credguard.app.rotate_precheck import refuse_root
 from credguard.errors import NotPermitted, QuotaExceeded, RotationRefused, StoreError
-from credguard.rotation.machine import rolled_back
+from credguard.rotation.machine import after_leak, rolled_back
 from credguard.rotation.model import Mode, Record, State
 from credguard.store import events, journal, profiles
-
-_SWITCHED = {State.SWITCHED, State.DEACTIVATED, State.DELETED}
 
 
 def rollback(ctx: Context, name: str, wanted: Wanted) -> Outcome:
@@ -106,16 +104,10 @@ def _hasten(
 ) -> Outcome | None:
     """Bring the rotation on the way to where the leaked key is dead; None: begin a new one."""
     identity = effects.user.identity
-    switched = record.state in _SWITCHED
-    if not switched and leaked == record.new_id:
-        back = rolled_back(record, effects.pointer(record), effects.now()) or record
-        effects.write(back)
-        return told(ctx, identity, back, go_on(ctx, effects, back, wanted))
-    both = switched and leaked == record.new_id
-    record = replace(record, mode=Mode.CLEAR if both else Mode.EMERGENCY)
+    record = after_leak(record, effects.pointer(record), leaked, effects.now())
     effects.write(record)
     ended = go_on(ctx, effects, record, wanted)
-    if both and ended.record is None:
+    if ended.record is None and leaked in {each.key.key_id for each in users(ctx)[identity]}:
         return None
     return told(ctx, identity, record, ended)
 

@@ -4,9 +4,10 @@ Every exception leaves the journal at the last durable state; calling `resume` a
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from credguard.errors import (
     AwsError,
@@ -41,6 +42,9 @@ PROVE_TRIES = 24
 _LONGEST_PAUSE_S = 15.0
 _BAD_SECRETS = 3
 _RESTS = {Action.WAIT, Action.ASK}
+# More than a rotation ever needs of one step in one state, beside its looks: then AWS's answers
+# do not agree, and a later run goes on. It bounds every run.
+_REPEATS = 10
 
 
 class Effects(Protocol):
@@ -134,7 +138,8 @@ def begin(
     Throttled), the journal emptied. Any other answer leaves INTENT, which `resume` resolves.
     """
     now = effects.now()
-    record = Record(identity, transaction, State.INTENT, old_id, baseline, now, now, mode=mode)
+    at = now - (effects.skew() or 0.0)  # IAM's creation time is compared with it
+    record = Record(identity, transaction, State.INTENT, old_id, baseline, at, now, mode=mode)
     effects.write(record)
     try:
         new_id, secret, created = effects.create(old_id, transaction)
@@ -165,8 +170,10 @@ def _store(effects: Effects, record: Record, secret: Secret, created: float) -> 
             if attempt < STORE_TRIES - 1:
                 continue
             effects.write(replace(record, state=State.ABORTING, since=effects.now()))
-            with contextlib.suppress(CredguardError):  # else the next run deletes it
+            with contextlib.suppress(CredguardError):  # else the next run does it
                 effects.delete(record.old_id, new_id)
+                effects.forget(new_id)
+                effects.end(record)
             raise
         return
 
@@ -187,8 +194,14 @@ def resume(
     the journal then holds how far it came.
     """
     facts = _without_asking(effects, record, Facts(frozenset(), "", person=person))
+    facts = replace(facts, skew=None)  # an answer of an earlier run says nothing of the clock now
+    taken: Counter[tuple[State, Action]] = Counter()
     while True:
-        step = next_step(record, facts, limits, effects.now())
+        now = effects.now()
+        step = next_step(record, facts, limits, now)
+        taken[record.state, step.action] += 1
+        if taken[record.state, step.action] > limits.passes + _REPEATS:
+            step = Step(Action.WAIT, step.key_id, now, "AWS's answers do not agree yet")
         tell(record, step)
         if step.action in _RESTS:
             return Ended(_rested(effects, record, step), step, done=False)
@@ -203,14 +216,22 @@ def resume(
             facts = _proof(effects, step.key_id, limits.passes, interval, facts)
             if step.action is Action.PROVE_OLD or facts.proved != step.key_id:
                 continue
+        elif taken[record.state, step.action] > 1:
+            effects.pause(interval)  # it was done, and the list does not show it yet
+            facts = _look(effects, record, facts)
+            continue
         elif step.action in {Action.DEACTIVATE, Action.DELETE_OLD}:
-            new = record.new_id or ""
-            if not effects.alive(new):
-                facts = replace(facts, failed=new, skew=effects.skew())
+            facts = _still(effects, record, facts)
+            if next_step(record, facts, limits, effects.now()) != step:
                 continue
-        after = _take(effects, record, step, facts)
-        facts = _without_asking(effects, after, facts)
-        record = after
+        if step.action is Action.DELETE_NEW:
+            gone = _delete(effects, _signer(record, facts), step.key_id)
+            facts = replace(facts, deleted=step.key_id if gone else "")
+        else:
+            record = _take(effects, record, step, facts, now)
+        if step.action is Action.ACTIVATE_OLD:
+            facts = replace(facts, activated=step.key_id)
+        facts = _without_asking(effects, record, facts)
 
 
 def _without_asking(effects: Effects, record: Record, before: Facts) -> Facts:
@@ -222,8 +243,23 @@ def _without_asking(effects: Effects, record: Record, before: Facts) -> Facts:
         skew=effects.skew(),
         own_use_until=effects.own_use_until(record.old_id),
         elsewhere=effects.elsewhere(record.old_id),
+        deleted=before.deleted,
+        activated=before.activated,
         proved=before.proved,
         person=before.person,
+    )
+
+
+def _still(effects: Effects, record: Record, before: Facts) -> Facts:
+    """`before`, read again for what is hard to undo: whether the new key carries right now."""
+    new = record.new_id or ""
+    alive = effects.alive(new)
+    return replace(
+        before,
+        known=(before.known - {new}) | effects.known({new}),
+        pointer=effects.pointer(record),
+        failed=before.failed if alive else new,
+        skew=effects.skew(),
     )
 
 
@@ -287,25 +323,35 @@ def _finish(effects: Effects, record: Record, step: Step) -> Ended:
 
 
 def _signer(record: Record, facts: Facts) -> str:
-    return next(key for key in signers(record) if key in facts.known and key not in facts.rejected)
+    for key in signers(record):
+        if key in facts.known and key not in facts.rejected:
+            return key
+    raise VaultError(
+        f"the vault holds no key any more to sign with for {record.identity}",
+        hint="restore a backup: credguard vault restore FILE",
+    )
 
 
-def _take(effects: Effects, record: Record, step: Step, facts: Facts) -> Record:
-    """Do one step; the record reached, journalled."""
+def _take(effects: Effects, record: Record, step: Step, facts: Facts, now: float) -> Record:
+    """Do one step, decided at `now`; the record reached, journalled."""
     key_id = step.key_id
     to: State | None = None
-    changes: dict[str, str | None] = {}
+    changes: dict[str, Any] = {}
     match step.action:
         case Action.NOTE_STRAY:
-            changes["stray_id"] = key_id
+            changes |= {"stray_id": key_id, "stray_stopped": False}
+        case Action.NOTE_STOPPED:
+            changes["stray_stopped"] = True
         case Action.DISABLE_STRAY:
             effects.set_active(_signer(record, facts), key_id, False)
-        case Action.DELETE_STRAY | Action.DELETE_NEW:
+        case Action.DELETE_STRAY:
             _delete(effects, _signer(record, facts), key_id)
         case Action.ADOPT:
             to, changes["new_id"] = State.STORED, key_id
         case Action.ABORT:
             to = State.ABORTING
+        case Action.KEEP_NEW:
+            to = State.STORED
         case Action.PROVE:
             to = State.PROVEN
         case Action.SWITCH:
@@ -327,23 +373,29 @@ def _take(effects: Effects, record: Record, step: Step, facts: Facts) -> Record:
             effects.set_active(_signer(record, facts), key_id, True)
         case Action.SWITCH_BACK:
             effects.switch(record.new_id or "", key_id)
-            after = exchanged(record, effects.now())
+            after = exchanged(record, max(now, effects.now()))
             effects.write(after)
             return after
         case _:
             raise AssertionError(step.action)
     if to is None and not changes:
         return record
-    after = replace(record, **changes)  # type: ignore[arg-type]  # only the two id fields
+    after = replace(record, **changes)
     if to is not None:
-        after = replace(after, state=to, since=effects.now(), why=step.why, until=0.0)
+        # A clock set back since `now` would shorten what is waited for.
+        since = max(now, effects.now())
+        after = replace(after, state=to, since=since, why=step.why, until=0.0)
     effects.write(after)
     return after
 
 
-def _delete(effects: Effects, by: str, key_id: str) -> None:
-    with contextlib.suppress(NoSuchEntity):  # an earlier request whose answer was lost
+def _delete(effects: Effects, by: str, key_id: str) -> bool:
+    """Whether IAM knew the key; it may know it later, or have deleted it before."""
+    try:
         effects.delete(by, key_id)
+    except NoSuchEntity:
+        return False
+    return True
 
 
 def _deactivate(effects: Effects, by: str, key_id: str) -> None:

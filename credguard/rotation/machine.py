@@ -31,6 +31,8 @@ HANDOVER_S = 15 * 60.0
 # AWS refuses signatures further from its own time (Signature Version 4, IAM User Guide).
 MAX_SKEW_S = 300.0
 EMERGENCY_SOAK_S = 3600.0
+# The list of keys lags: what it says is believed after so many looks alike, or `passes` if more.
+MIN_LOOKS = 3
 
 
 def next_step(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
@@ -58,7 +60,7 @@ def next_step(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
         case State.DEACTIVATED:
             return _soak(record, facts, limits, now)
         case State.ABORTING:
-            return _aborting(record, facts, limits)
+            return _aborting(record, facts, limits, now)
         case State.REVERTING:
             return _reverting(record, facts, limits, now)
 
@@ -66,7 +68,7 @@ def next_step(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
 def hastened(limits: Limits, mode: Mode) -> Limits:
     """The limits that hold in `mode`."""
     match mode:
-        case Mode.NORMAL:
+        case Mode.NORMAL | Mode.BACK:
             return limits
         case Mode.EMERGENCY:
             return replace(limits, grace=0.0, soak=min(limits.soak, EMERGENCY_SOAK_S))
@@ -85,7 +87,9 @@ def signers(record: Record) -> tuple[str, ...]:
 def rolled_back(record: Record, pointer: str, now: float) -> Record | None:
     """`record` on its way back to the old key, to be journalled; None: the old key is gone."""
     match record.state:
-        case State.INTENT | State.ABORTING | State.REVERTING:
+        case State.INTENT:  # what the request made, if anything, is still to be found, then goes
+            return replace(record, mode=Mode.BACK)
+        case State.ABORTING | State.REVERTING:
             return record
         case State.CREATED | State.STORED | State.PROVEN if pointer != record.new_id:
             to = State.ABORTING
@@ -94,6 +98,28 @@ def rolled_back(record: Record, pointer: str, now: float) -> Record | None:
         case _:
             to = State.REVERTING
     return replace(record, state=to, since=now, mode=Mode.NORMAL, why="", until=0.0)
+
+
+def after_leak(record: Record, pointer: str, key_id: str, now: float) -> Record:
+    """`record` on its way to where `key_id`, one of its two keys, is dead; to be journalled.
+
+    It may end without a new key in use, or with the leaked one (CLEAR): then a new rotation, in
+    emergency mode, is next.
+    """
+    if key_id == record.new_id:
+        if record.state in {State.SWITCHED, State.DEACTIVATED, State.DELETED}:
+            return replace(record, mode=Mode.CLEAR)
+        return replace(rolled_back(record, pointer, now) or record, mode=Mode.EMERGENCY)
+    if record.state is State.REVERTING and pointer == key_id:  # it went back already
+        return replace(exchanged(record, now), mode=Mode.CLEAR)
+    to = record.state
+    if record.state is State.ABORTING:
+        to = State.STORED  # the other may be good, and never served
+    elif record.state is State.REVERTING:
+        to = State.SWITCHED
+    else:
+        return replace(record, mode=Mode.EMERGENCY)
+    return replace(record, state=to, since=now, mode=Mode.EMERGENCY, why="", until=0.0)
 
 
 def exchanged(record: Record, now: float) -> Record:
@@ -107,6 +133,7 @@ def exchanged(record: Record, now: float) -> Record:
         record.intent_at,
         now,
         record.old_id,
+        mode=record.mode,
     )
 
 
@@ -119,41 +146,53 @@ def _when(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _believed_absent(facts: Facts, limits: Limits, then: Step) -> Step:
-    # The list lags behind creations and deletions: one look without the key proves nothing.
-    return then if facts.looks >= limits.passes else Step(Action.LIST_AGAIN)
+def _believed(facts: Facts, limits: Limits, then: Step) -> Step:
+    # The list lags behind changes: one look proves nothing.
+    enough = facts.looks >= max(limits.passes, MIN_LOOKS)
+    return then if enough else Step(Action.LIST_AGAIN)
 
 
-def _nobody_signs(record: Record) -> Step:
-    keys = " nor ".join(key for key in signers(record))
-    return Step(Action.ASK, record.old_id, why=f"AWS accepts neither {keys}; see the IAM console")
+def _gone(record: Record, facts: Facts, limits: Limits, now: float, then: Step) -> Step:
+    """What follows when the key `then` is about is not listed: a new one may still be unknown."""
+    until = record.intent_at + limits.orphan_wait
+    if now < until and facts.deleted != then.key_id:
+        return Step(Action.WAIT, then.key_id, until, "it may appear in the list yet")
+    return _believed(facts, limits, then)
+
+
+def _nobody_signs(record: Record, facts: Facts) -> Step:
+    said = [
+        f"AWS does not accept {key}" if key in facts.known else f"the vault does not hold {key}"
+        for key in signers(record)
+    ]
+    return Step(Action.ASK, record.old_id, why=f"{', '.join(said)}; see the IAM console")
 
 
 def _intent(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
     if facts.listed is None:
-        if facts.rejected:
-            why = f"AWS does not accept key {record.old_id}; see the IAM console"
-            return Step(Action.ASK, record.old_id, why=why)
-        return Step(Action.LOOK)
-    until = record.intent_at + limits.orphan_wait
+        if not facts.rejected:
+            return Step(Action.LOOK)
+        step = _nobody_signs(record, facts)
+        return replace(step, why=f"{step.why}; a lost request may have made one more key")
+    until = record.since + limits.orphan_wait
     new = sorted(set(facts.listed) - set(record.baseline))
     ours = [each for each in new if each in facts.known]
     if ours:
         return Step(Action.ADOPT, ours[0])
     if record.stray_id is not None and record.stray_id not in facts.listed:
-        return _believed_absent(facts, limits, Step(Action.END, record.stray_id))
+        return _gone(record, facts, limits, now, Step(Action.END, record.stray_id))
     if not new:
         if now < until:
             return Step(Action.WAIT, until=until, why="a key may still appear")
-        return _believed_absent(facts, limits, Step(Action.END))
+        return _believed(facts, limits, Step(Action.END))
     if len(new) > 1:
-        return Step(Action.ASK, new[0], why="several unknown keys appeared")
-    return _stray(record, facts, facts.listed[new[0]], new[0], until, now)
+        return Step(Action.ASK, new[0], why=f"unknown keys appeared: {', '.join(new)}")
+    return _stray(record, facts, limits, new[0], now)
 
 
-def _stray(
-    record: Record, facts: Facts, remote: Remote, stray: str, until: float, now: float
-) -> Step:
+def _stray(record: Record, facts: Facts, limits: Limits, stray: str, now: float) -> Step:
+    remote = (facts.listed or {})[stray]
+    until = record.since + limits.orphan_wait
     low, high = record.intent_at - CLOCK_SLACK_S, record.intent_at + CREATE_WINDOW_S
     if not low <= remote.created <= high:
         why = f"an unknown key {stray}, not made by this rotation, appeared"
@@ -166,81 +205,109 @@ def _stray(
         return Step(Action.ASK, stray, why=f"an unknown key {stray} appeared and is in use")
     if record.stray_id != stray:
         return Step(Action.NOTE_STRAY, stray)
+    if remote.active and record.stray_stopped:
+        why = f"someone activated {stray} again, which a lost request seemed to have made"
+        return _believed(facts, limits, Step(Action.ASK, stray, why=why))
     if remote.active:
         return Step(Action.DISABLE_STRAY, stray)  # reversible first
+    if not record.stray_stopped:
+        return Step(Action.NOTE_STOPPED, stray)
     if now < until:
         return Step(Action.WAIT, stray, until, "made by a request whose answer was lost")
     return Step(Action.DELETE_STRAY, stray)
 
 
+def _tried_long(record: Record, now: float) -> bool:
+    # A state reached in the future was dated by a wrong clock.
+    return abs(now - record.since) > PROVE_BUDGET_S
+
+
 def _stored(record: Record, facts: Facts, now: float) -> Step:
     new = record.new_id or ""
+    if record.mode is Mode.BACK and facts.pointer != new:
+        return Step(Action.ABORT, new, why="someone chose the way back")
     if record.state is State.PROVEN and facts.proved == new:
         return Step(Action.SWITCH, new)
     if facts.pointer == new:  # a crash between the switch and its journal entry
         if facts.failed == new or new not in facts.known:
-            return Step(Action.REVERT, new, why="the new key stopped working")
+            return _way_back(record, "the new key stopped working")
         return Step(Action.PROVE, new)
     if new not in facts.known:
         return Step(Action.ABORT, new, why="its secret is not in the vault")
     if facts.failed == new:
         if facts.bad_secret:
             return Step(Action.ABORT, new, why="AWS refuses its secret")
-        if now > record.since + PROVE_BUDGET_S:
+        if _tried_long(record, now):
             return Step(Action.ABORT, new, why="AWS did not accept it within a day")
         return Step(Action.WAIT, new, now, "AWS does not accept the new key yet")
     return Step(Action.PROVE, new)
 
 
-def _aborting(record: Record, facts: Facts, limits: Limits) -> Step:
+def _way_back(record: Record, why: str) -> Step:
+    if record.mode in {Mode.EMERGENCY, Mode.CLEAR}:  # not to a key that leaked, without a person
+        return Step(Action.ASK, record.new_id or "", why=f"{why}; the old key leaked")
+    return Step(Action.REVERT, record.old_id, why=why)
+
+
+def _aborting(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
     new, old = record.new_id or "", record.old_id
     if facts.pointer == new:
         return Step(Action.ASK, new, why="the profiles point at the key to be deleted")
     if facts.listed is None:
-        return _nobody_signs(record) if facts.rejected else Step(Action.LOOK)
+        return _nobody_signs(record, facts) if facts.rejected else Step(Action.LOOK)
     if new not in facts.listed:
-        return _believed_absent(facts, limits, Step(Action.END, new))
-    if old in facts.rejected or old not in facts.listed or not facts.listed[old].active:
-        return Step(Action.ASK, old, why=f"the key in use, {old}, does not work any more")
+        return _gone(record, facts, limits, now, Step(Action.END, new))
+    if dead := _unfit(old, facts):
+        if _unfit(new, facts):
+            return Step(Action.ASK, old, why=f"{dead}, and it is the key in use")
+        return _believed(facts, limits, Step(Action.KEEP_NEW, new, why=dead))
     return Step(Action.DELETE_NEW, new)
 
 
-def _unfit(record: Record, facts: Facts, listed: dict[str, Remote]) -> str:
-    """Why the new key does not carry; empty: it does."""
-    new = record.new_id or ""
-    if new not in facts.known:
-        return f"the vault does not hold the secret of {new}"
-    if new in facts.rejected or new not in listed:
-        return f"AWS does not know {new} any more"
-    return "" if listed[new].active else f"{new} was deactivated"
+def _unfit(key_id: str, facts: Facts) -> str:
+    """Why the key cannot carry the profiles; empty: it can. The list is not asked: it lags."""
+    if key_id not in facts.known:
+        return f"the vault does not hold the secret of {key_id}"
+    return f"AWS does not accept {key_id} any more" if key_id in facts.rejected else ""
 
 
-def _unsafe(record: Record, facts: Facts, limits: Limits, listed: dict[str, Remote]) -> Step | None:
+def _unsafe(
+    record: Record, facts: Facts, limits: Limits, listed: dict[str, Remote], now: float
+) -> Step | None:
     """I2: why the old key must not be touched; None: the new one carries."""
     new, old = record.new_id or "", record.old_id
     if facts.pointer != new:
         return Step(Action.ASK, old, why="the profiles do not point at the new key")
-    why = _unfit(record, facts, listed)
-    if not why:
+    why = _unfit(new, facts)
+    if not why and new in listed and listed[new].active:
         return None
-    if facts.looks < limits.passes:
-        return Step(Action.LIST_AGAIN)
+    if not why:  # it signed the very question
+        return _believed(facts, limits, Step(Action.WAIT, new, now, "IAM's list is behind"))
     if old in facts.known and old in listed and old not in facts.rejected:
-        return Step(Action.REVERT, old, why=why)
-    return Step(Action.ASK, new, why=f"{why}; see the IAM console")
+        return _believed(facts, limits, _way_back(record, why))
+    return _believed(facts, limits, Step(Action.ASK, new, why=f"{why}; see the IAM console"))
+
+
+def _resting(record: Record, facts: Facts) -> bool:
+    """Whether all that can be seen without asking AWS is well, so that time may pass."""
+    return facts.pointer == record.new_id and record.new_id in facts.known
 
 
 def _grace(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
     old = record.old_id
     until = record.since + limits.grace
-    if now < until and not facts.person:
+    if record.mode is Mode.NORMAL:
+        until = max(until, facts.own_use_until)
+    if now < until and not facts.person and _resting(record, facts):
         return Step(Action.WAIT, old, until, "grace")
     if facts.listed is None:
-        return _nobody_signs(record) if facts.rejected else Step(Action.LOOK)
-    if unsafe := _unsafe(record, facts, limits, facts.listed):
+        return _nobody_signs(record, facts) if facts.rejected else Step(Action.LOOK)
+    if unsafe := _unsafe(record, facts, limits, facts.listed, now):
         return unsafe
+    if now < until and not facts.person:  # read again, all is well again
+        return Step(Action.WAIT, old, until, "grace")
     if old not in facts.listed:
-        return _believed_absent(facts, limits, Step(Action.OLD_GONE, old))
+        return _gone(record, facts, limits, now, Step(Action.OLD_GONE, old))
     if facts.failed == record.new_id:
         return Step(Action.WAIT, old, now, "AWS does not accept the new key just now")
     if record.mode is Mode.NORMAL and not facts.person and facts.listed[old].active:
@@ -265,14 +332,16 @@ def _foreign_use(record: Record, facts: Facts, use: Use) -> str:
 def _soak(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
     old = record.old_id
     until = record.since + limits.soak
-    if now < until:
+    if now < until and _resting(record, facts):
         return Step(Action.WAIT, old, until, "soak")
     if facts.listed is None:
-        return _nobody_signs(record) if facts.rejected else Step(Action.LOOK)
-    if unsafe := _unsafe(record, facts, limits, facts.listed):
+        return _nobody_signs(record, facts) if facts.rejected else Step(Action.LOOK)
+    if unsafe := _unsafe(record, facts, limits, facts.listed, now):
         return unsafe
+    if now < until:  # read again, all is well again
+        return Step(Action.WAIT, old, until, "soak")
     if old not in facts.listed:
-        return _believed_absent(facts, limits, Step(Action.OLD_GONE, old))
+        return _gone(record, facts, limits, now, Step(Action.OLD_GONE, old))
     if facts.failed == record.new_id:
         return Step(Action.WAIT, old, now, "AWS does not accept the new key just now")
     if facts.listed[old].active:
@@ -295,20 +364,21 @@ def _reverting(record: Record, facts: Facts, limits: Limits, now: float) -> Step
     if facts.proved == old:
         return Step(Action.SWITCH_BACK, old)
     if facts.listed is None:
-        return _nobody_signs(record) if facts.rejected else Step(Action.LOOK)
+        return _nobody_signs(record, facts) if facts.rejected else Step(Action.LOOK)
     no_way = ""
     if old not in facts.known:
         no_way = "the vault does not hold the old key's secret"
     elif old not in facts.listed:
-        if facts.looks < limits.passes:
+        if facts.looks < max(limits.passes, MIN_LOOKS):
             return Step(Action.LIST_AGAIN)
         no_way = "the old key is gone from IAM"
-    elif facts.failed == old and (facts.bad_secret or now > record.since + PROVE_BUDGET_S):
+    elif facts.failed == old and (facts.bad_secret or _tried_long(record, now)):
         no_way = "AWS does not accept the old key"
     if no_way:
-        carries = facts.pointer == new and not _unfit(record, facts, facts.listed)
+        carries = facts.pointer == new and not _unfit(new, facts)
         return Step(Action.STAY if carries else Action.ASK, new, why=no_way)
-    if not facts.listed[old].active:
+    # The list and the proof lag: right after a deactivation both still speak for the old key.
+    if facts.activated != old or not facts.listed[old].active:
         return Step(Action.ACTIVATE_OLD, old)
     if facts.failed == old:
         return Step(Action.WAIT, old, now, "AWS does not accept the old key yet")

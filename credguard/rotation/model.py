@@ -24,6 +24,7 @@ class Mode(StrEnum):
 
     NORMAL = "normal"
     EMERGENCY = "emergency"  # the old key leaked: no grace, an hour of soak at most
+    BACK = "back"  # a person wants the old key, before it shows whether a new one was made
     CLEAR = "clear"  # the new key leaked too: the old one goes at once, to free its slot
 
 
@@ -34,6 +35,7 @@ class Action(StrEnum):
     LIST_AGAIN = "list-again"  # the list lags: look once more before believing it
     NOTE_STRAY = "note-stray"  # journal the id of a key that the lost request made
     DISABLE_STRAY = "disable-stray"
+    NOTE_STOPPED = "note-stopped"  # journal that the stray is Inactive
     DELETE_STRAY = "delete-stray"
     ADOPT = "adopt"  # the key's secret is in the vault: journal STORED
     PROVE = "prove"
@@ -44,6 +46,7 @@ class Action(StrEnum):
     FORGET_OLD = "forget-old"  # its secret leaves the vault, and the rotation is done
     ABORT = "abort"  # journal ABORTING
     DELETE_NEW = "delete-new"
+    KEEP_NEW = "keep-new"  # the key in use died: journal STORED again
     REVERT = "revert"  # journal REVERTING
     STAY = "stay"  # there is no way back: journal SWITCHED again
     ACTIVATE_OLD = "activate-old"
@@ -64,10 +67,12 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One rotation. `baseline`: the key ids before the intent. Times are Unix seconds.
+    """One rotation. `baseline`: the key ids before the intent. Times are Unix seconds by this
+    machine's clock; `intent_at` is corrected by what AWS's clock was known to differ.
 
     `since`: when the state was reached. `stray_id`: a key made by the lost request, whose secret
-    nobody has. `why`, `until`: what it waits for or asks, as told last.
+    nobody has; `stray_stopped`: it was seen Inactive. `why`, `until`: what it waits for or asks,
+    as told last.
     """
 
     identity: str
@@ -82,6 +87,7 @@ class Record:
     mode: Mode = Mode.NORMAL
     why: str = ""
     until: float = 0.0
+    stray_stopped: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object for the journal."""
@@ -100,7 +106,7 @@ def from_json(row: dict[str, Any]) -> Record:
     texts = (record.identity, record.transaction, record.old_id, *record.baseline)
     if not all(texts) or {type(each) for each in texts} != {str}:
         raise ValueError("an id is not a text")
-    if record.state not in {State.INTENT, State.REVERTING} and not record.new_id:
+    if record.state is not State.INTENT and not record.new_id:
         raise ValueError(f"{record.state} without a new key")
     times: tuple[object, ...] = (record.intent_at, record.since, record.until)
     if not all(isinstance(each, int | float) and 0 <= each < 1e12 for each in times):
@@ -142,9 +148,10 @@ class Facts:
     does not take a signature of; `skew`: seconds by which this machine's clock is ahead of AWS's,
     None: not known; `own_use_until`: until when clients may use the old key that was handed out to
     them here, Unix seconds; `elsewhere`: a person said that the key is used on other machines;
-    `proved`, `failed`: the key whose proof succeeded, or gave out, in this run; `bad_secret`: it
-    gave out since its signature is refused; `looks`: how often this run has listed in a row with
-    the same result; `person`: someone agreed to deactivate the old key now.
+    `deleted`, `activated`: a key of which IAM confirmed that in this run; `proved`, `failed`: the
+    key whose proof succeeded, or gave out, in this run; `bad_secret`: it gave out since its
+    signature is refused; `looks`: how often this run has listed in a row with the same result;
+    `person`: someone agreed to deactivate the old key now.
     """
 
     known: frozenset[str]
@@ -157,6 +164,8 @@ class Facts:
     elsewhere: bool = False
     proved: str = ""
     failed: str = ""
+    deleted: str = ""
+    activated: str = ""
     bad_secret: bool = False
     looks: int = 1
     person: bool = False

@@ -90,3 +90,41 @@ def test_a_kill_at_any_journal_write(ready: Simulator, number: int, moment: str)
     assert journal.identities(ctx.db) == []
     with pytest.raises(CredguardError):
         keys.secret_of(ctx, profiles.Key(ready.key_id, "aws", "123456789012", "", "", None, ""))
+
+
+def _works(name: str) -> str:
+    """The key that the profile hands out, which AWS takes."""
+    ctx = Context()
+    assert sts.caller_identity(keys.credentials(ctx, name)).user_name == "dev"
+    return profiles.profile(ctx.db, name).key.key_id
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"), [(1, "before"), (1, "after"), (2, "before"), (2, "after")]
+)
+def test_a_kill_on_the_way_back(ready: Simulator, number: int, moment: str) -> None:
+    _credguard("config", "set", "rotation.grace", "1h")
+    _credguard("rotate", "work", "--yes")
+    assert _works("work") != ready.key_id
+    killed = _run("-c", KILLER, str(number), moment, "rotate", "work", "--rollback", "--yes")
+    assert killed.returncode == -9, killed.stderr
+    _works("work")
+    if (number, moment) == (1, "before"):  # nothing was written, so it is typed again
+        _credguard("rotate", "work", "--rollback", "--yes")
+    _credguard("config", "set", "rotation.grace", "0s")
+    _credguard("rotate", "work", "--yes")
+    assert ready.iam().keys("dev") == [(ready.key_id, "Active")]
+    assert _works("work") == ready.key_id
+    assert journal.identities(Context().db) == []
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, 6, 8])
+def test_a_kill_in_an_emergency(ready: Simulator, number: int) -> None:
+    killed = _run("-c", KILLER, str(number), "after", "rotate", "work", "--emergency", "--yes")
+    assert killed.returncode == -9, killed.stderr
+    _works("work")
+    _credguard("rotate", "work", "--yes")
+    ((key_id, status),) = ready.iam().keys("dev")
+    assert (key_id != ready.key_id, status) == (True, "Active")
+    assert _works("work") == key_id
+    assert journal.identities(Context().db) == []

@@ -1,13 +1,19 @@
 """An IAM, a vault and a store in memory behind the Effects protocol, with crashes and faults.
 
-Every change is checked at once against the invariants (I1-I4) and the history (H1-H8):
+Every change that a rotation makes is checked at once, and its end is:
 
-H1 what is handed out is in the vault and Active      H5 no delete before deactivated + soak
-H2 never more than two keys                           H6 no deactivation of what is handed out
-H3 no secret in the journal                           H7 it ends with one key, handed out
-H4 no switch to a key that was not proven before      H8 a key of others is never touched
+I1 H1 where a key that works was handed out, one still is; where any key worked, one still does
+I2 H4 no switch to a key that was not proven      H5 none deleted before deactivated + soak
+I3    one CreateAccessKey an intent               H6 none deactivated while it is handed out
+I4 H8 a key of others is never touched            H7 it ends with one key, which is handed out
+H2    never more than two keys                    H9 none deactivated before switched + grace
+H3    no secret in the journal                    H10 no stray without a name in journal or question
+
+A key works when it is Active and the vault gives back its true secret. What others did to a key
+counts once it could be seen: after a proof that failed, or a list that was read.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,117 +22,229 @@ from credguard.errors import (
     InvalidKey,
     NetworkDown,
     NoSuchEntity,
+    NotPermitted,
     QuotaExceeded,
     StoreError,
     Throttled,
     VaultError,
     VaultLocked,
 )
-from credguard.rotation.model import NEVER, UNKNOWN_USE, Proof, Record, Remote, State, Use
+from credguard.rotation.model import NEVER, UNKNOWN_USE, Mode, Proof, Record, Remote, State, Use
 from credguard.secret import Secret
 
 OLD = "old"
 SECRET = "the-secret-of-"
+LONG_AGO = -1e9
+DAY = 86400.0
+SLACK_S = 301.0  # AWS refuses signatures of clocks that are further off
 
 
 class Crash(BaseException):
     """The process is gone: nothing after it runs."""
 
 
-@dataclass
 class RemoteKey:
-    active: bool
-    created: float
-    visible: float  # when lists and other services begin to know it
-    used: Use = NEVER
+    """A key in IAM. `states`: (since when, Active, or None once deleted), oldest first."""
+
+    __slots__ = ("created", "states", "used")
+
+    def __init__(self, created: float, use: Use = NEVER) -> None:
+        self.created = created
+        self.used = use
+        self.states: list[tuple[float, bool | None]] = [(created, True)]
+
+    @property
+    def active(self) -> bool:
+        return bool(self.states[-1][1])
+
+    def at(self, moment: float) -> bool | None:
+        """Active or not as known at `moment`; None: not known then."""
+        for since, active in reversed(self.states):
+            if since <= moment:
+                return active
+        return None
 
 
 @dataclass
 class World:
-    """Everything durable, and a clock. `fault`: what CreateAccessKey does; `lag`: seconds.
+    """Everything durable, and a clock.
 
-    `ahead`: seconds by which this machine's clock is ahead. `person_broke`: a person (the console,
-    the vault by hand) did what we may not, so that I1 cannot hold.
+    `sts_lag`, `iam_lag`, `list_lag`: seconds by which STS, IAM's authentication and its list are
+    behind. `fault`: what CreateAccessKey does. `ahead`: seconds by which this machine's clock is
+    ahead; AWS's answers tell it (`skew`). `denied`: effects that a policy refuses.
     """
 
     clock: float = 1_000_000.0
-    lag: float = 0.0
+    sts_lag: float = 0.0
+    iam_lag: float = 0.0
+    list_lag: float = 0.0
     fault: str = ""
     ahead: float = 0.0
+    skew: float | None = None
+    grace: float = 0.0
     soak: float = 0.0
     keys: dict[str, RemoteKey] = field(default_factory=dict)
+    deleted: dict[str, RemoteKey] = field(default_factory=dict)
     vault: dict[str, Secret] = field(default_factory=dict)
     journal: Record | None = None
     handed_out: str = OLD
     creates: int = 0
-    intents: int = 0
+    intents: set[str] = field(default_factory=set)
     foreign: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
     elsewhere: bool = False
     own_use_until: float = 0.0
     use_known: bool = True
-    person_broke: bool = False
+    person: bool = False
+    refused: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
     proven: set[str] = field(default_factory=set)
+    served: set[str] = field(default_factory=set)
+    killed: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    woken: set[str] = field(default_factory=set)
+    switched: float = LONG_AGO
     deactivated: dict[str, float] = field(default_factory=dict)
+    requests: int = 0
+    proofs: int = 0
+    writes: int = 0
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.keys[OLD] = RemoteKey(True, 0.0, 0.0)
+        self.keys[OLD] = RemoteKey(LONG_AGO)
         self.vault[OLD] = Secret(SECRET + OLD)
-        self.proven.add(OLD)
+        self.served.add(OLD)
 
-    def check(self) -> None:
-        """I1 and H1, H2, H3 at this instant."""
-        if not self.person_broke:
-            assert self.handed_out in self.vault, self.log
-            assert self.keys[self.handed_out].active, self.log
-        assert len(self.keys) <= 2, self.log
-        if self.journal is not None:
-            assert SECRET not in repr(self.journal.to_json()), self.log
+    def copy(self) -> "World":
+        """Another world that is the same."""
+        other = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, dict | set | list):
+                setattr(other, name, value.copy())
+        for keys in (other.keys, other.deleted):
+            for key_id, key in keys.items():
+                keys[key_id] = copy.copy(key)
+                keys[key_id].states = key.states.copy()
+        return other
+
+    # What others do:
+
+    def kill(self, key_id: str, how: str) -> None:
+        """The key stops working: deleted, deactivated, rejected, or lost from the vault."""
+        self.killed.add(key_id)
+        match how:
+            case "deleted":
+                self.remove(key_id)
+            case "deactivated":
+                self.set_active(key_id, False)
+            case "rejected":
+                self.refused.add(key_id)
+            case "lost":
+                self.vault.pop(key_id, None)
+            case _:
+                raise AssertionError(how)
+
+    def wake(self, key_id: str) -> None:
+        """Somebody activates the key."""
+        self.set_active(key_id, True)
+        self.woken.add(key_id)
+
+    def works(self, key_id: str) -> bool:
+        key = self.keys.get(key_id)
+        if key is None or not key.active or key_id in self.broken:
+            return False
+        secret = self.vault.get(key_id)
+        return secret is not None and secret.reveal() == SECRET + key_id
+
+    def add_foreign(self, key_id: str, active: bool = True, use: Use = NEVER) -> None:
+        self.keys[key_id] = key = RemoteKey(self.clock, use)
+        if not active:
+            key.states.append((self.clock, False))
+        self.foreign.add(key_id)
+
+    def remove(self, key_id: str) -> None:
+        if key := self.keys.pop(key_id, None):
+            key.states.append((self.clock, None))
+            self.deleted[key_id] = key
+
+    def set_active(self, key_id: str, active: bool) -> None:
+        if key := self.keys.get(key_id):
+            key.states.append((self.clock, active))
+
+
+Fail = Callable[[str, int], CredguardError | None]
 
 
 class FakeEffects:
     """Effects on a World. `crash(number, moment)` may raise Crash around the number-th change.
 
     `fail(name, number)` gives an error that the effect `name` raises at its number-th call, or
-    None; "lost" at the end of the name: after it was executed.
+    None; "lost" at the end of the name: after it was executed. `meddle(number)` happens before the
+    number-th call of any effect.
     """
 
     def __init__(
         self,
         world: World,
         crash: Callable[[int, str], None] | None = None,
-        fail: Callable[[str, int], CredguardError | None] | None = None,
+        fail: Fail | None = None,
+        meddle: Callable[[int], None] | None = None,
     ) -> None:
         self.world = world
         self.changes = 0
-        self._crash = crash or (lambda _number, _moment: None)
-        self._fail = fail or (lambda _name, _number: None)
-        self._calls: dict[str, int] = {}
+        self.calls = 0
+        self._crash = crash
+        self._fail = fail
+        self._meddle = meddle
+        self._named: dict[str, int] = {}
 
     def _called(self, name: str) -> None:
-        self._calls[name] = self._calls.get(name, 0) + 1
-        if error := self._fail(name, self._calls[name]):
-            raise error
+        self.calls += 1
+        if self._meddle is not None:
+            self._meddle(self.calls)
+        if self._fail is not None:
+            number = self._named[name] = self._named.get(name, 0) + 1
+            if error := self._fail(name, number):
+                raise error
+
+    def _asked(self, name: str, cost: int = 1) -> None:
+        """A call to AWS."""
+        self.world.requests += cost
+        self._called(name)
+        self.world.skew = self.world.ahead
+        if name in self.world.denied:
+            raise NotPermitted(f"a policy refuses {name}")
 
     def _change(self, name: str, act: Callable[[], None]) -> None:
         self.changes += 1
-        self._crash(self.changes, "before")
-        self.world.log.append(name)
+        if self._crash is not None:
+            self._crash(self.changes, "before")
+        world = self.world
+        world.log.append(name)
+        served = world.works(world.handed_out)
+        some = served or any(map(world.works, world.keys))
         act()
-        self.world.check()
-        self._crash(self.changes, "after")
+        if served:
+            unseen = world.handed_out in world.killed - world.failed
+            works = unseen or world.works(world.handed_out)
+            assert works, ("I1: what is handed out stopped", world.log)
+        elif some:
+            works = any(map(world.works, world.keys)) or world.killed - world.failed
+            assert works, ("I1: no key works", world.log)
+        assert len(world.keys) <= 2, ("H2", world.log)
+        if self._crash is not None:
+            self._crash(self.changes, "after")
 
     def _remote(self, name: str, detail: str, act: Callable[[], None]) -> None:
         self._change(f"{name} {detail}", act)
-        number = self._calls[name]
-        if error := self._fail(f"{name} lost", number):
+        if self._fail is not None and (error := self._fail(f"{name} lost", self._named[name])):
             raise error
 
     def now(self) -> float:
         return self.world.clock + self.world.ahead
 
     def skew(self) -> float | None:
-        return self.world.ahead
+        return self.world.skew
 
     def pause(self, seconds: float) -> None:
         self.world.clock += max(seconds, 0.01)
@@ -134,13 +252,13 @@ class FakeEffects:
     def write(self, record: Record) -> None:
         self._called("write")
         world = self.world
+        assert SECRET not in repr(record), ("H3", world.log)
 
         def act() -> None:
-            if record.state is State.INTENT and (
-                world.journal is None or world.journal.transaction != record.transaction
-            ):
-                world.intents += 1
+            if record.state is State.INTENT:
+                world.intents.add(record.transaction)
             world.journal = record
+            world.writes += 1
 
         self._change(f"write {record.state}", act)
 
@@ -148,34 +266,43 @@ class FakeEffects:
         self._called("end")
         self._change("end", lambda: setattr(self.world, "journal", None))
 
-    def _authenticated(self, key_id: str) -> None:
-        if key_id not in self.world.vault:
-            raise VaultError(f"signed with {key_id}, which the vault does not hold")
-        key = self.world.keys.get(key_id)
-        if key is None or not key.active or self.world.clock < key.visible:
+    def _accepted(self, key_id: str, lag: float) -> None:
+        world = self.world
+        if key_id not in world.vault:
+            raise VaultError(f"the vault holds no secret for {key_id}")
+        key = world.keys.get(key_id) or world.deleted.get(key_id)
+        if key is None or not key.at(world.clock - lag) or key_id in world.refused:
             raise InvalidKey(key_id)
+        if key_id in world.broken or world.vault[key_id].reveal() != SECRET + key_id:
+            raise InvalidKey(f"{key_id}: bad signature")
 
     def listed(self, signer: str) -> dict[str, Remote]:
-        self._called("listed")
-        self._authenticated(signer)
-        return {
-            key_id: Remote(key.active, key.created)
-            for key_id, key in self.world.keys.items()
-            if self.world.clock >= key.visible
-        }
+        world = self.world
+        self._asked("listed")
+        self._accepted(signer, world.iam_lag)
+        at = world.clock - world.list_lag
+        found = {}
+        for key_id, key in (*world.keys.items(), *world.deleted.items()):
+            active = key.at(at)
+            if active is not None:
+                found[key_id] = Remote(active, key.created)
+                if active:
+                    world.woken.discard(key_id)
+        return found
 
     def used(self, signer: str, key_id: str) -> Use:
+        self.world.requests += 1
         self._called("used")
-        self._authenticated(signer)
-        if not self.world.use_known:
+        self._accepted(signer, self.world.iam_lag)
+        if not self.world.use_known or "used" in self.world.denied:
             return UNKNOWN_USE
         return self.world.keys[key_id].used if key_id in self.world.keys else NEVER
 
     def create(self, signer: str, transaction: str) -> tuple[str, Secret, float]:
-        self._called("create")
-        self._authenticated(signer)
+        self._asked("create")
+        self._accepted(signer, self.world.iam_lag)
         world = self.world
-        assert world.journal is not None, "no intent was journalled"
+        assert world.journal is not None, "I3: no intent was journalled"
         assert world.journal.state is State.INTENT
         if len(world.keys) >= 2:
             raise QuotaExceeded("two keys")
@@ -185,65 +312,83 @@ class FakeEffects:
         if fault == "refused":
             raise QuotaExceeded("refused")
         world.creates += 1
-        assert world.creates <= world.intents, "two requests for one intent (I3)"
+        assert world.creates <= len(world.intents), ("I3: two requests for one intent", world.log)
         new_id = f"new{world.creates}"
-
-        def act() -> None:
-            now = world.clock
-            world.keys[new_id] = RemoteKey(True, now, now + world.lag)
-
-        self._remote("create", new_id, act)
+        self._remote(
+            "create", new_id, lambda: world.keys.__setitem__(new_id, RemoteKey(world.clock))
+        )
         if fault == "lost":
             raise NetworkDown("the answer was lost")
         return new_id, Secret(SECRET + new_id), world.clock
 
-    def set_active(self, signer: str, key_id: str, active: bool) -> None:
-        self._called("set_active")
-        self._authenticated(signer)
+    def _there(self, key_id: str) -> None:
         world = self.world
-        if key_id not in world.keys:
+        key = world.keys.get(key_id)
+        if key is None or key.created > world.clock - world.list_lag:
             raise NoSuchEntity(key_id)
-        assert key_id not in world.foreign, "H8"
-        if not active and not world.person_broke:
-            assert key_id != world.handed_out, "H6"
+        assert key_id not in world.foreign, ("H8", world.log)
+
+    def set_active(self, signer: str, key_id: str, active: bool) -> None:
+        self._asked("set_active")
+        world = self.world
+        self._accepted(signer, world.iam_lag)
+        self._there(key_id)
+        if not active:
+            self._may_stop(key_id)
 
         def act() -> None:
-            world.keys[key_id].active = active
-            if not active:
-                world.deactivated.setdefault(key_id, world.clock)
-            else:
+            world.set_active(key_id, active)
+            if active:
                 world.deactivated.pop(key_id, None)
+            else:
+                world.deactivated[key_id] = world.clock
 
         self._remote("set_active", f"{key_id} {active}", act)
 
-    def delete(self, signer: str, key_id: str) -> None:
-        self._called("delete")
-        self._authenticated(signer)
+    def _may_stop(self, key_id: str) -> None:
         world = self.world
-        if key_id not in world.keys:
-            raise NoSuchEntity(key_id)
-        assert key_id not in world.foreign, "H8"
-        assert key_id != world.handed_out, "I1"
-        if key_id == OLD or key_id in world.proven:
-            # A key that was ever in use rests first; one that never was may go at once.
-            served = key_id == OLD or f"switch {key_id}" in world.log
-            if served:
-                assert not world.keys[key_id].active, "H5"
-                assert world.clock >= world.deactivated[key_id] + world.soak - 1, "H5"
-        self._remote("delete", key_id, lambda: world.keys.__delitem__(key_id))
+        assert key_id != world.handed_out, ("H6", world.log)
+        record = world.journal
+        assert record is not None
+        if key_id in world.served and record.mode is Mode.NORMAL and not world.person:
+            assert world.clock >= world.switched + world.grace - SLACK_S, ("H9", world.log)
+
+    def delete(self, signer: str, key_id: str) -> None:
+        self._asked("delete")
+        world = self.world
+        self._accepted(signer, world.iam_lag)
+        self._there(key_id)
+        assert key_id != world.handed_out, ("I1", world.log)
+        if key_id in world.served:
+            soak = world.soak
+            if world.journal is not None and world.journal.mode is not Mode.NORMAL:
+                soak = min(soak, 3600.0) if world.journal.mode is Mode.EMERGENCY else 0.0
+            assert not world.keys[key_id].active or key_id in world.woken, ("H5", world.log)
+            rested = world.deactivated.get(key_id, LONG_AGO) + soak
+            assert world.clock >= rested - SLACK_S, ("H5", world.log)
+        self._remote("delete", key_id, lambda: world.remove(key_id))
 
     def prove(self, key_id: str) -> Proof:
-        self._called("prove")
+        world = self.world
+        world.proofs += 1
+        self._asked("prove", 3)
         try:
-            self._authenticated(key_id)
-        except InvalidKey:
-            return Proof.NOT_YET
-        self.world.proven.add(key_id)
+            self._accepted(key_id, world.sts_lag)
+            self._accepted(key_id, world.iam_lag)
+        except InvalidKey as error:
+            world.failed.add(key_id)
+            return Proof.BAD_SECRET if "signature" in str(error) else Proof.NOT_YET
+        world.proven.add(key_id)
+        world.failed.discard(key_id)
         return Proof.ACCEPTED
 
     def alive(self, key_id: str) -> bool:
-        self._called("alive")
-        return self.prove(key_id) is Proof.ACCEPTED
+        self._asked("alive")
+        try:
+            self._accepted(key_id, self.world.sts_lag)
+        except InvalidKey:
+            return False
+        return True
 
     def known(self, key_ids: set[str]) -> frozenset[str]:
         self._called("known")
@@ -251,28 +396,30 @@ class FakeEffects:
 
     def store(self, key_id: str, secret: Secret, created: float) -> None:
         self._called("store")
-        torn = self._fail("store torn", self._calls["store"])
-        if torn is not None:
-            self._change(f"torn {key_id}", lambda: None)
+        if self._fail is not None and (torn := self._fail("store torn", self._named["store"])):
+            world = self.world
+            self._change(f"torn {key_id}", lambda: world.vault.__setitem__(key_id, Secret("torn")))
             raise torn
         self._change(f"store {key_id}", lambda: self.world.vault.__setitem__(key_id, secret))
 
     def forget(self, key_id: str) -> None:
         self._called("forget")
-        assert key_id != self.world.handed_out, "I1"
         self._change(f"forget {key_id}", lambda: self.world.vault.pop(key_id, None) and None)
 
     def pointer(self, record: Record) -> str:
+        self._called("pointer")
         return self.world.handed_out
 
     def switch(self, from_id: str, to_id: str) -> None:
         self._called("switch")
         world = self.world
-        assert to_id in world.proven, "H4"
+        assert to_id in world.proven, ("H4", world.log)
 
         def act() -> None:
             if world.handed_out == from_id:
                 world.handed_out = to_id
+                world.served.add(to_id)
+                world.switched = world.clock
 
         self._change(f"switch {to_id}", act)
 
@@ -285,32 +432,42 @@ class FakeEffects:
 
 FAILURES: dict[str, Callable[[], CredguardError]] = {
     "store locked": lambda: VaultLocked("the keyring is locked"),
+    "store torn": lambda: VaultError("the secret read back differs"),
     "known locked": lambda: VaultLocked("the keyring is locked"),
     "forget locked": lambda: VaultLocked("the keyring is locked"),
     "write disk full": lambda: StoreError("no space left on device"),
     "end disk full": lambda: StoreError("no space left on device"),
+    "switch disk full": lambda: StoreError("no space left on device"),
+    "pointer disk full": lambda: StoreError("no space left on device"),
+    "create throttled": lambda: Throttled("slow down"),
+    "create down": lambda: NetworkDown("no answer"),
+    "create lost": lambda: NetworkDown("the answer was lost"),
     "listed down": lambda: NetworkDown("no answer"),
     "listed throttled": lambda: Throttled("slow down"),
+    "listed rejected": lambda: InvalidKey("not accepted just now"),
     "used down": lambda: NetworkDown("no answer"),
+    "used throttled": lambda: Throttled("slow down"),
+    "used rejected": lambda: InvalidKey("not accepted just now"),
     "set_active down": lambda: NetworkDown("no answer"),
     "set_active lost": lambda: NetworkDown("the answer was lost"),
+    "set_active throttled": lambda: Throttled("slow down"),
+    "set_active rejected": lambda: InvalidKey("not accepted just now"),
     "delete down": lambda: NetworkDown("no answer"),
     "delete lost": lambda: NetworkDown("the answer was lost"),
-    "create lost": lambda: NetworkDown("the answer was lost"),
-    "create throttled": lambda: Throttled("slow down"),
-    "store torn": lambda: VaultError("the secret read back differs"),
+    "delete throttled": lambda: Throttled("slow down"),
+    "delete rejected": lambda: InvalidKey("not accepted just now"),
     "prove down": lambda: NetworkDown("no answer"),
     "alive down": lambda: NetworkDown("no answer"),
-    "switch disk full": lambda: StoreError("no space left on device"),
 }
 """Effect and fault, by name: "EFFECT lost" and "store torn" happen within it, the rest before."""
 
 
-def failing(name: str, numbers: set[int]) -> Callable[[str, int], CredguardError | None]:
+def failing(name: str, numbers: frozenset[int]) -> Fail:
     """A `fail` for FakeEffects: fault `name` of FAILURES at these calls of its effect."""
     effect = name if name.endswith(("lost", "torn")) else name.split(" ")[0]
+    make = FAILURES[name]
 
     def fail(called: str, number: int) -> CredguardError | None:
-        return FAILURES[name]() if called == effect and number in numbers else None
+        return make() if called == effect and number in numbers else None
 
     return fail
