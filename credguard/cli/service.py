@@ -27,7 +27,11 @@ def uninstall() -> None:
     app.uninstall()
 
 
-@service.command("status", epilog="Example: credguard service status --json")
+@service.command(
+    "status",
+    short_help="Print the service's state, and the daemon's.",
+    epilog="Example: credguard service status --json",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(as_json: bool) -> None:
     """Print what the platform's manager says, and whether the daemon runs."""
