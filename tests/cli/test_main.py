@@ -107,6 +107,14 @@ def test_an_empty_list_says_so_beside_the_output(args: tuple[str, ...], next_: s
     assert run(*args, "--json").stdout == "[]\n"
 
 
+@pytest.mark.parametrize("flag", ["--rollback", "--emergency", "--lock-out", "--rebuild"])
+def test_a_profile_that_does_not_exist_is_told_before_a_question(flag: str) -> None:
+    done = run("rotate", flag, "nope")
+    assert done.returncode == 2
+    assert "no profile 'nope'" in done.stderr
+    assert "nobody is here" not in done.stderr
+
+
 def test_a_bug_is_exit_3_and_shows_no_value() -> None:
     code = (
         "from credguard.cli import main\n"
