@@ -150,10 +150,9 @@ def _rotate(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
     """List the profiles in the vault and the keys they hand out."""
-    from credguard.app.status import status
+    from credguard.app.status import key_list
 
-    ctx = Context()
-    rows = status(ctx).keys
+    rows = key_list(Context())
     if as_json:
         found = [
             {

@@ -2,10 +2,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 
+from credguard import paths
 from credguard.cli.main import root
 
 
@@ -113,6 +115,32 @@ def test_a_profile_that_does_not_exist_is_told_before_a_question(flag: str) -> N
     assert done.returncode == 2
     assert "no profile 'nope'" in done.stderr
     assert "nobody is here" not in done.stderr
+
+
+_READS_THE_DATABASE = [
+    ("list",), ("list", "--json"), ("log",), ("rotate",), ("rotate", "--status"), ("status",),
+    ("secret", "list"), ("ssh", "list"), ("watch", "list"), ("password", "status"),
+    ("hook", "status"), ("vault", "recover"), ("exec", "x", "--", "true"), ("uninstall", "--yes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("args", _READS_THE_DATABASE, ids=" ".join)
+def test_a_damaged_database_is_never_taken_for_an_empty_one(
+    args: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = Path(paths.database_file())
+    file.parent.mkdir(parents=True, mode=0o700)
+    file.write_bytes(bytes(range(256)) * 20)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-m", "credguard", *args],
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "it is damaged" in done.stderr
+    assert "hint:" in done.stderr
+    assert "no profiles" not in done.stderr
+    assert done.stdout == "" or args == ("status",)
 
 
 def test_a_bug_is_exit_3_and_shows_no_value() -> None:
