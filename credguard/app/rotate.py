@@ -375,6 +375,12 @@ def told(ctx: Context, identity: str, before: Record, ended: Ended) -> Outcome:
 
 def _kept(effects: RealEffects, record: Record, keep: tuple[str, ...]) -> Record:
     """Take the person's word that these unknown keys are theirs: never touched (I4)."""
+    absent = sorted(set(keep) - set(effects.listed(effects.user.key_id)))
+    if absent:
+        raise RotationRefused(
+            f"the user {effects.user.user_name} has no key {', '.join(absent)}",
+            hint="see the key ids: credguard rotate --status",
+        )
     stray = None if record.stray_id in keep else record.stray_id
     record = replace(record, baseline=tuple(sorted({*record.baseline, *keep})), stray_id=stray)
     effects.write(record)

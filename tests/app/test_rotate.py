@@ -118,6 +118,16 @@ def test_the_status_names_the_command_that_gives_the_yes(ctx: Context) -> None:
     assert row.next_step == "needs a yes: credguard rotate same --yes"
 
 
+def test_a_mistyped_key_to_keep_is_refused(ctx: Context, simulator: Simulator) -> None:
+    config.set_value("rotation.grace", "24h")
+    rotate.rotate(ctx, ["work"], yes=True)
+    before = journal.read(ctx.db, "aws/123456789012/dev")
+    (outcome,) = rotate.rotate(ctx, ["work"], keep=("AKIAX",))
+    assert isinstance(outcome.error, RotationRefused)
+    assert "dev has no key AKIAX" in str(outcome.error)
+    assert journal.read(ctx.db, "aws/123456789012/dev") == before
+
+
 def test_a_second_key_of_someone_else_is_never_touched(ctx: Context, simulator: Simulator) -> None:
     other, _ = simulator.iam().create_key("dev")
     (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
