@@ -67,7 +67,9 @@ def rotation(profile: str, as_json: bool) -> None:
         raise click.exceptions.Exit(2)
 
 
-@doctor.command(epilog="Example: credguard doctor lines")
+@doctor.command(
+    short_help="Put the credential_process lines right.", epilog="Example: credguard doctor lines"
+)
 def lines() -> None:
     """Put the credential_process lines of ~/.aws/config right, from what the vault has.
 

@@ -113,6 +113,13 @@ def move(
             + ("" if left else f"; no plaintext is left in {each.path}"),
             err=True,
         )
+    _point_out_copies(done)
+    _rotate(ctx, [each.profile for each in done], elsewhere, rotate_now, ask)
+    if failed:
+        raise click.exceptions.Exit(2)
+
+
+def _point_out_copies(done: list[PlainKey]) -> None:
     for each in done:
         for path in importing.copies(each):
             click.echo(
@@ -120,9 +127,6 @@ def move(
                 " delete it there, and replace the key",
                 err=True,
             )
-    _rotate(ctx, [each.profile for each in done], elsewhere, rotate_now, ask)
-    if failed:
-        raise click.exceptions.Exit(2)
 
 
 def _rotate(
