@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from credguard import config
 from credguard.app.context import Context
+from credguard.hardening import no_core_dump
 from credguard.vault import select
 from credguard.vault.base import check
 
@@ -17,11 +18,11 @@ class Chosen:
     tried: dict[str, str]
 
 
-def choose_vault(backend: str | None) -> Chosen:
+def choose_vault(ctx: Context, backend: str | None) -> Chosen:
     """Take `backend`, else the one in the settings, else a working OS keyring, else the file.
 
     The chosen one is proven by a canary item before it is written into the settings. Raises
-    VaultError, ConfigError; then the settings are as they were.
+    VaultError, ConfigError; then the settings are as they were. `ctx` works with it from then on.
     """
     current = config.load().vault.backend
     tried: dict[str, str] = {}
@@ -34,18 +35,21 @@ def choose_vault(backend: str | None) -> Chosen:
                 pick = candidate.backend
                 break
             tried[candidate.backend] = candidate.problem
-    check(select.open_vault(pick))
+    no_core_dump()
+    vault = select.open_vault(pick)
+    check(vault)
     if pick != current:
-        _refuse_leaving(current)
+        _refuse_leaving(ctx, current)
         config.set_value("vault.backend", pick)
+    ctx.vault = vault  # the same object, so that a passphrase is typed once
     return Chosen(pick, kept, tried)
 
 
-def _refuse_leaving(current: str) -> None:
+def _refuse_leaving(ctx: Context, current: str) -> None:
     from credguard.errors import CredguardError
     from credguard.store import profiles
 
-    if current and profiles.keys(Context().db):
+    if current and profiles.keys(ctx.db):
         raise CredguardError(
             f"keys are in the vault {current}, which would be left behind",
             hint="first: credguard vault backup FILE; then config set vault.backend, and restore",

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import hashlib
+import shlex
 import signal
 import threading
 import uuid
@@ -43,8 +44,9 @@ def _nobody(_identity: str, _step: Step) -> None:
 class Outcome:
     """What became of one user's rotation.
 
-    `state`: planned, done, aborted, waiting, asks, needs-code, failed. `until`: when it goes on,
-    Unix seconds; None: not by itself. `old_id`/`new_id`: None where there is none.
+    `state`: planned, midway (a dry run found one on the way), done, aborted, waiting, asks,
+    needs-code, failed. `until`: when it goes on, Unix seconds; None: not by itself.
+    `old_id`/`new_id`: None where there is none.
     """
 
     identity: str
@@ -95,14 +97,20 @@ def record_of(ctx: Context, identity: str) -> Record | None:
     except (KeyError, ValueError, TypeError, StoreError) as exc:
         raise StoreError(
             f"the journal of {identity} is damaged",
-            hint=f"both keys stay as they are; to go on from what IAM says: credguard rotate"
-            f" --rebuild {identity.rsplit('/', 1)[-1]}",
+            hint="both keys stay as they are; to go on from what IAM says: credguard rotate"
+            f" --rebuild {profile_of(ctx, identity)}",
         ) from exc
 
 
 def rotation_midway(ctx: Context) -> list[str]:
     """The identities whose rotation is on the way."""
     return journal.identities(ctx.db)
+
+
+def profile_of(ctx: Context, identity: str) -> str:
+    """A profile of the user, as a person types it after a command; PROFILE where it has none."""
+    group = users(ctx).get(identity)
+    return shlex.quote(group[0].name) if group else "PROFILE"
 
 
 def users(ctx: Context) -> dict[str, list[profiles.Profile]]:
@@ -281,9 +289,10 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
     effects = effects_for(ctx, identity, wanted)
     group = users(ctx)[identity]
     if wanted.dry_run:
-        if record is None:
-            precheck(ctx, effects, group, _wishes(wanted), dry_run=True)
-        return outcome(ctx, identity, "planned", record)
+        if record is not None:
+            return outcome(ctx, identity, "midway", record)
+        precheck(ctx, effects, group, _wishes(wanted), dry_run=True)
+        return outcome(ctx, identity, "planned")
     if record is None:
         _agreed(ctx, group, wanted.yes)
         record = start(ctx, effects, group, wanted)
@@ -366,6 +375,12 @@ def told(ctx: Context, identity: str, before: Record, ended: Ended) -> Outcome:
 
 def _kept(effects: RealEffects, record: Record, keep: tuple[str, ...]) -> Record:
     """Take the person's word that these unknown keys are theirs: never touched (I4)."""
+    absent = sorted(set(keep) - set(effects.listed(effects.user.key_id)))
+    if absent:
+        raise RotationRefused(
+            f"the user {effects.user.user_name} has no key {', '.join(absent)}",
+            hint="see the key ids: credguard rotate --status",
+        )
     stray = None if record.stray_id in keep else record.stray_id
     record = replace(record, baseline=tuple(sorted({*record.baseline, *keep})), stray_id=stray)
     effects.write(record)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from credguard.app.context import Context
-from credguard.app.rotate import due_at, limits, record_of, rotation_midway, users
+from credguard.app.rotate import due_at, limits, profile_of, record_of, rotation_midway, users
 from credguard.errors import StoreError
 from credguard.rotation.machine import hastened
 from credguard.rotation.model import Limits, Record, State
@@ -41,7 +41,7 @@ def statuses(ctx: Context) -> list[KeyState]:
         try:
             record = record_of(ctx, identity)
         except StoreError as error:
-            found += _damaged(identity, group, str(error))
+            found += _damaged(identity, group, profile_of(ctx, identity), str(error))
             continue
         if record is None:
             found += _at_rest(ctx, identity, group)
@@ -51,11 +51,17 @@ def statuses(ctx: Context) -> list[KeyState]:
     return found
 
 
-def _damaged(identity: str, group: list[profiles.Profile], why: str) -> list[KeyState]:
-    step = "rebuild: credguard rotate --rebuild"
+def _damaged(identity: str, group: list[profiles.Profile], name: str, why: str) -> list[KeyState]:
     return [
         KeyState(
-            identity, [each.name], each.key.key_id, "UNKNOWN", each.key.created, step, None, why
+            identity,
+            [each.name],
+            each.key.key_id,
+            "UNKNOWN",
+            each.key.created,
+            f"rebuild: credguard rotate --rebuild {name}",
+            None,
+            why,
         )
         for each in group
     ]
@@ -66,7 +72,11 @@ def _at_rest(ctx: Context, identity: str, group: list[profiles.Profile]) -> list
     for key_id in dict.fromkeys(each.key.key_id for each in group):
         using = [each for each in group if each.key.key_id == key_id]
         agreed = all(each.consent for each in group)
-        step = "rotate" if agreed else "needs a yes: credguard rotate --yes"
+        step = (
+            "rotate"
+            if agreed
+            else f"needs a yes: credguard rotate {profile_of(ctx, identity)} --yes"
+        )
         key = using[0].key
         names = [each.name for each in using]
         found.append(

@@ -82,6 +82,17 @@ def status(ctx: Context) -> Status:
     return known
 
 
+def key_list(ctx: Context) -> list[KeyStatus]:
+    """Every profile's key; `due_in_days` is None too where the settings cannot be read.
+
+    Raises StoreError.
+    """
+    try:
+        return _keys(ctx, settings.seconds(ctx.config.rotation.max_age), know_due=True)
+    except ConfigError:
+        return _keys(ctx, 0, know_due=False)
+
+
 def _with_store(ctx: Context, known: Status, max_age: int) -> Status:
     rows = ctx.db.execute("SELECT repository FROM hook ORDER BY repository")
     return replace(

@@ -64,7 +64,9 @@ def refuse_midway(ctx: Context) -> None:
     if midway:
         raise RotationRefused(
             f"a rotation is midway: {', '.join(midway)}",
-            hint="see when it ends: credguard rotate --status; then uninstall again",
+            hint="see when it ends: credguard rotate --status; to end it now, when nothing uses the"
+            " old key any more: credguard config set rotation.grace 0s && credguard config set"
+            " rotation.soak 0s && credguard rotate; then uninstall again",
         )
 
 

@@ -33,7 +33,8 @@ def get(key: str | None, as_json: bool) -> None:
 @config.command(
     "set",
     epilog="Example: credguard config set vault.backend file",
-    context_settings={"ignore_unknown_options": True},  # a value such as -1d is told of as a value
+    # A value such as -1d is told of as a value; -1h would be taken for -1 and -h.
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
 @click.argument("key")
 @click.argument("value")

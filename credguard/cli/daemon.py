@@ -8,7 +8,11 @@ def daemon() -> None:
     """Run the background service in the foreground."""
 
 
-@daemon.command("run", epilog="Example: credguard daemon run")
+@daemon.command(
+    "run",
+    short_help="Run until SIGTERM: watch folders, rotate what is due.",
+    epilog="Example: credguard daemon run",
+)
 @click.option("--foreground", is_flag=True, help="Stay in the foreground (always so).")
 def run(foreground: bool) -> None:
     """Watch the chosen folders and rotate keys that are due, until SIGTERM."""

@@ -44,7 +44,10 @@ def doctor(click_ctx: click.Context, online: bool, verbose: bool, as_json: bool)
         raise click.exceptions.Exit(2)
 
 
-@doctor.command(epilog="Example: credguard doctor rotation work")
+@doctor.command(
+    short_help="Check everything that replacing a key needs.",
+    epilog="Example: credguard doctor rotation work",
+)
 @click.argument("profile")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rotation(profile: str, as_json: bool) -> None:
@@ -64,7 +67,9 @@ def rotation(profile: str, as_json: bool) -> None:
         raise click.exceptions.Exit(2)
 
 
-@doctor.command(epilog="Example: credguard doctor lines")
+@doctor.command(
+    short_help="Put the credential_process lines right.", epilog="Example: credguard doctor lines"
+)
 def lines() -> None:
     """Put the credential_process lines of ~/.aws/config right, from what the vault has.
 

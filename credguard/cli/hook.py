@@ -20,7 +20,10 @@ def _tell(notes: list[str]) -> None:
         click.echo(note, err=True)
 
 
-@hook.command(epilog="Example: credguard hook install ~/src/project")
+@hook.command(
+    short_help="Check every commit in a repository, or in all.",
+    epilog="Example: credguard hook install ~/src/project",
+)
 @click.argument("path", required=False)
 @_GLOBAL
 def install(path: str | None, global_: bool) -> None:
@@ -38,7 +41,10 @@ def uninstall(path: str | None, global_: bool) -> None:
     _tell(app.uninstall(Context(), path, global_=global_))
 
 
-@hook.command(epilog="Example: credguard hook status --json")
+@hook.command(
+    short_help="Show whether git runs the hooks here.",
+    epilog="Example: credguard hook status --json",
+)
 @click.argument("path", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(path: str | None, as_json: bool) -> None:

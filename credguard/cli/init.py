@@ -17,15 +17,16 @@ _BACKENDS = ["file", "keyring:secretservice", "keyring:kwallet", "keyring:macos"
 @click.option("--yes", is_flag=True, help="Ask nothing; do what the options name.")
 def init(backend: str | None, import_keys: bool, hook: bool, service: bool, yes: bool) -> None:
     """Choose the vault (OS keyring, else an encrypted file) and set everything up."""
-    chosen = app.choose_vault(backend)
-    for name, problem in chosen.tried.items():
-        click.echo(f"not usable here: {name}: {problem}", err=True)
+    ctx = Context()
+    chosen = app.choose_vault(ctx, backend)
+    for problem in chosen.tried.values():
+        click.echo(f"not chosen: {problem}", err=True)
     click.echo(f"vault: {chosen.backend}" + (" (as before)" if chosen.kept else ""), err=True)
-    _import(import_keys, yes)
+    _import(ctx, import_keys, yes)
     if offer("Check every commit in all your repositories?", wanted=hook, ask=not yes):
         from credguard.app import hook as hooks
 
-        for note in hooks.install(Context(), None, global_=True):
+        for note in hooks.install(ctx, None, global_=True):
             click.echo(note, err=True)
     if offer("Run the background service (rotation, folders)?", wanted=service, ask=not yes):
         from credguard.app import service as services
@@ -34,18 +35,17 @@ def init(backend: str | None, import_keys: bool, hook: bool, service: bool, yes:
         click.echo("the background service is installed", err=True)
 
 
-def _import(wanted: bool, yes: bool) -> None:
+def _import(ctx: Context, wanted: bool, yes: bool) -> None:
     from credguard.app import importing
 
     plain = importing.found()
     if not plain:
         return
+    from credguard.cli.keys import move, notes
+
+    notes()
     names = ", ".join(each.profile for each in plain)
     if offer(f"Keys lie in plaintext ({names}). Move them in?", wanted=wanted, ask=not yes):
-        from credguard.cli.keys import import_
-
-        click.get_current_context().invoke(
-            import_, profile=(), all_=True, used_elsewhere=False, rotate_now=False, yes=yes
-        )
+        move(ctx, plain, used_elsewhere=False, rotate_now=False, agreed=True, ask=not yes)
     else:
         click.echo(f"keys lie in plaintext ({names}); next: credguard import --all", err=True)

@@ -58,10 +58,33 @@ def import_(
     Each is proven with AWS, stored, read back; then AWS tools ask credguard for it and the
     plaintext goes. A key that has lain in plaintext should be replaced: --rotate.
     """
-    ctx = Context()
     plain = importing.chosen(list(profile), all_)
+    notes()
+    move(
+        Context(), plain, used_elsewhere=used_elsewhere, rotate_now=rotate_now, agreed=yes,
+        ask=not yes,
+    )  # fmt: skip
+
+
+def notes() -> None:
+    """Say what a person should know of the files before they are changed."""
     for note in importing.notes():
         click.echo(f"note: {note}", err=True)
+
+
+def move(
+    ctx: Context,
+    plain: list[PlainKey],
+    *,
+    used_elsewhere: bool,
+    rotate_now: bool,
+    agreed: bool,
+    ask: bool,
+) -> None:
+    """Move the keys `plain`; exit code 2 when one failed.
+
+    `agreed`: a person said yes to all of them. `ask`: the other questions may be asked.
+    """
     if not plain:
         click.echo("no key lies in plaintext", err=True)
         return
@@ -69,12 +92,12 @@ def import_(
     elsewhere: list[str] = []
     failed = False
     for each in plain:
-        if not confirm(f"Move the key of profile {each.profile} into the vault?", yes=yes):
+        if not confirm(f"Move the key of profile {each.profile} into the vault?", yes=agreed):
             continue
         used = offer(
             f"Is the key of {each.profile} used elsewhere (another machine, a server, CI)?",
             wanted=used_elsewhere,
-            ask=not yes,
+            ask=ask,
         )
         try:
             key = importing.import_key(ctx, each, used_elsewhere=used)
@@ -90,6 +113,13 @@ def import_(
             + ("" if left else f"; no plaintext is left in {each.path}"),
             err=True,
         )
+    _point_out_copies(done)
+    _rotate(ctx, [each.profile for each in done], elsewhere, rotate_now, ask)
+    if failed:
+        raise click.exceptions.Exit(2)
+
+
+def _point_out_copies(done: list[PlainKey]) -> None:
     for each in done:
         for path in importing.copies(each):
             click.echo(
@@ -97,13 +127,10 @@ def import_(
                 " delete it there, and replace the key",
                 err=True,
             )
-    _rotate(ctx, [each.profile for each in done], elsewhere, rotate_now, yes)
-    if failed:
-        raise click.exceptions.Exit(2)
 
 
 def _rotate(
-    ctx: Context, names: list[str], elsewhere: list[str], rotate_now: bool, yes: bool
+    ctx: Context, names: list[str], elsewhere: list[str], rotate_now: bool, ask: bool
 ) -> None:
     if not names:
         return
@@ -113,7 +140,7 @@ def _rotate(
             f"These keys lay in plaintext. Replace them now? (The other places of"
             f" {', '.join(elsewhere)} need the new key within {ctx.config.rotation.grace}.)"
         )
-    if offer(question, wanted=rotate_now, ask=not yes):
+    if offer(question, wanted=rotate_now, ask=ask):
         from credguard.cli.rotate import run
 
         run(ctx, names, yes=True)
@@ -127,10 +154,9 @@ def _rotate(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
     """List the profiles in the vault and the keys they hand out."""
-    from credguard.app.status import status
+    from credguard.app.status import key_list
 
-    ctx = Context()
-    rows = status(ctx).keys
+    rows = key_list(Context())
     if as_json:
         found = [
             {

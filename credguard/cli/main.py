@@ -245,6 +245,17 @@ def root() -> None:
     """
 
 
+def _show_usage(error: click.ClickException) -> None:
+    """A mistyped command line as every error: what is wrong, and what to type next."""
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    said = error.format_message().rstrip(".")
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(said, err=True)
+        return
+    command = ctx.command_path if ctx is not None else "credguard"
+    show_error(CredguardError(said, hint=f"see: {command} --help"))
+
+
 def _open_streams() -> None:
     """Fill closed standard streams, so that no file opened later is taken for one of them."""
     if sys.stdin is None:
@@ -272,7 +283,7 @@ def main() -> Never:
         click.echo("credguard: interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
-        error.show()
+        _show_usage(error)
         sys.exit(2)
     except KeyboardInterrupt:
         click.echo("credguard: interrupted", err=True)

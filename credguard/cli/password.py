@@ -25,7 +25,10 @@ def password() -> None:
     """Change, copy or show a profile's console password."""
 
 
-@password.command(epilog="Example: credguard password rotate work")
+@password.command(
+    short_help="Replace a console password by a generated one.",
+    epilog="Example: credguard password rotate work",
+)
 @click.argument("profile")
 @click.option("--current-stdin", is_flag=True, help="Read the current password from stdin.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -80,7 +83,10 @@ def _current(ctx: Context, profile: str, from_stdin: bool) -> Secret | None:
     return Secret(given)
 
 
-@password.command(epilog="Example: credguard password copy work")
+@password.command(
+    short_help="Put a console password into the clipboard.",
+    epilog="Example: credguard password copy work",
+)
 @click.argument("profile")
 @click.option("--clear", is_flag=True, help="Empty the clipboard now, if it holds the password.")
 @_generation
@@ -133,7 +139,10 @@ def show(profile: str, force: bool, generation: int | None) -> None:
     sys.stdout.flush()
 
 
-@password.command(epilog="Example: credguard password status --json")
+@password.command(
+    short_help="Show each password's age and when it is due.",
+    epilog="Example: credguard password status --json",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(as_json: bool) -> None:
     """Show each user's password age and when it is due; exit code 2 where that is in doubt.

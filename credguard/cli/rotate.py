@@ -52,6 +52,8 @@ def _report(outcome: app.Outcome) -> None:
         return
     text = {
         "planned": f"would replace key {outcome.old_id}; nothing was changed",
+        "midway": f"a rotation is on the way, {outcome.new_id or 'a key to come'} beside"
+        f" {outcome.old_id}; nothing was changed",
         "done": f"key {outcome.new_id} took over; {outcome.old_id} is deleted",
         "aborted": "an earlier attempt was cleared away; the key is as it was",
         "waiting": f"{outcome.why or 'waiting'}; goes on {_when(outcome.until)}",
@@ -254,6 +256,7 @@ def _decide(
             f"--{decision.replace('_', '-')} takes one PROFILE, and stands alone"
         )
     name = profile[0]
+    app.identity_of(ctx, name)  # a typo is told before anything is asked
     if not confirm(_QUESTIONS[decision].format(name), yes=wanted.yes):
         return
     act = getattr(rotate_decide, decision)

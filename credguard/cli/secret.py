@@ -17,7 +17,10 @@ def secret() -> None:
     """Keep any other secret in the vault."""
 
 
-@secret.command(epilog="Example: credguard secret add github-token")
+@secret.command(
+    short_help="Store a secret, asked for or from standard input.",
+    epilog="Example: credguard secret add github-token",
+)
 @click.argument("name")
 def add(name: str) -> None:
     """Store a secret under NAME: asked for, or one value on standard input."""
@@ -48,8 +51,10 @@ def list_(as_json: bool) -> None:
     """List the names; never the values."""
     names = app.names(Context())
     if as_json:
-        click.echo(json.dumps(names))
+        click.echo(json.dumps(names, indent=2))
         return
+    if not names:
+        click.echo("no secrets yet; next: credguard secret add NAME", err=True)
     for name in names:
         click.echo(name)
 

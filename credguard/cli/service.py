@@ -27,16 +27,29 @@ def uninstall() -> None:
     app.uninstall()
 
 
-@service.command("status", epilog="Example: credguard service status --json")
+@service.command(
+    "status",
+    short_help="Print the service's state, and the daemon's.",
+    epilog="Example: credguard service status --json",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(as_json: bool) -> None:
-    """Print what the platform's manager says, and whether the daemon runs."""
+    """Print what the platform's manager says, and whether the daemon runs.
+
+    Exit code 2: it cannot be told.
+    """
     from credguard.app import service as app
     from credguard.app.status import daemon_state
 
     found = {"service": app.status(), "daemon": daemon_state()}
     if as_json:
         click.echo(json.dumps(found, indent=2))
-        return
-    for name, state in found.items():
-        click.echo(f"{name}: {state}")
+    else:
+        for name, state in found.items():
+            click.echo(f"{name}: {state}")
+    if "unknown" in (found["service"], found["daemon"].lower()):
+        from credguard.errors import CredguardError
+
+        raise CredguardError(
+            "the service's state cannot be told here", hint="run it in your own login session"
+        )

@@ -66,7 +66,10 @@ def create(name: str | None, regions: str | None, profile: str | None, as_json: 
         )
 
 
-@ssh.command(epilog="Example: credguard ssh add --lifetime 8h && ssh ec2-user@HOST")
+@ssh.command(
+    short_help="Hand a key made here to ssh-agent.",
+    epilog="Example: credguard ssh add --lifetime 8h && ssh ec2-user@HOST",
+)
 @click.argument("name", required=False)
 @click.option("--lifetime", default="12h", show_default=True, help="How long; 0s: no end.")
 def add(name: str | None, lifetime: str) -> None:
@@ -98,8 +101,10 @@ def list_(as_json: bool) -> None:
         for key, where in app.listed(ctx)
     ]
     if as_json:
-        click.echo(json.dumps(rows))
+        click.echo(json.dumps(rows, indent=2))
         return
+    if not rows:
+        click.echo("no SSH key was made here yet; next: credguard ssh create", err=True)
     for key, where in app.listed(ctx):
         age = max(0, int((ctx.now() - key.created) // 86400))
         places = ", ".join(f"{r.account}/{r.region}" for r in where) or "nowhere"

@@ -33,7 +33,10 @@ def check(as_json: bool) -> None:
         click.echo(f"{state}: {vaults.where(ctx)}")
 
 
-@vault.command(epilog="Example: credguard vault backup ~/credguard.backup")
+@vault.command(
+    short_help="Write everything into an encrypted file.",
+    epilog="Example: credguard vault backup ~/credguard.backup",
+)
 @click.argument("file", type=click.Path(dir_okay=False))
 @_PASSPHRASE
 def backup(file: str, passphrase_file: str | None) -> None:

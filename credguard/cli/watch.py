@@ -45,6 +45,9 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(roots, indent=2))
         return
+    if not roots:
+        click.echo("no folder is watched; next: credguard watch add PATH", err=True)
+        return
     from credguard.report.text import printable
 
     for root in roots:

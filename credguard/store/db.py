@@ -120,7 +120,7 @@ _PROBLEMS = {
     sqlite3.SQLITE_FULL: ("no space is left", "free some space, then run it again"),
     sqlite3.SQLITE_CORRUPT: (
         "it is damaged",
-        "move {file} away, then: credguard vault restore FILE",
+        "move {file} away, then: credguard vault recover (or, with a backup: vault restore FILE)",
     ),
     sqlite3.SQLITE_READONLY: ("it cannot be written", "check the modes of {file} and its folder"),
     sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check the modes of {file} and its folder"),

@@ -103,6 +103,31 @@ def test_a_dry_run_changes_nothing(ctx: Context, simulator: Simulator) -> None:
     assert not profiles.profile(ctx.db, "work").consent
 
 
+def test_a_dry_run_says_that_a_rotation_is_on_the_way(ctx: Context, simulator: Simulator) -> None:
+    config.set_value("rotation.grace", "24h")
+    rotate.rotate(ctx, ["work"], yes=True)
+    before = simulator.iam().keys("dev")
+    (outcome,) = rotate.rotate(ctx, ["work"], dry_run=True)
+    assert outcome.state == "midway"
+    assert (outcome.old_id, outcome.new_id) == (before[0][0], before[1][0])
+    assert simulator.iam().keys("dev") == before
+
+
+def test_the_status_names_the_command_that_gives_the_yes(ctx: Context) -> None:
+    (row,) = statuses(ctx)
+    assert row.next_step == "needs a yes: credguard rotate same --yes"
+
+
+def test_a_mistyped_key_to_keep_is_refused(ctx: Context, simulator: Simulator) -> None:
+    config.set_value("rotation.grace", "24h")
+    rotate.rotate(ctx, ["work"], yes=True)
+    before = journal.read(ctx.db, "aws/123456789012/dev")
+    (outcome,) = rotate.rotate(ctx, ["work"], keep=("AKIAX",))
+    assert isinstance(outcome.error, RotationRefused)
+    assert "dev has no key AKIAX" in str(outcome.error)
+    assert journal.read(ctx.db, "aws/123456789012/dev") == before
+
+
 def test_a_second_key_of_someone_else_is_never_touched(ctx: Context, simulator: Simulator) -> None:
     other, _ = simulator.iam().create_key("dev")
     (outcome,) = rotate.rotate(ctx, ["work"], yes=True)

@@ -242,8 +242,9 @@ def test_a_damaged_journal_touches_nothing_and_can_be_rebuilt(
     ctx.db.execute("UPDATE rotation SET record = substr(record, 1, 20)")
     (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
     assert isinstance(outcome.error, StoreError)
-    assert "--rebuild" in outcome.error.hint
+    assert outcome.error.hint.endswith(": credguard rotate --rebuild work")
     assert {row.state for row in statuses(ctx)} == {"UNKNOWN"}
+    assert {row.next_step for row in statuses(ctx)} == {"rebuild: credguard rotate --rebuild work"}
     outcome = rotate_decide.rebuild(ctx, "work", YES)
     assert outcome.state == "rebuilt"
     assert f"{new} is in use and Active" in outcome.why

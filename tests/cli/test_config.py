@@ -20,7 +20,7 @@ def test_a_typo_is_one_line_and_a_hint() -> None:
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("value", ["30 d", "-1d", "", "30", "30D", "999999999w", "\uff13d"])
+@pytest.mark.parametrize("value", ["30 d", "-1d", "-1h", "", "30", "30D", "999999999w", "\uff13d"])
 def test_a_value_that_is_no_duration_names_the_setting(value: str) -> None:
     done = run("config", "set", "rotation.max_age", value)
     assert done.returncode == 2

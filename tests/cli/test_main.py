@@ -1,8 +1,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import click
 import pytest
+
+from credguard import paths
+from credguard.cli.main import root
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
@@ -38,6 +44,103 @@ def test_a_mistake_is_exit_2_without_a_traceback(args: tuple[str, ...]) -> None:
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     assert done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said", "see"),
+    [
+        (("nonsense",), "No such command 'nonsense'", "credguard"),
+        (("config", "set", "vault.backend"), "Missing argument 'VALUE'", "credguard config set"),
+        (("status", "-x"), "No such option '-x'", "credguard status"),
+        (("rotate", "--keep", "x"), "name the PROFILE", "credguard rotate"),
+        (("init", "--vault", "x"), "Invalid value for '--vault'", "credguard init"),
+        (("scan",), "name at least one PATH, or --staged", "credguard scan"),
+    ],
+)
+def test_a_mistyped_command_line_is_one_line_and_a_hint(
+    args: tuple[str, ...], said: str, see: str
+) -> None:
+    done = run(*args)
+    assert done.returncode == 2
+    first, hint = done.stderr.splitlines()
+    assert first.startswith(f"credguard: {said}")
+    assert hint == f"  hint: see: {see} --help"
+    assert run(*see.split()[1:], "--help").returncode == 0
+
+
+@pytest.mark.parametrize("args", [(), ("config",), ("vault",)])
+def test_a_command_without_its_part_shows_its_help(args: tuple[str, ...]) -> None:
+    done = run(*args)
+    assert done.returncode == 2
+    assert done.stderr == run(*args, "--help").stdout
+
+
+def _texts(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
+    ctx = click.Context(command, info_name=name)
+    yield name, command.get_help(ctx)
+    if isinstance(command, click.Group):
+        for each in command.list_commands(ctx):
+            inner = command.get_command(ctx, each)
+            assert inner is not None
+            yield from _texts(inner, f"{name} {each}")
+
+
+def test_every_help_has_an_example_that_is_its_own_and_no_text_is_cut_off() -> None:
+    for name, text in _texts(root, "credguard"):
+        example = text.rsplit("Example: ", 1)[1]
+        assert example.startswith(name), name
+        assert "...\n" not in text.partition("Commands:")[2], name
+
+
+@pytest.mark.parametrize(
+    ("args", "next_"),
+    [
+        (("list",), "credguard import --all"),
+        (("secret", "list"), "credguard secret add"),
+        (("ssh", "list"), "credguard ssh create"),
+        (("watch", "list"), "credguard watch add"),
+        (("rotate", "--status"), "credguard import --all"),
+    ],
+)
+def test_an_empty_list_says_so_beside_the_output(args: tuple[str, ...], next_: str) -> None:
+    done = run(*args)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"next: {next_}" in done.stderr
+    assert run(*args, "--json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize("flag", ["--rollback", "--emergency", "--lock-out", "--rebuild"])
+def test_a_profile_that_does_not_exist_is_told_before_a_question(flag: str) -> None:
+    done = run("rotate", flag, "nope")
+    assert done.returncode == 2
+    assert "no profile 'nope'" in done.stderr
+    assert "nobody is here" not in done.stderr
+
+
+_READS_THE_DATABASE = [
+    ("list",), ("list", "--json"), ("log",), ("rotate",), ("rotate", "--status"), ("status",),
+    ("secret", "list"), ("ssh", "list"), ("watch", "list"), ("password", "status"),
+    ("hook", "status"), ("vault", "recover"), ("exec", "x", "--", "true"), ("uninstall", "--yes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("args", _READS_THE_DATABASE, ids=" ".join)
+def test_a_damaged_database_is_never_taken_for_an_empty_one(
+    args: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = Path(paths.database_file())
+    file.parent.mkdir(parents=True, mode=0o700)
+    file.write_bytes(bytes(range(256)) * 20)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-m", "credguard", *args],
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "it is damaged" in done.stderr
+    assert "hint:" in done.stderr
+    assert "no profiles" not in done.stderr
+    assert done.stdout == "" or args == ("status",)
 
 
 def test_a_bug_is_exit_3_and_shows_no_value() -> None:
