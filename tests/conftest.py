@@ -15,6 +15,7 @@ pytest_plugins = [
         "desktop",
         "openssh",
         "daemon",
+        "agent",
         "display",
         "portals",
     )

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from credguard import logs, notify
 from credguard.app.context import Context
 from credguard.daemon import lock
+from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
 from credguard.daemon.inbox import Inbox
 from credguard.daemon.scheduler import Scheduler
@@ -31,6 +32,8 @@ from credguard.store import findings, problems, watches
 _LOG = logging.getLogger("credguard.daemon")
 
 _IDLE_S = 1.0
+# Until the agent listens; it takes over from one that runs alone within this.
+_AGENT_S = 10.0
 _BATCH = 64
 _VERIFY_S = 6 * 3600.0
 _VERIFY_UNWATCHED_S = 600.0  # while some folders have no watch
@@ -49,10 +52,12 @@ def run(ctx: Context) -> None:
 
     held = lock.acquire()
     again = False
+    agent = AgentThread(ctx.config)
     try:
         logs.to_file()
         if sys.stderr.isatty():
             logs.to_stderr()
+        agent.start(_AGENT_S)
         config = ctx.config.watch
         announcer = Announcer(
             notify.start if config.notify else _told_nobody, time.monotonic, notify.DEADLINE_S
@@ -71,6 +76,7 @@ def run(ctx: Context) -> None:
         )
         again = Daemon(ctx.db, worker, scheduler, announcer).serve()
     finally:
+        agent.stop()
         os.close(held)
     if again:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
