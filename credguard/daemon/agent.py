@@ -81,6 +81,7 @@ class Agent:
         self._used = monotonic()
         self._version = installed()
         self._told: dict[str, float] = {}
+        self._fetches = 0
 
     def close(self) -> None:
         """End the children, forget everything."""
@@ -173,6 +174,7 @@ class Agent:
             "mode": self._mode,
             "version": __version__,
             "started": self._started,
+            "fetches": self._fetches,
             "unlocked": bool(self._unlocked),
             "held": self._cache.shown(),
             "fetching": sorted(profile for _, profile in self._flights),
@@ -228,6 +230,7 @@ class Agent:
             flight.world = self._ledger.world(config)
             secret = self._unlocked.use(self._monotonic()) if self._unlocked else bytearray()
             flight.child = Child(request, config, secret)
+            self._fetches += 1
         except CredguardError as error:
             self._finish(flight, wire.ERROR, line(error))
             return

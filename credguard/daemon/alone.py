@@ -89,12 +89,13 @@ class AgentThread:
         self._listens.wait(wait_s)
 
     def stop(self) -> None:
-        """End it; waits some seconds at most."""
+        """End it, if it was started; waits some seconds at most."""
         self._stopping.set()
         server = self._server
         if server is not None:
             server.stop()
-        self._thread.join(_PATIENCE_S)
+        if self._thread.is_alive():
+            self._thread.join(_PATIENCE_S)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -109,8 +110,7 @@ class AgentThread:
 
     def _serve(self) -> None:
         try:
-            held = _held(0.0)
-            with held:
+            with _held(0.0):
                 self._serve_held()
         except _Running:
             with contextlib.suppress(CredguardError):

@@ -1,7 +1,8 @@
-"""`python -I -S entry.py agent [READY]`, or `child`: processes that the agent's side starts.
+"""`python -I -S entry.py agent [READY]`, `child` or `rules`: processes that the service starts.
 
-READY: a pipe's number, closed when the agent listens. Isolated, so that no environment variable and
-no folder chooses their code.
+READY: a pipe's number, closed when the agent listens. `rules` compiles the rules where that was
+not done yet: it takes 30 MB that the service would keep for its whole life. Isolated, so that no
+environment variable and no folder chooses their code.
 """
 
 import os
@@ -23,6 +24,12 @@ def main() -> None:
         from credguard.daemon.session_child import main as child
 
         child()
+        return
+    if sys.argv[1] == "rules":
+        from credguard import paths
+        from credguard.sources.database import load_engine
+
+        load_engine(paths.private_dir(paths.cache_dir()))
         return
     from credguard.daemon.alone import run_detached
 

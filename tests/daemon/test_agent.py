@@ -135,13 +135,13 @@ def test_a_changed_config_ends_what_was_made_of_it(child: Child, poisoned: Path)
 
 def test_a_code_is_given_to_the_child_and_asked_for_when_there_is_none(child: Child) -> None:
     child.does(
-        "answer(body=b'session') if request['code'] else answer(kind=2, line='a code of X; give it')"
+        "answer(body=b'session') if request['code'] else answer(kind=2, line='a code of X; give')"
     )
     with serving(agent()):
-        assert get() == (wire.NEEDS_CODE, b"a code of X; give it")
+        assert get() == (wire.NEEDS_CODE, b"a code of X; give")
         with pytest.raises(NeedsCode) as raised:
             calls.credentials("work", "exec")
-        assert (str(raised.value), raised.value.hint) == ("a code of X", "give it")
+        assert (str(raised.value), raised.value.hint) == ("a code of X", "give")
         answer = calls.credentials("work", "exec", code=Secret("123456"))
         assert answer.body == Secret(b"session")
         assert get() == (wire.OK, b"session"), "the session is shared"

@@ -65,10 +65,8 @@ def test_no_frame_is_empty_or_over_the_cap(body: bytes) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_request_or_malformed(body: bytes) -> None:
-    try:
+    with contextlib.suppress(wire.Malformed):
         decode(body)
-    except wire.Malformed as error:
-        assert "\n" not in str(error)
 
 
 json_values = st.recursive(
