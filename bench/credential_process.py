@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,16 +58,18 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait(60)
 
 
-def median_ms(command: list[str], rounds: int) -> float:
-    times = []
+def medians_ms(commands: list[list[str]], rounds: int) -> list[float]:
+    """Of each command; they take turns, so that a busy moment hits them alike."""
+    times: list[list[float]] = [[] for _ in commands]
     for number in range(rounds + 1):
-        began = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode:
-            sys.exit(f"{command} gave {done.returncode}: {done.stderr.decode()[-300:]}")
-        if number:
-            times.append((time.perf_counter() - began) * 1000)
-    return statistics.median(times)
+        for command, taken in zip(commands, times, strict=True):
+            began = time.perf_counter()
+            done = subprocess.run(command, capture_output=True, check=False)
+            if done.returncode:
+                sys.exit(f"{command} gave {done.returncode}: {done.stderr.decode()[-300:]}")
+            if number:
+                taken.append((time.perf_counter() - began) * 1000)
+    return [statistics.median(taken) for taken in times]
 
 
 def resident_mb(pid: int) -> float:
@@ -87,7 +88,7 @@ def verdict(good: bool) -> str:
     return "reached" if good else "MISSED"
 
 
-def parallel(command: list[str], proxy: FaultProxy, session: bool) -> None:
+def parallel(command: list[str], proxy: FaultProxy) -> None:
     """200 processes at once ask an agent that holds nothing."""
     calls.lock()
     before, fetched = proxy.count(), int(str(calls.status()["fetches"]))
@@ -103,11 +104,10 @@ def parallel(command: list[str], proxy: FaultProxy, session: bool) -> None:
     same = len({each.stdout for each in done})
     fetches = int(str(calls.status()["fetches"])) - fetched
     requests = proxy.count() - before
-    what = f"{requests} STS request(s)" if session else "no STS needed (a long-term key)"
-    good = answered == PARALLEL and same == fetches == 1 and requests == int(session)
+    good = answered == PARALLEL and same == fetches == requests == 1
     print(
         f"  {PARALLEL} in parallel, cold: {answered} answered, {same} answer(s),"
-        f" {fetches} fetch(es), {what}, {took:.1f} s: {verdict(good)}"
+        f" {fetches} fetch(es), {requests} STS request(s), {took:.1f} s: {verdict(good)}"
     )
 
 
@@ -129,18 +129,15 @@ def measure(rounds: int, idle_s: int) -> None:
     os.environ["AWS_ENDPOINT_URL"] = proxy.url
     credguard("add", "work", stdin=f"{key_id}\n{secret}\n")
     command = shlex.split(keys.command("work"))
-    bare = median_ms([sys.executable, "-I", "-S", "-c", "pass"], rounds)
-    cold = median_ms(command, min(rounds, 10))
+    (cold,) = medians_ms([command], min(rounds, 10))
     agent = start("agent", "run")
-    warm = median_ms(command, rounds)
+    bare, warm = medians_ms([[sys.executable, "-I", "-S", "-c", "pass"], command], rounds)
     print(f"  {BARE:24}{bare:8.1f} ms")
     print(f"  {WARM:24}{warm:8.1f} ms  {warm / bare:.2f} x: {verdict(warm <= 2.5 * bare)}")
     print(f"  {COLD:24}{cold:8.1f} ms: {verdict(cold < 400)}")
-    session = find_spec("credguard.app.sessions") is not None
-    if session:
-        config = Path(paths.aws_config_file())
-        config.write_text(config.read_text() + "credguard_session = true\n")
-    parallel(command, proxy, session)
+    config = Path(paths.aws_config_file())
+    config.write_text(config.read_text() + "credguard_session = true\n")
+    parallel(command, proxy)
     print(f"  after that: {resident_mb(agent.pid):.1f} MB resident")
     if idle_s:
         idle("agent alone, idle", agent, idle_s)

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 # Settings of a profile in ~/.aws/config after which something else than the long-term key is handed
 # out, or nothing is without it.
-_SESSION = ("role_arn", "source_profile", "credential_source", "include_profile",
-            "web_identity_token_file", "sso_session", "sso_start_url")  # fmt: skip
+_SESSION = (
+    "role_arn", "source_profile", "credential_source", "include_profile",
+    "web_identity_token_file", "sso_account_id", "sso_role_name",
+)  # fmt: skip
 
 
 def as_process(
@@ -69,16 +71,17 @@ def connect(name: str) -> "sqlite3.Connection":
 
 
 def needs_session(profile: str) -> bool:
-    """Whether ~/.aws/config asks for something else than the long-term key of `profile`.
+    """Whether ~/.aws/config may ask for something else than the long-term key of `profile`.
 
-    Raises ConfigError.
+    credguard/sessions decides it; this only keeps the plain case off the agent. Raises ConfigError.
     """
     from credguard.awsfiles import files
 
-    chosen = files.setting(profile, "credguard_session")
-    if chosen is not None:
-        return chosen.lower() == "true"
-    return any(files.setting(profile, name) for name in ("mfa_serial", *_SESSION))
+    settings = files.aws_config().profiles.get(profile, {})
+    if any(name in settings for name in _SESSION):
+        return True
+    chosen = settings.get("credguard_session")
+    return "mfa_serial" in settings if chosen is None else chosen.lower() != "false"
 
 
 def _backend() -> str:

@@ -108,7 +108,9 @@ class Agent:
             self._creds(request, reply)
             return
         answer = b""
-        if request.op == "status":
+        if request.op == "ping":
+            answer = json.dumps({"version": __version__}).encode()
+        elif request.op == "status":
             answer = json.dumps(self._status()).encode()
         elif request.op == "unlock" and request.passphrase is not None:
             self._unlocked.keep(request.passphrase, self._wall(), self._monotonic())

@@ -18,6 +18,8 @@ from credguard.ipc.server import Server, bug
 
 _LOG = logging.getLogger("credguard.daemon.agent")
 _TAKEOVER_S = 5.0
+# `credguard doctor` looks by taking the lock shared for an instant: not to be taken for an agent.
+_GLANCE_S = 0.5
 _AGAIN_S = 60.0
 _PATIENCE_S = 10.0
 _RUNNING = "an agent runs already"
@@ -30,7 +32,7 @@ def run(config: Config, *, ready: int | None = None) -> None:
     StoreError, Unsupported. Killed at any instant it leaves a socket that the next one replaces.
     """
     private_process()
-    with _held(0.0):
+    with _held(_GLANCE_S):
         limits = Limits(seconds(config.agent.idle), seconds(config.agent.auto_lock))
         with _listening(limits, "alone") as (server, agent):
             if ready is not None:
@@ -110,7 +112,7 @@ class AgentThread:
 
     def _serve(self) -> None:
         try:
-            with _held(0.0):
+            with _held(_GLANCE_S):
                 self._serve_held()
         except _Running:
             with contextlib.suppress(CredguardError):
@@ -140,10 +142,14 @@ class _Running(Busy):
 def _held(wait_s: float) -> Iterator[None]:
     """The lock of the one agent of this state folder. Raises _Running, StoreError."""
     paths.private_dir(paths.state_dir())
+    path = paths.lock_file("agent")
     entered = False
     try:
-        with locked(paths.lock_file("agent"), wait_s, _RUNNING):
+        with locked(path, wait_s, _RUNNING):
             entered = True
+            # For `credguard doctor`; a full disk is no reason to hand out nothing.
+            with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as note:
+                note.write(f"{os.getpid()}\n")
             yield
     except Busy as exc:
         if entered:
@@ -152,8 +158,7 @@ def _held(wait_s: float) -> Iterator[None]:
     except OSError as exc:
         if entered:
             raise
-        file = paths.lock_file("agent")
-        raise StoreError(f"cannot lock {file}: {exc.strerror}") from exc
+        raise StoreError(f"cannot lock {path}: {exc.strerror}") from exc
 
 
 @contextlib.contextmanager

@@ -4,24 +4,22 @@ The answer is a line of JSON (`kind` as on the wire; `line`: of an error; else w
 know) and the bytes to hand out, `length` of them.
 """
 
-import importlib
-import importlib.util
 import json
 import os
 import sys
-import time
 from contextlib import suppress
-from typing import Any
 
-from credguard.app import longterm
-from credguard.errors import CredguardError, NeedsCode, VaultLocked
+from credguard.app import longterm, sessions
+from credguard.app.context import Context
+from credguard.app.mfa import Codes
+from credguard.errors import CodeRefused, CredguardError, NeedsCode, VaultLocked
 from credguard.hardening import no_core_dump
 from credguard.ipc import wire
 from credguard.ipc.server import bug
 from credguard.secret import Secret
+from credguard.store import profiles
 
 _LARGEST = 64 << 10
-_SESSIONS = "credguard.app.sessions"
 
 
 def main() -> None:
@@ -32,7 +30,7 @@ def main() -> None:
     body = b""
     try:
         head, body = _obtained(request["profile"], request["code"], request["min_ttl"])
-    except NeedsCode as error:
+    except (NeedsCode, CodeRefused) as error:
         head = {"kind": wire.NEEDS_CODE, "line": line(error)}
     except VaultLocked as error:
         head = {"kind": wire.LOCKED, "line": line(error)}
@@ -53,12 +51,6 @@ def line(error: CredguardError) -> str:
 
 def _obtained(profile: str, code: str, min_ttl: int) -> tuple[dict[str, object], bytes]:
     """`code`: empty: none; "-": and nobody is there to give one either. Raises CredguardError."""
-    if importlib.util.find_spec(_SESSIONS) is None:
-        return _long_term(profile)
-    from credguard.app.context import Context
-    from credguard.app.mfa import Codes
-
-    sessions: Any = importlib.import_module(_SESSIONS)
     ctx = Context()
     codes = None
     if code != "-":
@@ -75,37 +67,12 @@ def _obtained(profile: str, code: str, min_ttl: int) -> tuple[dict[str, object],
         "expiration": handed.expiration,
         "key_id": credentials.key_id,
         "source_key": source,
-        "identity": _identity(ctx.db, source) if source else "",
+        "identity": _identity(ctx, source) if source else "",
         "long_term": credentials.token is None,
     }
     return head, body
 
 
-def _identity(connection: Any, key_id: str) -> str:
-    from credguard.store import profiles
-
-    found = [key.identity for key in profiles.keys(connection) if key.key_id == key_id]
+def _identity(ctx: Context, key_id: str) -> str:
+    found = [key.identity for key in profiles.keys(ctx.db) if key.key_id == key_id]
     return found[0] if found else ""
-
-
-def _long_term(profile: str) -> tuple[dict[str, object], bytes]:
-    from credguard.store import handouts
-
-    if longterm.needs_session(profile):
-        raise CredguardError(
-            f"profile {profile} needs a session, which this version does not get",
-            hint="set credguard_session = false in its section of ~/.aws/config",
-        )
-    found, secret = longterm.key(longterm.connect(profile), profile)
-    end = time.time() + handouts.LIFETIME_S
-    body = longterm.as_process(found.key.key_id, secret, None, end, found.key.account)
-    head: dict[str, object] = {
-        "kind": wire.OK,
-        "note": "",
-        "expiration": end,
-        "key_id": found.key.key_id,
-        "source_key": found.key.key_id,
-        "identity": found.key.identity,
-        "long_term": True,
-    }
-    return head, body

@@ -17,6 +17,8 @@ import pytest
 
 from credguard import paths
 from credguard.app import keys
+from credguard.app.context import Context
+from credguard.app.doctor import background
 from credguard.awsfiles import files
 from credguard.daemon import agent as agent_module
 from credguard.ipc import calls, client, listener
@@ -25,6 +27,7 @@ from credguard.store.db import connect
 from tests.support import daemon, samples
 from tests.support.agent import Child, agent, serving
 from tests.support.daemon import until
+from tests.support.faults import FaultProxy
 from tests.support.keyring_session import KeyringSession
 from tests.support.simulator import Simulator
 
@@ -132,6 +135,9 @@ def test_the_service_takes_over_and_gives_way_to_nobody(ready: Simulator, proces
     service = daemon.start()
     assert alone.wait(30) == 0
     assert calls.status()["mode"] == "service"
+    found = background.agent_facts(Context())
+    assert (found.held, found.pid) == (True, service.pid)
+    assert [each.said for each in background.agent(found)] == ["one agent answers"]
     assert key_of(ask()) == ready.key_id
     assert "an agent runs already" in run("agent", "run", ok=2).stderr
     assert "background service" in run("agent", "stop", ok=2).stderr
@@ -227,21 +233,34 @@ def ask_raw(profile: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, capture_output=True, timeout=100, check=False)
 
 
-def test_a_session_profile_starts_one_agent_however_many_ask(ready: Simulator) -> None:
+def test_two_hundred_cold_calls_start_one_agent_that_asks_sts_once(
+    simulator: Simulator, faults: FaultProxy, ready: Simulator, poisoned: Path
+) -> None:
     config = Path(paths.aws_config_file())
     config.write_text(config.read_text() + "credguard_session = true\n")
-    with ThreadPoolExecutor(8) as pool:
-        done = list(pool.map(lambda _: ask(), range(8)))
-    assert {each.stderr for each in done if each.returncode} <= {done[0].stderr}
-    status = calls.status()
-    assert status["mode"] == "alone"
+    before = faults.count()
+    with ThreadPoolExecutor(200) as pool:
+        done = list(pool.map(lambda _: ask(), range(200)))
     try:
-        log = Path(paths.log_file()).read_text() if os.path.exists(paths.log_file()) else ""
-        assert "cannot start" not in log
+        assert {each.stderr for each in done} == {""}
+        (answer,) = {each.stdout for each in done}
+        assert json.loads(answer)["SessionToken"]
+        assert [call.action for call in faults.requests()[before:]] == ["GetSessionToken"]
+        status = calls.status()
+        assert (status["mode"], status["fetches"]) == ("alone", 1)
         assert os.getsid(int(str(status["pid"]))) == status["pid"], "detached"
     finally:
         calls.stop()
     until(lambda: not client.alive(paths.agent_socket()))
+
+
+def test_a_session_that_needs_a_code_ends_with_one_line(ready: Simulator, process: Start) -> None:
+    config = Path(paths.aws_config_file())
+    config.write_text(config.read_text() + "mfa_serial = arn:aws:iam::123456789012:mfa/dev\n")
+    process()
+    done = ask()
+    assert done.returncode == 2
+    assert "a code of arn:aws:iam::123456789012:mfa/dev is needed" in done.stderr
 
 
 def test_two_hundred_processes_at_once_are_one_fetch(ready: Simulator, child: Child) -> None:
