@@ -12,9 +12,10 @@ from credguard import errors
 
 _LARGEST = 128 << 10
 # What would beat the profile that is asked for, see botocore's order of providers.
+# The last one: a descriptor that only its first owner has.
 _KEPT_OUT = (
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
-    "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "CREDGUARD_EXEC",
+    "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "CREDGUARD_EXEC", "CREDGUARD_PASSPHRASE_FD",
 )  # fmt: skip
 PASSPHRASE = "CREDGUARD_PASSPHRASE_FD"  # noqa: S105 - a variable's name
 ENTRY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "entry.py")

@@ -14,7 +14,7 @@ _PAUSE_S = 0.02
 # Never into the agent: it outlives the asker, and hands out by profile only.
 _KEPT_OUT = (
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
-    "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "CREDGUARD_EXEC",
+    "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "CREDGUARD_EXEC", "CREDGUARD_PASSPHRASE_FD",
 )  # fmt: skip
 
 
