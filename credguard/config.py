@@ -87,10 +87,21 @@ class SshConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     owner: str = ""
 
 
+class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the agent stays. `idle`: without use, when it was started on demand.
+
+    `auto_lock`: it forgets the file vault's passphrase after so long without use.
+    """
+
+    idle: str = "15m"
+    auto_lock: str = "8h"
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings."""
 
     vault: VaultConfig = VaultConfig()
+    agent: AgentConfig = AgentConfig()
     rotation: RotationConfig = RotationConfig()
     mfa: MfaConfig = MfaConfig()
     password: PasswordConfig = PasswordConfig()
@@ -99,6 +110,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _DURATIONS = {
+    "agent.idle",
+    "agent.auto_lock",
     "rotation.max_age",
     "rotation.grace",
     "rotation.soak",

@@ -1,7 +1,9 @@
-"""Run by AWS tools: `python -I -S credential_process.py PROFILE` prints the key as JSON.
+"""Run by AWS tools: `python -I -S credential_process.py PROFILE` prints credentials as JSON.
 
-The contract: docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html. Standard
-error is shown by the tools, so it has one line and never a secret. Imports no AWS library.
+It copies what the agent answers. Without an agent it reads a long-term key from the vault itself,
+and starts an agent where the profile needs a session. The contract:
+docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html. Standard error is shown by
+the tools, so it has one line and never a secret. Imports no AWS library.
 """
 
 import os
@@ -12,50 +14,12 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def credentials(profile: str) -> dict[str, object]:
-    """The process credentials of `profile`. Raises CredguardError."""
-    import time
-    import tomllib
+def credentials(profile: str) -> bytes:
+    """What is to be printed for `profile`. Raises CredguardError."""
+    # Not here: a script is compiled each time it runs, a module once.
+    from credguard.app import process
 
-    from credguard import paths
-    from credguard.errors import ConfigError, UnknownProfile
-    from credguard.store import db, handouts, profiles
-    from credguard.vault.base import key_item
-    from credguard.vault.select import open_vault
-
-    if not os.path.exists(paths.database_file()):
-        raise UnknownProfile(f"no profile {profile!r} in the vault", hint="run: credguard init")
-    # Straight from the file: the settings' types cost more than all the rest.
-    path = paths.config_file()
-    backend: object = ""
-    try:
-        with open(path, "rb") as file:
-            table = tomllib.load(file).get("vault", {})
-        backend = table.get("backend", "") if isinstance(table, dict) else None
-    except FileNotFoundError:
-        pass
-    except OSError as exc:
-        raise ConfigError(f"cannot read {path}: {exc.strerror}", hint=f"correct {path}") from exc
-    except ValueError as exc:
-        raise ConfigError(f"{path} is not valid TOML: {exc}", hint=f"correct {path}") from exc
-    if not isinstance(backend, str):
-        raise ConfigError(f"{path}: vault.backend is not a text", hint=f"correct {path}")
-    connection = db.connect_to_hand_out(handouts.WAIT_S)
-    key = profiles.profile(connection, profile).key
-    secret = open_vault(backend).get(key_item(key.partition, key.account, key.key_id))
-    if secret is None:
-        raise UnknownProfile(
-            f"the vault holds no secret for key {key.key_id}", hint=f"run: credguard add {profile}"
-        )
-    handouts.note(connection, profile, key.key_id, "credential_process", sys.stderr.write)
-    end = time.gmtime(time.time() + handouts.LIFETIME_S)
-    return {
-        "Version": 1,
-        "AccessKeyId": key.key_id,
-        "SecretAccessKey": secret.reveal(),
-        "Expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", end),
-        "AccountId": key.account,
-    }
+    return process.credentials(profile)
 
 
 def _folders() -> list[str]:
@@ -70,8 +34,6 @@ def _folders() -> list[str]:
 def main() -> None:
     """Print the JSON; else one line on standard error and exit code 2 (3: a bug, 130: Ctrl-C)."""
     sys.path += _folders()
-    import json
-
     from credguard.errors import CredguardError
 
     if len(sys.argv) != 2:
@@ -80,7 +42,7 @@ def main() -> None:
         # Whatever is opened next would get its number, and the secret.
         _end("standard output is closed; run it from an AWS tool", 2)
     try:
-        answer = json.dumps(credentials(sys.argv[1])) + "\n"
+        answer = credentials(sys.argv[1])
     except CredguardError as error:
         _end(f"{error}; {error.hint}" if error.hint else str(error), 2)
     except KeyboardInterrupt:
@@ -93,7 +55,7 @@ def main() -> None:
         _end(f"a bug: {type(error).__name__} at {place}; please report it", 3)
     try:
         # One write below the buffer of Python, so that nothing is left to fail at exit.
-        os.write(1, answer.encode())
+        os.write(1, answer)
     except OSError as error:
         _end(f"cannot write the answer: {error.strerror}; run the AWS tool again", 2)
 

@@ -63,6 +63,22 @@ def lock_file(name: str) -> str:
     return os.path.join(state_dir(), f"{name}.lock")
 
 
+def agent_socket() -> str:
+    """The agent's Unix socket, in a folder of its own.
+
+    Below $XDG_RUNTIME_DIR where that is a folder of ours (sudo may leave another user's); where it
+    is not set (cron, ssh) below /run/user/UID; else, and on macOS, below the state folder.
+    """
+    if sys.platform not in ("darwin", "win32"):
+        root = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+        try:
+            if os.path.isabs(root) and os.stat(root).st_uid == os.getuid():
+                return os.path.join(root, _APP, "agent.sock")
+        except OSError:  # not there
+            pass
+    return os.path.join(state_dir(), "run", "agent.sock")
+
+
 def log_file() -> str:
     """The background service's log."""
     return os.path.join(state_dir(), "credguard.log")

@@ -16,6 +16,7 @@ pytest_plugins = [
         "desktop",
         "openssh",
         "daemon",
+        "agent",
         "display",
         "portals",
     )

@@ -11,6 +11,7 @@ from credguard.app.signing import Signer
 from credguard.errors import (
     AwsError,
     BadSignature,
+    CredguardError,
     InvalidKey,
     NetworkDown,
     NoSuchEntity,
@@ -18,6 +19,7 @@ from credguard.errors import (
     RotationRefused,
     VaultError,
 )
+from credguard.ipc import calls as agent
 from credguard.rotation.model import UNKNOWN_USE, Proof, Record, Remote, Use
 from credguard.secret import Secret
 from credguard.store import events, handouts, journal, profiles
@@ -259,6 +261,9 @@ class RealEffects:
         if to_id not in {each.key_id for each in profiles.keys(self._ctx.db)}:
             self._index(to_id, None)  # stored, but a crash came before its index entry
         profiles.switch(self._ctx.db, from_id, to_id)
+        # The agent sees by itself that the pointer moved; this only empties its memory at once.
+        with contextlib.suppress(CredguardError):
+            agent.drop(self._user.identity)
         with contextlib.suppress(VaultError):  # noted before the old key's secret goes, at last
             notes.note_all(self._ctx)
 

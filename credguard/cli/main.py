@@ -27,6 +27,12 @@ def _add() -> click.Command:
     return add
 
 
+def _agent() -> click.Command:
+    from credguard.cli.agent import agent
+
+    return agent
+
+
 def _config() -> click.Command:
     from credguard.cli.config import config
 
@@ -161,6 +167,7 @@ def _watch() -> click.Command:
 
 _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "add": ("Put an access key into the vault under a profile.", _add),
+    "agent": ("Run, stop or look at the agent that hands out credentials.", _agent),
     "config": ("Read or change a setting.", _config),
     "daemon": ("Run the background service in the foreground.", _daemon),
     "demo": ("Show the main job in a throw-away home.", _demo),

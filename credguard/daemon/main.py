@@ -4,6 +4,7 @@ The loop waits on a pipe that the signal handlers write to, at most a second, so
 by `credguard watch add` is picked up without any message between the processes.
 """
 
+import contextlib
 import logging
 import os
 import select
@@ -11,6 +12,7 @@ import signal
 import socket
 import sqlite3
 import stat
+import subprocess
 import sys
 import time
 from collections import deque
@@ -19,7 +21,9 @@ from collections.abc import Iterator
 from credguard import logs, notify
 from credguard.app.context import Context
 from credguard.daemon import lock
+from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
+from credguard.daemon.children import ENTRY
 from credguard.daemon.inbox import Inbox
 from credguard.daemon.scheduler import Scheduler
 from credguard.daemon.tick import Tick
@@ -31,6 +35,9 @@ from credguard.store import findings, problems, watches
 _LOG = logging.getLogger("credguard.daemon")
 
 _IDLE_S = 1.0
+# Until the agent listens; it takes over from one that runs alone within this.
+_AGENT_S = 10.0
+_COMPILE_S = 60.0
 _BATCH = 64
 _VERIFY_S = 6 * 3600.0
 _VERIFY_UNWATCHED_S = 600.0  # while some folders have no watch
@@ -49,15 +56,18 @@ def run(ctx: Context) -> None:
 
     held = lock.acquire()
     again = False
+    agent = AgentThread(ctx.config)
     try:
         logs.to_file()
         if sys.stderr.isatty():
             logs.to_stderr()
+        agent.start(_AGENT_S)
         config = ctx.config.watch
         announcer = Announcer(
             notify.start if config.notify else _told_nobody, time.monotonic, notify.DEADLINE_S
         )
         ctx.db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        _compile_rules()
         worker = Worker(
             load_engine(paths.private_dir(paths.cache_dir())),
             ctx.db,
@@ -71,9 +81,23 @@ def run(ctx: Context) -> None:
         )
         again = Daemon(ctx.db, worker, scheduler, announcer).serve()
     finally:
+        agent.stop()
         os.close(held)
     if again:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+
+
+def _compile_rules() -> None:
+    """Leave compiled rules in the cache; when that fails, loading them does it and says why."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            [sys.executable, "-I", "-S", ENTRY, "rules"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_COMPILE_S,
+            check=False,
+        )
 
 
 def _installed() -> str:

@@ -63,6 +63,18 @@ def asker(pid: int) -> Asker:
     return Asker(pid, program, started)
 
 
+def parent_of(pid: int) -> int | None:
+    """The parent of process `pid` now; None: not known (not on Linux, or it ended)."""
+    if sys.platform != "linux":
+        return None
+    # proc_pid_stat(5): field 4, the second after the name in brackets.
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1]) or None
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def _linux_program(pid: int) -> str | None:
     try:
         path = os.readlink(f"/proc/{pid}/exe")

@@ -70,7 +70,7 @@ class FakeAgent:
     """Listens where the agent does, locked as it is, and answers a ping with `answer`."""
 
     def __init__(self, answer: bytes) -> None:
-        path = Path(background.socket_path())
+        path = Path(paths.agent_socket())
         path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(str(path))
@@ -127,9 +127,9 @@ def test_an_agent_without_its_lock_and_a_stale_socket() -> None:
     assert "second agent" in only(SERVICE, "agent").said
     fake.close()
     found = only(SERVICE, "agent")
-    assert (found.state, found.fix) == (WARN, f"run: rm -f {background.socket_path()}")
-    Path(background.socket_path()).parent.chmod(0o755)
+    assert (found.state, found.fix) == (WARN, f"run: rm -f {paths.agent_socket()}")
+    Path(paths.agent_socket()).parent.chmod(0o755)
     assert states(SERVICE, "agent") == [FAIL, WARN]
-    Path(background.socket_path()).unlink()
-    Path(background.socket_path()).touch()
+    Path(paths.agent_socket()).unlink()
+    Path(paths.agent_socket()).touch()
     assert "not a socket" in only(SERVICE, "agent").said

@@ -10,7 +10,6 @@ import pytest
 
 from credguard import paths
 from credguard.app.context import Context
-from credguard.app.doctor import background
 from credguard.store import profiles
 from tests.support import samples
 from tests.support.checks import aws, launcher, passphrase_file, shell
@@ -82,7 +81,7 @@ def break_it(home: Path, simulator: Simulator, environment: dict[str, str]) -> d
     subprocess.run(git, check=True)
     settings = Path(paths.config_file())
     settings.write_text(settings.read_text() + "backedn = 1\n")
-    address = Path(background.socket_path())
+    address = Path(paths.agent_socket())
     address.parent.mkdir(parents=True, mode=0o700)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(address))

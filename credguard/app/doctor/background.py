@@ -171,17 +171,9 @@ class Agent:
     socket_open: bool = False
 
 
-def socket_path() -> str:
-    """Where the agent listens: in the login's runtime folder, else below the state folder."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if sys.platform == "linux" and os.path.isabs(runtime) and os.path.isdir(runtime):
-        return os.path.join(runtime, "credguard", "agent.sock")
-    return os.path.join(paths.state_dir(), "run", "agent.sock")
-
-
 def agent_facts(_ctx: Context) -> Agent:
     """Knocks at the agent's socket: one ping, 2 s."""
-    path = socket_path()
+    path = paths.agent_socket()
     held, pid = _lock(paths.lock_file("agent"))
     try:
         status = os.lstat(path)

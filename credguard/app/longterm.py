@@ -1,0 +1,105 @@
+"""Use case: a profile's long-term key as credential_process prints it. Hot path: imports little."""
+
+import os
+
+from credguard import paths
+from credguard.errors import ConfigError, UnknownProfile
+from credguard.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+
+    from credguard.store.profiles import Profile
+
+# Settings of a profile in ~/.aws/config after which something else than the long-term key is handed
+# out, or nothing is without it.
+_SESSION = (
+    "role_arn", "source_profile", "credential_source", "include_profile",
+    "web_identity_token_file", "sso_account_id", "sso_role_name",
+)  # fmt: skip
+
+
+def as_process(
+    key_id: str, secret: Secret, token: Secret | None, end: float, account: str | None
+) -> bytes:
+    """The JSON that the AWS tools read from a credential_process, with its line end.
+
+    `end`: Unix seconds. The contract:
+    docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+    """
+    import json
+    import time
+
+    answer: dict[str, object] = {
+        "Version": 1,
+        "AccessKeyId": key_id,
+        "SecretAccessKey": secret.reveal(),
+    }
+    if token is not None:
+        answer["SessionToken"] = token.reveal()
+    answer["Expiration"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end))
+    if account:
+        answer["AccountId"] = account
+    return (json.dumps(answer) + "\n").encode()
+
+
+def key(connection: "sqlite3.Connection", name: str) -> "tuple[Profile, Secret]":
+    """The profile `name` and the secret of its key. Raises UnknownProfile, VaultError."""
+    from credguard.store import profiles
+    from credguard.vault.base import key_item
+    from credguard.vault.select import open_vault
+
+    found = profiles.profile(connection, name)
+    item = key_item(found.key.partition, found.key.account, found.key.key_id)
+    secret = open_vault(_backend()).get(item)
+    if secret is None:
+        raise UnknownProfile(
+            f"the vault holds no secret for key {found.key.key_id}",
+            hint=f"run: credguard add {name}",
+        )
+    return found, secret
+
+
+def connect(name: str) -> "sqlite3.Connection":
+    """The state database, to hand out `name`. Raises UnknownProfile: there is none; StoreError."""
+    from credguard.store import db, handouts
+
+    if not os.path.exists(paths.database_file()):
+        raise UnknownProfile(f"no profile {name!r} in the vault", hint="run: credguard init")
+    return db.connect_to_hand_out(handouts.WAIT_S)
+
+
+def needs_session(profile: str) -> bool:
+    """Whether ~/.aws/config may ask for something else than the long-term key of `profile`.
+
+    credguard/sessions decides it; this only keeps the plain case off the agent. Raises ConfigError.
+    """
+    from credguard.awsfiles import files
+
+    settings = files.aws_config().profiles.get(profile, {})
+    if any(name in settings for name in _SESSION):
+        return True
+    chosen = settings.get("credguard_session")
+    return "mfa_serial" in settings if chosen is None else chosen.lower() != "false"
+
+
+def _backend() -> str:
+    """`vault.backend`, straight from the file: the settings' types cost more than all the rest."""
+    import tomllib
+
+    path = paths.config_file()
+    backend: object = ""
+    try:
+        with open(path, "rb") as file:
+            table = tomllib.load(file).get("vault", {})
+        backend = table.get("backend", "") if isinstance(table, dict) else None
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        raise ConfigError(f"cannot read {path}: {exc.strerror}", hint=f"correct {path}") from exc
+    except ValueError as exc:
+        raise ConfigError(f"{path} is not valid TOML: {exc}", hint=f"correct {path}") from exc
+    if not isinstance(backend, str):
+        raise ConfigError(f"{path}: vault.backend is not a text", hint=f"correct {path}")
+    return backend

@@ -1,0 +1,178 @@
+"""How the agent is run: alone (started by whoever needs one), or in a thread of the service."""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+from credguard import paths
+from credguard.atomic import locked
+from credguard.config import Config, seconds
+from credguard.daemon.agent import Agent, Limits
+from credguard.errors import Busy, CredguardError, StoreError
+from credguard.hardening import private_process
+from credguard.ipc import calls, listener
+from credguard.ipc.server import Server, bug
+
+_LOG = logging.getLogger("credguard.daemon.agent")
+_TAKEOVER_S = 5.0
+# `credguard doctor` looks by taking the lock shared for an instant: not to be taken for an agent.
+_GLANCE_S = 0.5
+_AGAIN_S = 60.0
+_PATIENCE_S = 10.0
+_RUNNING = "an agent runs already"
+
+
+def run(config: Config, *, ready: int | None = None) -> None:
+    """Serve alone until SIGTERM, SIGINT, op stop, or `agent.idle` without use.
+
+    `ready`: a descriptor that is closed when it listens. Raises Busy (one runs already),
+    StoreError, Unsupported. Killed at any instant it leaves a socket that the next one replaces.
+    """
+    private_process()
+    with _held(_GLANCE_S):
+        limits = Limits(seconds(config.agent.idle), seconds(config.agent.auto_lock))
+        with _listening(limits, "alone") as (server, agent):
+            if ready is not None:
+                os.close(ready)
+            handlers = {
+                number: signal.signal(number, lambda *_: server.stop())
+                for number in (signal.SIGTERM, signal.SIGINT)
+            }
+            previous = signal.set_wakeup_fd(server.wakeup, warn_on_full_buffer=False)
+            try:
+                server.serve(agent)
+            finally:
+                signal.set_wakeup_fd(previous)
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+
+
+def run_detached(ready: int | None) -> None:
+    """Serve alone, detached from whoever started us; errors go to the log."""
+    from credguard import config, logs
+
+    with contextlib.suppress(OSError):
+        os.setsid()
+    os.chdir("/")
+    # What the starter left open (a tool's pipe) must not stay open for as long as we live.
+    highest = os.sysconf("SC_OPEN_MAX")
+    os.closerange(3, ready if ready is not None else highest)
+    if ready is not None:
+        os.closerange(ready + 1, highest)
+        os.set_inheritable(ready, False)
+    logs.to_file()
+    try:
+        run(config.load(), ready=ready)
+    except Busy:
+        return
+    except CredguardError as error:
+        _LOG.error("the agent cannot start: %s; %s", error, error.hint)
+        raise SystemExit(error.exit_code) from None
+
+
+class AgentThread:
+    """The agent in the background service: takes over from one that runs alone, and stays."""
+
+    def __init__(self, config: Config) -> None:
+        """`start()` starts it."""
+        self._limits = Limits(None, seconds(config.agent.auto_lock))
+        self._stopping = threading.Event()
+        self._server: Server | None = None
+        self._listens = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
+
+    def start(self, wait_s: float) -> None:
+        """Start; returns when it listens, or after `wait_s` seconds."""
+        private_process()
+        self._thread.start()
+        self._listens.wait(wait_s)
+
+    def stop(self) -> None:
+        """End it, if it was started; waits some seconds at most."""
+        self._stopping.set()
+        server = self._server
+        if server is not None:
+            server.stop()
+        if self._thread.is_alive():
+            self._thread.join(_PATIENCE_S)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._serve()
+            except CredguardError as error:
+                _LOG.error("the agent cannot run: %s; %s; again in a minute", error, error.hint)
+            except Exception as error:  # noqa: BLE001 - a thread's boundary: the service goes on
+                _LOG.error("the agent ended: %s; again in a minute", bug(error))
+            self._listens.set()  # nobody waits for one that cannot
+            self._stopping.wait(_AGAIN_S)
+
+    def _serve(self) -> None:
+        try:
+            with _held(_GLANCE_S):
+                self._serve_held()
+        except _Running:
+            with contextlib.suppress(CredguardError):
+                calls.stop()
+            with _held(_TAKEOVER_S):
+                self._serve_held()
+
+    def _serve_held(self) -> None:
+        with _listening(self._limits, "service") as (server, agent):
+            self._server = server
+            try:
+                _LOG.info("the agent listens at %s", paths.agent_socket())
+                self._listens.set()
+                if not self._stopping.is_set():
+                    server.serve(agent)
+            finally:
+                self._server = None
+
+
+class _Running(Busy):
+    """Another agent holds the lock."""
+
+    hint = "see: credguard agent status"
+
+
+@contextlib.contextmanager
+def _held(wait_s: float) -> Iterator[None]:
+    """The lock of the one agent of this state folder. Raises _Running, StoreError."""
+    paths.private_dir(paths.state_dir())
+    path = paths.lock_file("agent")
+    entered = False
+    try:
+        with locked(path, wait_s, _RUNNING):
+            entered = True
+            # For `credguard doctor`; a full disk is no reason to hand out nothing.
+            with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as note:
+                note.write(f"{os.getpid()}\n")
+            yield
+    except Busy as exc:
+        if entered:
+            raise
+        raise _Running(_RUNNING) from exc
+    except OSError as exc:
+        if entered:
+            raise
+        raise StoreError(f"cannot lock {path}: {exc.strerror}") from exc
+
+
+@contextlib.contextmanager
+def _listening(limits: Limits, mode: str) -> Iterator[tuple[Server, Agent]]:
+    path = paths.agent_socket()
+    sock = listener.listen(path)
+    try:
+        server = Server(sock)
+        agent = Agent(server, limits, mode=mode)
+        try:
+            yield server, agent
+        finally:
+            agent.close()
+    finally:
+        # First the name: who comes now starts another one instead of waiting here.
+        listener.remove(path)
+        sock.close()

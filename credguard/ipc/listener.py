@@ -1,0 +1,81 @@
+"""The agent's socket: made where only its own user gets at it, and taken away again."""
+
+import contextlib
+import os
+import socket
+import stat
+
+from credguard import paths
+from credguard.errors import Busy, StoreError, Unsupported
+
+# sun_path of sys/un.h: 108 bytes on Linux, 104 on macOS and the BSDs, the NUL among them.
+_LONGEST_PATH = 103
+_BACKLOG = 1024
+_PROBE_S = 2.0
+
+
+def listen(path: str) -> socket.socket:
+    """A listening socket at `path`, 0600 in a folder of ours of mode 0700.
+
+    The caller holds the lock that makes it the only agent; a socket that nobody listens at any more
+    is replaced. Raises StoreError (folder or file are not ours alone), Busy (an agent of another
+    state folder listens there), Unsupported (the path is too long).
+    """
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        raise Unsupported(
+            f"the agent's socket {path} would have too long a path",
+            hint="set XDG_RUNTIME_DIR to a folder with a short path",
+        )
+    _own_folder(os.path.dirname(path))
+    _clear(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(path)
+        os.chmod(path, 0o600)
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+    except OSError as exc:
+        sock.close()
+        raise StoreError(f"cannot listen at {path}: {exc.strerror or exc}") from exc
+    return sock
+
+
+def remove(path: str) -> None:
+    """Take the socket away; the caller made it and still holds its lock."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def _own_folder(folder: str) -> None:
+    paths.private_dir(folder)
+    status = os.lstat(folder)
+    if stat.S_ISLNK(status.st_mode):
+        raise StoreError(f"the folder {folder} is a symlink", hint=f"remove it: rm {folder}")
+    if status.st_mode & 0o077:
+        raise StoreError(
+            f"the folder {folder} can be read by others", hint=f"run: chmod 700 {folder}"
+        )
+
+
+def _clear(path: str) -> None:
+    """Remove a stale socket. Raises StoreError, Busy."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise StoreError(f"cannot look at {path}: {exc.strerror}") from exc
+    if not stat.S_ISSOCK(status.st_mode) or status.st_uid != os.getuid():
+        raise StoreError(f"{path} is not a socket of ours", hint=f"remove it: rm {path}")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PROBE_S)
+        try:
+            probe.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            remove(path)
+            return
+        except OSError:
+            pass  # a full queue: somebody listens
+    raise Busy(
+        f"an agent of another home listens at {path}", hint="end it: kill what fuser -v shows"
+    )
