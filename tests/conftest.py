@@ -8,11 +8,32 @@ import pytest
 
 pytest_plugins = [
     f"tests.support.{name}"
-    for name in ("simulator", "faults", "keyring_session", "desktop", "openssh", "daemon")
+    for name in (
+        "simulator",
+        "faults",
+        "keyring_session",
+        "password_store",
+        "keepassxc",
+        "desktop",
+        "openssh",
+        "daemon",
+    )
     if (Path(__file__).parent / "support" / f"{name}.py").exists()
 ]
 
-_CLEARED = ("AWS_", "CREDGUARD_", "GIT_", "PYTHON_KEYRING", "KEYRING_", "XDG_", "SSH_")
+_CLEARED = (
+    "AWS_",
+    "CREDENTIALS_DIRECTORY",
+    "CREDGUARD_",
+    "GIT_",
+    "GNUPG",
+    "GPG_",
+    "PASSWORD_STORE_",
+    "PYTHON_KEYRING",
+    "KEYRING_",
+    "XDG_",
+    "SSH_",
+)
 
 
 class NetworkRefused(RuntimeError):

@@ -36,17 +36,17 @@ def choose_vault(backend: str | None) -> Chosen:
             tried[candidate.backend] = candidate.problem
     check(select.open_vault(pick))
     if pick != current:
-        _refuse_leaving(current)
+        _refuse_leaving(current, pick)
         config.set_value("vault.backend", pick)
     return Chosen(pick, kept, tried)
 
 
-def _refuse_leaving(current: str) -> None:
+def _refuse_leaving(current: str, wanted: str) -> None:
     from credguard.errors import CredguardError
     from credguard.store import profiles
 
     if current and profiles.keys(Context().db):
         raise CredguardError(
             f"keys are in the vault {current}, which would be left behind",
-            hint="first: credguard vault backup FILE; then config set vault.backend, and restore",
+            hint=f"move everything: credguard vault migrate --to {wanted}",
         )
