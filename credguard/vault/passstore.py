@@ -141,6 +141,8 @@ def _variables() -> dict[str, str]:
         if not name.startswith(("CREDGUARD_PASSPHRASE", "AWS_"))
     }
     options = [variables.get("PASSWORD_STORE_GPG_OPTS", ""), "--status-fd=2"]
+    # A recipient that is not known must not be looked for, and trusted, over the network.
+    options.append("--no-auto-key-locate")
     place = _terminal_name() if terminal() else None
     if place is None:
         options.append("--pinentry-mode=error")
@@ -161,13 +163,15 @@ def _terminal_name() -> str | None:
 def _error(said: str) -> VaultError:
     status = [line.split()[1:] for line in said.splitlines() if line.startswith("[GNUPG:] ")]
     words = {line[0] for line in status if line}
-    if "NO_SECKEY" in words:
+    # DECRYPTION_KEY and INFO come once the session key was had: only the data can be to blame.
+    damage = {"NODATA", "UNEXPECTED", "BADMDC", "DECRYPTION_KEY", "DECRYPTION_INFO"}
+    failed = "DECRYPTION_FAILED" in words and not words & damage
+    # gpg says the same of a key that is locked and of one that is not here.
+    if failed and not _secret_key([line[1] for line in status if line[:1] == ["ENC_TO"]]):
         return VaultUnavailable(
             "the GPG key that pass encrypted for is not here", hint="see: gpg --list-secret-keys"
         )
-    # These come once the session key was had, so that only the data can be to blame.
-    damage = {"NODATA", "UNEXPECTED", "BADMDC", "DECRYPTION_KEY", "DECRYPTION_INFO"}
-    if "DECRYPTION_FAILED" in words and not words & damage:
+    if failed:
         return VaultLocked("the GPG key of pass is locked", hint=_UNLOCK)
     if words & damage:
         return VaultCorrupt("an entry of pass is damaged")
@@ -182,6 +186,19 @@ def _error(said: str) -> VaultError:
         )
     lines = [line for line in said.splitlines() if line and not line.startswith("[GNUPG:]")]
     return VaultError(f"pass refused: {lines[-1].strip() if lines else 'it says nothing'}")
+
+
+def _secret_key(key_ids: list[str]) -> bool:
+    """Whether one of these keys has its secret half here, locked or not."""
+    for each in key_ids:
+        words = ["gpg", "--batch", "--list-secret-keys", "--with-colons", each]
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            done = subprocess.run(
+                words, capture_output=True, check=False, timeout=10, stdin=subprocess.DEVNULL
+            )
+            if done.returncode == 0:
+                return True
+    return False
 
 
 def _entry(item: str) -> str:
