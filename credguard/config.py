@@ -35,7 +35,7 @@ def seconds(duration: str) -> int:
 
 
 class VaultConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`backend`: "" (not chosen yet), "file", "keyring:secretservice|kwallet|macos|windows"."""
+    """`backend`: "" (not chosen yet), "file", "pass", or "keyring:" and a backend."""
 
     backend: str = ""
 
@@ -122,8 +122,9 @@ _DURATIONS = {
     "password.max_age",
     "password.clipboard_clear",
 }
-_BACKENDS = {
+BACKENDS = {
     "file",
+    "pass",
     "keyring:secretservice",
     "keyring:kwallet",
     "keyring:macos",
@@ -163,11 +164,11 @@ def parse(text: str, path: str) -> Config:
             seconds(str(get(config, key)))
         except ConfigError as exc:
             raise ConfigError(f"{_place(text, path, key)}{key}: {exc}", hint=exc.hint) from None
-    if config.vault.backend and config.vault.backend not in _BACKENDS:
+    if config.vault.backend and config.vault.backend not in BACKENDS:
         raise ConfigError(
             f"{_place(text, path, 'vault.backend')}vault.backend {config.vault.backend!r}"
             " is not known",
-            hint="one of: " + ", ".join(sorted(_BACKENDS)),
+            hint="one of: " + ", ".join(sorted(BACKENDS)),
         )
     for key in ("rotation.prove_passes", "watch.max_file_mb"):
         if int(str(get(config, key))) < 1:

@@ -13,6 +13,8 @@ pytest_plugins = [
         "simulator",
         "faults",
         "keyring_session",
+        "password_store",
+        "keepassxc",
         "desktop",
         "openssh",
         "daemon",
@@ -23,7 +25,19 @@ pytest_plugins = [
     if (Path(__file__).parent / "support" / f"{name}.py").exists()
 ]
 
-_CLEARED = ("AWS_", "CREDGUARD_", "GIT_", "PYTHON_KEYRING", "KEYRING_", "XDG_", "SSH_")
+_CLEARED = (
+    "AWS_",
+    "CREDENTIALS_DIRECTORY",
+    "CREDGUARD_",
+    "GIT_",
+    "GNUPG",
+    "GPG_",
+    "PASSWORD_STORE_",
+    "PYTHON_KEYRING",
+    "KEYRING_",
+    "XDG_",
+    "SSH_",
+)
 
 
 class NetworkRefused(RuntimeError):

@@ -1,10 +1,15 @@
 """What one command works with: settings, state database and vault, each opened on first use."""
 
+import contextlib
 import sqlite3
 import time
+from collections.abc import Iterator
 from functools import cached_property
 
 from credguard import config as settings
+from credguard import paths
+from credguard.atomic import locked
+from credguard.errors import StoreError
 from credguard.store import db
 from credguard.vault.base import Vault
 
@@ -33,6 +38,27 @@ class Context:
 
         no_core_dump()
         return open_vault(self.config.vault.backend)
+
+    def look_again(self) -> None:
+        """Open the settings and the vault anew where another process moved the vault meanwhile."""
+        known: settings.Config | None = self.__dict__.get("config")
+        if known is not None and settings.load().vault.backend != known.vault.backend:
+            for name in ("config", "vault"):
+                self.__dict__.pop(name, None)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """While a new item goes into the vault: it is the one that the settings name, and stays so.
+
+        A vault that is being moved is waited for, ten seconds at most. Raises Busy, StoreError.
+        """
+        paths.private_dir(paths.state_dir())
+        try:
+            with locked(paths.lock_file("migrate"), busy="another credguard moves the vault"):
+                self.look_again()
+                yield
+        except OSError as exc:
+            raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
 
     def now(self) -> float:
         """Unix seconds."""

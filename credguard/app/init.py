@@ -39,18 +39,18 @@ def choose_vault(ctx: Context, backend: str | None) -> Chosen:
     vault = select.open_vault(pick)
     check(vault)
     if pick != current:
-        _refuse_leaving(ctx, current)
+        _refuse_leaving(ctx, current, pick)
         config.set_value("vault.backend", pick)
     ctx.vault = vault  # the same object, so that a passphrase is typed once
     return Chosen(pick, kept, tried)
 
 
-def _refuse_leaving(ctx: Context, current: str) -> None:
+def _refuse_leaving(ctx: Context, current: str, wanted: str) -> None:
     from credguard.errors import CredguardError
     from credguard.store import profiles
 
     if current and profiles.keys(ctx.db):
         raise CredguardError(
             f"keys are in the vault {current}, which would be left behind",
-            hint="first: credguard vault backup FILE; then config set vault.backend, and restore",
+            hint=f"move everything: credguard vault migrate --to {wanted}",
         )

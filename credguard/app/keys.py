@@ -97,6 +97,16 @@ def store(
     known = {each.name: each for each in profiles.profiles(ctx.db)}
     if name in known:
         refuse_midway(ctx, known[name].key.identity)
+    with ctx.writing():
+        _put(ctx, name, key, secret, used_elsewhere=used_elsewhere)
+    files.set_process(name, command(name))
+    events.record(ctx.db, ctx.now(), "profile.stored", name, key_id=key.key_id)
+
+
+def _put(
+    ctx: Context, name: str, key: profiles.Key, secret: Secret, *, used_elsewhere: bool
+) -> None:
+    known = {each.name: each for each in profiles.profiles(ctx.db)}
     same = name in known and known[name].key.key_id == key.key_id
     ctx.vault.put(key_item(key.partition, key.account, key.key_id), secret)
     profiles.add_profile(
@@ -108,8 +118,6 @@ def store(
         used_elsewhere=used_elsewhere or (same and known[name].used_elsewhere),
     )
     notes.note(ctx, profiles.profile(ctx.db, name))
-    files.set_process(name, command(name))
-    events.record(ctx.db, ctx.now(), "profile.stored", name, key_id=key.key_id)
 
 
 def refuse_midway(ctx: Context, identity: str) -> None:

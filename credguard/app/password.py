@@ -121,7 +121,8 @@ class RealEffects:
 
     def put(self, generation: int, value: Secret) -> None:
         """Store what a person gave."""
-        self._ctx.vault.put(self._item(generation), value)
+        with self._ctx.writing():
+            self._ctx.vault.put(self._item(generation), value)
 
     def held(self, generations: frozenset[int]) -> frozenset[int]:
         """See Effects."""

@@ -229,6 +229,7 @@ def guarded(ctx: Context, identity: str, act: Callable[[], Outcome]) -> Outcome:
     """What `act` gives, under the user's lock; its failure as an Outcome."""
     try:
         with alone(identity):
+            ctx.look_again()
             return act()
     except NeedsCode as error:
         return outcome(ctx, identity, "needs-code", _midway_or_none(ctx, identity), error=error)

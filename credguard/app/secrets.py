@@ -23,8 +23,9 @@ def add(ctx: Context, name: str, secret: Secret) -> None:
         )
     if len(secret) == 0:
         raise CredguardError(f"the secret {name} is empty", hint="give its value on standard input")
-    table.add(ctx.db, name, ctx.now())
-    ctx.vault.put(secret_item(name), secret)
+    with ctx.writing():
+        table.add(ctx.db, name, ctx.now())
+        ctx.vault.put(secret_item(name), secret)
     events.record(ctx.db, ctx.now(), "secret.stored", name)
 
 

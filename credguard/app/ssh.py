@@ -145,7 +145,8 @@ def _local(ctx: Context, name: str, owner: str) -> table.SshKey:
     else:
         if passphrase is None:
             passphrase = keys.new_passphrase()
-            ctx.vault.put(ssh_item(name), passphrase)
+            with ctx.writing():
+                ctx.vault.put(ssh_item(name), passphrase)
         private, public = keys.generate(passphrase, comment)
         keys.write_new(path, private, 0o600)
     if known is not None and not keys.same_key(known.public_key, public):

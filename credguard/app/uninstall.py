@@ -9,7 +9,6 @@ from credguard import paths
 from credguard.app.context import Context
 from credguard.errors import CredguardError, RotationRefused, StoreError, Unsupported
 from credguard.store import passwords, profiles
-from credguard.vault.base import key_item, profile_item, secret_item, ssh_item
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +122,9 @@ def _write_back(ctx: Context, on_step: Callable[[str], None]) -> None:
 
 
 def _empty_vault(ctx: Context, on_step: Callable[[str], None]) -> None:
-    from credguard.app import password
+    from credguard.app.items import known
 
-    items = [key_item(k.partition, k.account, k.key_id) for k in profiles.keys(ctx.db)]
-    items += [profile_item(each.name) for each in profiles.profiles(ctx.db)]
-    items += [secret_item(row["name"]) for row in ctx.db.execute("SELECT name FROM secret_name")]
-    items += [ssh_item(row["name"]) for row in ctx.db.execute("SELECT name FROM ssh_key")]
-    items += password.items(ctx)
+    items = known(ctx).all
     if ctx.config.vault.backend == "file":
         _remove(paths.vault_file())
     else:
@@ -138,7 +133,14 @@ def _empty_vault(ctx: Context, on_step: Callable[[str], None]) -> None:
     on_step(f"deleted the vault: {len(items)} secrets")
 
 
-_OURS = ("credguard.log", "state.db", "config.toml", "fingerprint.key", "vault.json")
+_OURS = (
+    "credguard.log",
+    "state.db",
+    "config.toml",
+    "fingerprint.key",
+    "vault.json",
+    "migration.json",
+)
 
 
 def _delete_cache() -> None:

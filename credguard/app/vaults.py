@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from credguard import paths
+from credguard.app import items as every_item
 from credguard.app.context import Context
 from credguard.errors import ConfigError, CredguardError, VaultCorrupt, VaultError
 from credguard.secret import Secret
-from credguard.store import passwords, profiles, secrets, ssh
+from credguard.store import passwords, profiles, secrets
 from credguard.store.db import transaction
-from credguard.vault.base import key_item, secret_item, ssh_item
 from credguard.vault.encfile import EncryptedFile
 from credguard.vault.passphrase import obtain
 
@@ -52,19 +52,18 @@ def backup(ctx: Context, path: str, passphrase_file: str | None = None) -> int:
     Raises VaultError: `path` exists, an item is missing, or it cannot be read back. A crash midway
     leaves no file.
     """
-    from credguard.app import password
-
     if os.path.lexists(path):
         raise VaultError(f"{path} exists already", hint="name a file that does not exist")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise VaultError(f"the folder of {path} does not exist", hint="name an existing folder")
     keys = profiles.keys(ctx.db)
-    names = [key_item(key.partition, key.account, key.key_id) for key in keys]
-    names += [secret_item(name) for name in secrets.names(ctx.db)]
-    names += [ssh_item(key.name) for key in ssh.keys(ctx.db)]
-    # A change midway names generations that have no value yet.
-    names += [name for name in password.items(ctx) if ctx.vault.get(name) is not None]
-    items = {name: _held(ctx, name) for name in names}
+    known = every_item.known(ctx)
+    items = {name: _held(ctx, name) for name in known.listed}
+    for name in known.likely:
+        # Such as the new key of a rotation that stopped between the vault and the index.
+        secret = ctx.vault.get(name)
+        if secret is not None:
+            items[name] = secret
     index = {
         "keys": [asdict(key) for key in keys],
         "profiles": [
@@ -202,7 +201,13 @@ def state(ctx: Context) -> str:
 def where(ctx: Context) -> str:
     """The vault's place, for a person."""
     backend = ctx.config.vault.backend
-    return paths.vault_file() if backend == "file" else backend
+    if backend == "file":
+        return paths.vault_file()
+    if backend == "pass":
+        from credguard.vault.passstore import folder
+
+        return f"pass, in {folder()}/credguard"
+    return backend
 
 
 def _remove(path: str) -> None:

@@ -5,12 +5,11 @@ import click
 from credguard.app import init as app
 from credguard.app.context import Context
 from credguard.cli.ask import offer
-
-_BACKENDS = ["file", "keyring:secretservice", "keyring:kwallet", "keyring:macos", "keyring:windows"]
+from credguard.config import BACKENDS
 
 
 @click.command(epilog="Example: credguard init --yes --import --hook --service")
-@click.option("--vault", "backend", type=click.Choice(_BACKENDS), help="Take this vault.")
+@click.option("--vault", "backend", type=click.Choice(sorted(BACKENDS)), help="Take this vault.")
 @click.option("--import", "import_keys", is_flag=True, help="Import all keys in plaintext.")
 @click.option("--hook", is_flag=True, help="Install the git hook for all your repositories.")
 @click.option("--service", is_flag=True, help="Install and start the background service.")

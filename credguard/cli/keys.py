@@ -50,20 +50,50 @@ def add(profile: str) -> None:
 @click.option("--used-elsewhere", is_flag=True, help="The key is used on other machines too.")
 @click.option("--rotate", "rotate_now", is_flag=True, help="Replace each key at once.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--from", "tool", type=click.Choice(["aws-vault", "awskeyring"]), help="Its keys.")
+@click.option("--backend", default="", help="With --from: file, pass, secretservice, keychain.")
+@click.option("--remove", is_flag=True, help="With --from: remove them there afterwards.")
 def import_(
-    profile: tuple[str, ...], all_: bool, used_elsewhere: bool, rotate_now: bool, yes: bool
+    profile: tuple[str, ...],
+    all_: bool,
+    used_elsewhere: bool,
+    rotate_now: bool,
+    yes: bool,
+    tool: str | None = None,
+    backend: str = "",
+    remove: bool = False,
 ) -> None:
     """Move keys from ~/.aws/credentials into the vault.
 
     Each is proven with AWS, stored, read back; then AWS tools ask credguard for it and the
-    plaintext goes. A key that has lain in plaintext should be replaced: --rotate.
+    plaintext goes. A key that has lain in plaintext should be replaced: --rotate. With --from the
+    keys come out of another program's store, which stays as it is unless --remove.
     """
+    if tool is not None:
+        from credguard.cli.foreign import import_from
+
+        taken, failed = import_from(
+            tool, backend, list(profile), used_elsewhere=used_elsewhere, remove=remove, yes=yes
+        )
+        _end(Context(), taken, rotate_now, failed)
+        return
+    if backend or remove:
+        raise CredguardError("--backend and --remove need --from", hint="add: --from aws-vault")
     plain = importing.chosen(list(profile), all_)
     notes()
     move(
         Context(), plain, used_elsewhere=used_elsewhere, rotate_now=rotate_now, agreed=yes,
         ask=not yes,
     )  # fmt: skip
+
+
+def _end(ctx: Context, taken: list[str], rotate_now: bool, failed: bool) -> None:
+    if rotate_now and taken:
+        from credguard.cli.rotate import run
+
+        run(ctx, taken, yes=True)
+    if failed:
+        raise click.exceptions.Exit(2)
 
 
 def notes() -> None:

@@ -87,6 +87,12 @@ def _list() -> click.Command:
     return list_
 
 
+def _lock() -> click.Command:
+    from credguard.cli.lock import lock
+
+    return lock
+
+
 def _log() -> click.Command:
     from credguard.cli.log import log
 
@@ -147,6 +153,12 @@ def _status() -> click.Command:
     return status
 
 
+def _unlock() -> click.Command:
+    from credguard.cli.unlock import unlock
+
+    return unlock
+
+
 def _uninstall() -> click.Command:
     from credguard.cli.uninstall import uninstall
 
@@ -177,6 +189,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "import": ("Move keys from ~/.aws/credentials into the vault.", _import),
     "init": ("Choose the vault and set everything up.", _init),
     "list": ("List the profiles in the vault.", _list),
+    "lock": ("Close the vault until it is unlocked again.", _lock),
     "log": ("Show what happened to the keys, and who got them.", _log),
     "login": ("Open the AWS console in a browser as a profile.", _login),
     "password": ("Change, copy or show a console password.", _password),
@@ -187,8 +200,9 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "service": ("Install, remove or look at the background service.", _service),
     "ssh": ("Make and list your own SSH keys in EC2.", _ssh),
     "status": ("Show keys, hooks, watched folders and the service.", _status),
+    "unlock": ("Open the vault for as long as you work.", _unlock),
     "uninstall": ("Undo every change before the program goes.", _uninstall),
-    "vault": ("Back up or restore the vault.", _vault),
+    "vault": ("Check, move, back up or restore the vault.", _vault),
     "watch": ("Choose the folders that the service watches.", _watch),
 }
 

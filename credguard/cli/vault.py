@@ -1,13 +1,16 @@
-"""`credguard vault`: check it, back it up, restore it."""
+"""`credguard vault`: check it, move it, back it up, restore it."""
 
+import contextlib
 import dataclasses
 import json
+from collections.abc import Callable, Iterator
 
 import click
 
 from credguard.app import vaults
 from credguard.app.context import Context
 from credguard.cli.ask import show_error
+from credguard.config import BACKENDS
 
 _PASSPHRASE = click.option(
     "--passphrase-file",
@@ -18,7 +21,7 @@ _PASSPHRASE = click.option(
 
 @click.group(epilog="Example: credguard vault backup ~/credguard.backup")
 def vault() -> None:
-    """Check the vault, back it up, restore it."""
+    """Check the vault, move it, back it up, restore it."""
 
 
 @vault.command(epilog="Example: credguard vault check")
@@ -43,6 +46,60 @@ def backup(file: str, passphrase_file: str | None) -> None:
     """Write everything in the vault into FILE, encrypted under a passphrase."""
     count = vaults.backup(Context(), file, passphrase_file)
     click.echo(f"{count} secrets are in {file}", err=True)
+
+
+@vault.command(epilog="Example: credguard vault migrate --to pass --dry-run")
+@click.option(
+    "--to", "target", required=True, type=click.Choice(sorted(BACKENDS)), help="Where to."
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be moved.")
+@click.option("--keep", is_flag=True, help="Leave everything in the old vault too.")
+@click.option("--force", is_flag=True, help="Replace what the new vault holds with another value.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def migrate(target: str, dry_run: bool, keep: bool, force: bool, as_json: bool) -> None:
+    """Move every key and secret into another vault: copied, compared, switched, then removed.
+
+    A crash loses nothing: run it again to go on, or with the earlier vault to undo it.
+    """
+    from credguard.app import migrate as app
+
+    with _progress() as on_item:
+        done = app.migrate(
+            Context(), target, dry_run=dry_run, keep=keep, force=force, on_item=on_item
+        )
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(done), indent=2))
+    elif dry_run:
+        for item in done.copied:
+            click.echo(item)
+    for item in done.missing:
+        click.echo(f"note: {item} is in neither vault", err=True)
+    if not keep:
+        for item in done.left:
+            click.echo(f"note: {item} stays in {done.source}, with another value", err=True)
+    would = "would move" if dry_run else "moved"
+    click.echo(f"{would} {len(done.copied)} items: {done.source} -> {done.target}", err=True)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for a person at a terminal; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _what, _done, _of: None
+        return
+    with Progress(console=console, transient=True) as bar:
+        rows = {}
+
+        def on_item(what: str, done: int, of: int) -> None:
+            if what not in rows:
+                rows[what] = bar.add_task(what, total=of)
+            bar.update(rows[what], completed=done)
+
+        yield on_item
 
 
 @vault.command(epilog="Example: credguard vault recover")

@@ -3,6 +3,15 @@
 The file is JSON: version, kdf (name, n, r, p, salt), check, nonce, data; base64. `data` is the
 encrypted JSON object of item -> base64; names are hidden too. Everything else is authenticated with
 it. `check` is an empty box under the same key and tells a wrong passphrase from damaged data.
+
+One box for all items, not one each: so a value cannot be moved under another item's name, no item
+can be taken out or put back from an older file alone, and the number, names and sizes of items stay
+hidden. With a box each, all of that would need an authenticated list beside them. The price is that
+each change writes the whole file, which holds tens of items. A whole older file put in place of the
+newer one is not noticed: nothing outside the file could tell.
+
+The derived key lives as long as this object, until forget(). Python cannot wipe it from memory;
+what leaves no copy behind is the end of the process.
 """
 
 import base64
@@ -69,6 +78,25 @@ class EncryptedFile:
             current.update(items)
 
         self._change(change)
+
+    def forget(self) -> None:
+        """Drop the derived key; the next use asks for the passphrase again."""
+        self._key = None
+
+    close = forget
+
+    def remove_if_empty(self) -> bool:
+        """Delete the file when no item is left in it; False: it stays, or there was none."""
+        try:
+            with locked(self._path + ".lock"):
+                box = self._read()
+                if box is None or self._open(box):
+                    return False
+                os.unlink(self._path)
+        except OSError as exc:
+            raise VaultError(f"cannot delete {self._path}: {exc.strerror}") from exc
+        self.forget()
+        return True
 
     def _change(self, change: Callable[[dict[str, Secret]], object]) -> None:
         folder = os.path.dirname(os.path.abspath(self._path))

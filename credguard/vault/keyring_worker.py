@@ -29,8 +29,14 @@ def _do(keyring: Any, request: dict[str, Any]) -> str | None:
     from keyring.errors import PasswordDeleteError
 
     item = request["item"]
+    if request["op"] == "collection":
+        return _collection(item, request["value"])
+    if request["op"] == "lock":
+        _lock()
+        return None
     if request["op"] == "set":
-        keyring.set_password(_SERVICE, item, request["value"])
+        if not (hasattr(keyring, "get_preferred_collection") and _replaced(keyring, request)):
+            keyring.set_password(_SERVICE, item, request["value"])
         return None
     if request["op"] == "get":
         value = keyring.get_password(_SERVICE, item)
@@ -42,6 +48,54 @@ def _do(keyring: Any, request: dict[str, Any]) -> str | None:
         if keyring.get_password(_SERVICE, item) is not None:
             raise
     return None
+
+
+def _replaced(keyring: Any, request: dict[str, Any]) -> bool:
+    """Give an item of the Secret Service its new value; False: there is none yet.
+
+    The library would create it anew with replace=True, for which KeePassXC asks a person each time.
+    """
+    import contextlib
+
+    collection = keyring.get_preferred_collection()
+    with contextlib.closing(collection.connection):
+        for item in collection.search_items({"service": _SERVICE, "username": request["item"]}):
+            keyring.unlock(item)
+            item.set_secret(request["value"].encode())
+            return True
+    return False
+
+
+def _collection(label: str, remove: str | None) -> str | None:
+    """Every item of another program's collection, as JSON label -> text; None: no such collection.
+
+    `remove`: the label of an item that goes instead.
+    """
+    import secretstorage
+
+    with secretstorage.dbus_init() as bus:
+        for collection in secretstorage.get_all_collections(bus):
+            if collection.get_label() != label:
+                continue
+            if collection.is_locked() and collection.unlock():
+                raise secretstorage.exceptions.PromptDismissedException
+            items = list(collection.get_all_items())
+            if remove is None:
+                rows = {each.get_label(): each.get_secret().decode() for each in items}
+                return json.dumps(rows)
+            for each in items:
+                if each.get_label() == remove:
+                    each.delete()
+            return None
+    return None
+
+
+def _lock() -> None:
+    """Lock the collection that holds our items."""
+    import secretstorage
+
+    with secretstorage.dbus_init() as bus:
+        secretstorage.get_default_collection(bus).lock()
 
 
 def _kind(error: BaseException) -> str:

@@ -37,6 +37,8 @@ _REASONS = {
     "DBusErrorResponse": "D-Bus refused the call",
     "InitError": "no wallet answers on D-Bus",
 }
+# CRED_MAX_CREDENTIAL_BLOB_SIZE is 2560 bytes, and the library stores UTF-16 (wincred.h).
+WINDOWS_LARGEST = 1280
 # What the stored text begins with when the secret is not plain UTF-8 text.
 _BINARY = "base64:"
 
@@ -50,6 +52,8 @@ class OsKeyring:
         self._backend = backend
         self._deadline_s = deadline_s
         self._worker: subprocess.Popen[bytes] | None = None
+        if backend == "secretservice":
+            self.lock = self._lock
 
     def get(self, item: str) -> Secret | None:
         """See Vault. Raises VaultLocked, VaultTimeout, VaultUnavailable."""
@@ -58,13 +62,40 @@ class OsKeyring:
 
     def put(self, item: str, secret: Secret) -> None:
         """See Vault."""
-        self._ask("set", item, _encoded(secret))
+        text = _encoded(secret)
+        units = len(text.encode("utf-16-le")) // 2
+        if self._backend == "windows" and units > WINDOWS_LARGEST:
+            # The Locker would cut it or refuse it; whoever needs more has the file.
+            raise VaultError(
+                f"{item} has {units} characters; Windows Credential Locker takes {WINDOWS_LARGEST}",
+                hint="keep it in the encrypted file: credguard vault migrate --to file",
+            )
+        self._ask("set", item, text)
         if self.get(item) != secret:
             raise VaultCorrupt(f"the keyring {self.name} gives back other bytes than were stored")
 
     def delete(self, item: str) -> None:
         """See Vault."""
         self._ask("delete", item)
+
+    def collection(self, label: str) -> dict[str, Secret] | None:
+        """What another program keeps in the collection `label`, by label; None: there is none.
+
+        Secret Service only. Raises VaultError; VaultLocked when its dialog is dismissed.
+        """
+        found = self._ask("collection", label)
+        if found is None:
+            return None
+        return {name: Secret(value) for name, value in json.loads(found).items()}
+
+    def remove_from(self, collection: str, label: str) -> None:
+        """Remove the items called `label` from another program's collection. Raises VaultError."""
+        self._ask("collection", collection, label)
+
+    def _lock(self) -> None:
+        """Lock the collection that holds the items; the next use asks to unlock it."""
+        self._ask("lock", "")
+        self.close()
 
     def close(self) -> None:
         """End the worker; the next call starts a new one."""

@@ -28,6 +28,11 @@ def open_vault(backend: str) -> Vault:
         from credguard.vault.encfile import open_default
 
         return open_default()
+    if backend == "pass":
+        from credguard.vault import passstore
+
+        passstore.check_platform()
+        return passstore.PassStore()
     from credguard.vault.oskeyring import PREFIX, OsKeyring
 
     name = backend.removeprefix(PREFIX)

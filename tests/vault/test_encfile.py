@@ -133,7 +133,7 @@ class TestPassphrase:
                 passphrase.read_file(str(tmp_path / name))
 
     def test_with_nobody_to_ask_it_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(passphrase, "_terminal", lambda: False)
+        monkeypatch.setattr(passphrase, "terminal", lambda: False)
         with pytest.raises(VaultLocked) as caught:
             passphrase.obtain("the vault", new=False)
         assert "CREDGUARD_PASSPHRASE_FILE" in caught.value.hint
