@@ -5,7 +5,7 @@ import re
 import sys
 import time
 
-from credguard.app import keys, obtain, secrets
+from credguard.app import keys, obtain, secrets, sessions
 from credguard.app.context import Context
 from credguard.app.mfa import Ask
 from credguard.errors import CredguardError, UnknownProfile
@@ -82,7 +82,7 @@ def of_secrets(ctx: Context, wanted: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def of_handed(handed: obtain.Handed) -> dict[str, str]:
+def of_handed(handed: sessions.Handed) -> dict[str, str]:
     """The variables that SDKs read for these credentials. An end only where they have one."""
     found = {
         "AWS_ACCESS_KEY_ID": handed.credentials.key_id,
@@ -96,7 +96,7 @@ def of_handed(handed: obtain.Handed) -> dict[str, str]:
     return found
 
 
-def expiration(handed: obtain.Handed) -> str:
+def expiration(handed: sessions.Handed) -> str:
     """The end of the credentials, ISO 8601 in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(handed.expiration))
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 
 from credguard.app import environment as variables
-from credguard.app import obtain
+from credguard.app import obtain, sessions
 from credguard.app.context import Context
 from credguard.app.mfa import Ask
 from credguard.atomic import sync_dir
@@ -16,7 +16,7 @@ from credguard.store import events, exported
 FORMATS = ("env", "json", "credentials", "process")
 
 
-def text(profile: str, handed: obtain.Handed, form: str) -> Secret:
+def text(profile: str, handed: sessions.Handed, form: str) -> Secret:
     """The credentials in `form`, one of FORMATS. Raises Unsupported: the form cannot hold them."""
     found = variables.of_handed(handed)
     if form == "process":
@@ -27,7 +27,7 @@ def text(profile: str, handed: obtain.Handed, form: str) -> Secret:
     return Secret(report.lines("dotenv" if form == "env" else "json", found))
 
 
-def obtained(ctx: Context, profile: str, code: Secret | None, ask: Ask | None) -> obtain.Handed:
+def obtained(ctx: Context, profile: str, code: Secret | None, ask: Ask | None) -> sessions.Handed:
     """The credentials, recorded as an export; see obtain.credentials_for."""
     return obtain.credentials_for(ctx, profile, how="export", code=code, ask=ask)
 

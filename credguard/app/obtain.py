@@ -7,33 +7,16 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from credguard.app import keys
+from credguard.app import sessions
 from credguard.app.context import Context
 from credguard.app.mfa import Ask, Codes
+from credguard.app.sessions import Handed
 from credguard.aws.model import Credentials
 from credguard.errors import CredguardError, NeedsCode, VaultLocked
 from credguard.secret import Secret
-from credguard.store import handouts, profiles
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """Credentials and what is known of them.
-
-    `expiration`: Unix seconds, of a long-term key when its holder should ask again. `account`,
-    `key_id_of_long_term` (behind temporary ones): None: not known. `note`: to be told, or "".
-    """
-
-    credentials: Credentials
-    expiration: float
-    account: str | None
-    source: str
-    mfa: bool
-    key_id_of_long_term: str | None
-    note: str
+from credguard.store import handouts
 
 
 def credentials_for(
@@ -47,10 +30,7 @@ def credentials_for(
     found = _from_agent(profile, how, code, ask)
     if found is not None:
         return found
-    if (sessions := _module("credguard.app.sessions")) is not None:
-        found = sessions.obtain(ctx, profile, Codes(ctx, [profile], given=code, ask=ask))
-    else:
-        found = _long_term(ctx, profile)
+    found = sessions.obtain(ctx, profile, Codes(ctx, [profile], given=code, ask=ask))
     key_id = found.key_id_of_long_term or found.credentials.key_id
     handouts.note(ctx.db, profile, key_id, how, sys.stderr.write)
     return found
@@ -61,13 +41,6 @@ def _module(name: str) -> Any:
         return importlib.import_module(name) if importlib.util.find_spec(name) else None
     except ModuleNotFoundError:
         return None
-
-
-def _long_term(ctx: Context, profile: str) -> Handed:
-    credentials = keys.credentials(ctx, profile)
-    key = profiles.profile(ctx.db, profile).key
-    end = ctx.now() + handouts.LIFETIME_S
-    return Handed(credentials, end, key.account, "vault", False, key.key_id, "")
 
 
 def _from_agent(profile: str, how: str, code: Secret | None, ask: Ask | None) -> Handed | None:

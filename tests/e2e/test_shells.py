@@ -1,5 +1,6 @@
 """exec, shell, env, export and use, as a person has them: real processes, real shells."""
 
+import calendar
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,24 @@ def test_exec_clears_what_would_win_and_keeps_the_rest(
     assert found["AWS_ENDPOINT_URL"] == work.url
     assert found["AWS_REGION"] == "eu-north-1"
     assert found["CREDGUARD_PROFILE"] == "work"
+
+
+def test_a_role_is_handed_out_with_its_end(work: Simulator) -> None:
+    config = Path(paths.aws_config_file())
+    config.write_text(
+        config.read_text()
+        + f"\n[profile role]\nrole_arn = arn:aws:iam::{work.account}:role/r\n"
+        + "source_profile = work\nregion = us-west-2\n"
+    )
+    found = json.loads(run("exec", "role", "--", sys.executable, "-c", DUMP).stdout)
+    assert found["AWS_ACCESS_KEY_ID"].startswith("AS" + "IA")
+    assert found["AWS_SESSION_TOKEN"]
+    assert found["AWS_REGION"] == "us-west-2"
+    end = calendar.timegm(time.strptime(found["AWS_CREDENTIAL_EXPIRATION"], "%Y-%m-%dT%H:%M:%SZ"))
+    assert 50 * 60 < end - time.time() < 70 * 60
+    assert "aws_session_token" in run("export", "role", "--format", "credentials").stdout
+    (export, execute) = handouts.recent(Context().db)
+    assert {export.key_id, execute.key_id} == {work.key_id}
 
 
 def test_exec_gives_the_command_its_own_signals_and_descriptors(work: Simulator) -> None:
