@@ -10,7 +10,7 @@ from credguard import config as settings
 from credguard import paths
 from credguard.atomic import locked
 from credguard.errors import StoreError
-from credguard.store import db
+from credguard.store import db, handouts
 from credguard.vault.base import Vault
 
 
@@ -60,6 +60,25 @@ class Context:
         except OSError as exc:
             raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
 
+    def close(self) -> None:
+        """Close what was opened, the keyring's worker process included; it opens again on use."""
+        if (connection := self.__dict__.pop("db", None)) is not None:
+            connection.close()
+        if (vault := self.__dict__.pop("vault", None)) is not None:
+            getattr(vault, "close", lambda: None)()
+
     def now(self) -> float:
         """Unix seconds."""
         return time.time()
+
+
+class HandingOut(Context):
+    """For commands that only hand out: a full or read-only disk does not keep a key back.
+
+    There a write to `db` raises StoreError.
+    """
+
+    @cached_property
+    def db(self) -> sqlite3.Connection:
+        """See Context.db."""
+        return db.connect_to_hand_out(handouts.WAIT_S)

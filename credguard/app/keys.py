@@ -83,6 +83,19 @@ def is_ours(line: str) -> bool:
     return "credential_process.py" in line and "credguard" in line
 
 
+def handed_by(line: str | None) -> str | None:
+    """The profile that a credential_process line of ours hands out; None: not ours."""
+    return shlex.split(line)[-1] if line is not None and is_ours(line) else None
+
+
+def _leave_default(name: str) -> None:
+    """Take our line out of [default] when it hands out `name`, which goes; see app/using.py."""
+    from credguard.awsfiles import files
+
+    if handed_by(files.process_of("default")) == name:
+        files.remove_process("default", is_ours)
+
+
 def store(
     ctx: Context, name: str, key: profiles.Key, secret: Secret, *, used_elsewhere: bool = False
 ) -> None:
@@ -192,6 +205,7 @@ def write_back(ctx: Context, profile: profiles.Profile) -> None:
     refuse_midway(ctx, profile.key.identity)
     files.write_plain(profile.name, profile.key.key_id, secret_of(ctx, profile.key))
     files.remove_process(profile.name, is_ours)
+    _leave_default(profile.name)
     events.record(ctx.db, ctx.now(), "profile.written_back", profile.name)
 
 
@@ -207,6 +221,7 @@ def remove(ctx: Context, name: str, *, write_back_first: bool) -> bool:
     if write_back_first:
         write_back(ctx, profile)
     files.remove_process(name, is_ours)
+    _leave_default(name)
     notes.forget(ctx, name)
     profiles.remove_profile(ctx.db, name)
     key = profile.key

@@ -1,9 +1,10 @@
 """Use case: any other secret, by name."""
 
 import re
+from collections.abc import Callable
 
 from credguard.app.context import Context
-from credguard.errors import CredguardError
+from credguard.errors import CredguardError, StoreError
 from credguard.secret import Secret
 from credguard.store import events
 from credguard.store import secrets as table
@@ -29,12 +30,20 @@ def add(ctx: Context, name: str, secret: Secret) -> None:
     events.record(ctx.db, ctx.now(), "secret.stored", name)
 
 
-def get(ctx: Context, name: str) -> Secret:
-    """The secret called `name`. Raises CredguardError (no such name), VaultError."""
+def get(ctx: Context, name: str, *, tell: Callable[[str], int] | None = None) -> Secret:
+    """The secret called `name`. Raises CredguardError (no such name), VaultError.
+
+    Where reading it cannot be logged: raises StoreError; with `tell` that gets one line instead.
+    """
     secret = ctx.vault.get(secret_item(name)) if name in table.names(ctx.db) else None
     if secret is None:
         raise CredguardError(f"no secret {name!r} in the vault", hint="see: credguard secret list")
-    events.record(ctx.db, ctx.now(), "secret.read", name)
+    try:
+        events.record(ctx.db, ctx.now(), "secret.read", name)
+    except StoreError as error:
+        if tell is None:
+            raise
+        tell(f"credguard: cannot log that the secret {name} was read: {error}\n")
     return secret
 
 

@@ -1,17 +1,15 @@
 """Use case: open the vault for a while, close it again, whatever its backend is."""
 
-import base64
-import json
+import contextlib
 import os
-import socket
-import struct
-import sys
 from dataclasses import dataclass
 from typing import Protocol
 
 from credguard import paths
 from credguard.app.context import Context
-from credguard.errors import CredguardError, Unsupported, VaultError
+from credguard.errors import Unsupported, VaultError
+from credguard.ipc import calls, start
+from credguard.ipc.client import NoAgent
 from credguard.secret import Secret
 
 
@@ -104,97 +102,15 @@ _NOTES = {
 }
 
 
-class SocketAgent:
-    """The running agent, over its Unix socket: one frame each way (four bytes of length, JSON)."""
+class RunningAgent:
+    """The agent over its socket; `unlock` starts one where none runs."""
 
     def unlock(self, passphrase: Secret, timeout_s: int | None) -> None:
-        """See Agent. Raises CredguardError: no agent, or it refused."""
-        fields: dict[str, str | int] = {
-            "passphrase_b64": base64.b64encode(passphrase.reveal_bytes()).decode("ascii")
-        }
-        if timeout_s is not None:
-            fields["timeout_s"] = timeout_s
-        if not _ask("unlock", fields):
-            raise CredguardError(
-                "no agent runs that could keep the passphrase",
-                hint="start the service: credguard service install; or name a passphrase file in"
-                " CREDGUARD_PASSPHRASE_FILE",
-            )
+        """See Agent. Raises CredguardError: it cannot be started, or refused."""
+        start.start()
+        calls.unlock(passphrase, timeout_s)
 
     def lock(self) -> None:
         """See Agent."""
-        _ask("lock", {})
-
-
-_DEADLINE_S = 5.0
-_LARGEST = 64 << 10
-
-
-def agent_socket() -> str:
-    """Where the agent listens."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if sys.platform != "darwin" and os.path.isabs(runtime):
-        return os.path.join(runtime, "credguard", "agent.sock")
-    return os.path.join(paths.state_dir(), "run", "agent.sock")
-
-
-def _ask(operation: str, fields: dict[str, str | int]) -> bool:
-    """Send one request; False: no agent listens. Raises CredguardError: it refused, or is mute."""
-    path = agent_socket()
-    body = json.dumps({"v": 1, "op": operation, "state": paths.state_dir(), **fields}).encode()
-    if not hasattr(socket, "AF_UNIX") or not _ours(path):
-        return False
-    with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(_DEADLINE_S)
-        try:
-            link.connect(path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return False
-        except OSError as exc:
-            raise CredguardError(f"cannot reach the agent at {path}: {exc.strerror}") from exc
-        if hasattr(socket, "SO_PEERCRED"):
-            peer = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-            if struct.unpack("3i", peer)[1] != os.getuid():
-                raise CredguardError(f"another user listens at {path}")
-        try:
-            link.sendall(len(body).to_bytes(4, "big") + body)
-            answer = _received(link)
-        except OSError as exc:
-            raise CredguardError(
-                f"the agent at {path} does not answer", hint="see: credguard status"
-            ) from exc
-    if answer[:1] != b"\0":
-        what, _, hint = answer[1:].decode("utf-8", "replace").partition("; ")
-        raise CredguardError(what or "the agent refused", hint=hint)
-    return True
-
-
-def _ours(path: str) -> bool:
-    """Whether the socket is ours alone: a passphrase goes through it. Raises CredguardError."""
-    try:
-        folder = os.lstat(os.path.dirname(path))
-        here = os.lstat(path)
-    except FileNotFoundError:
-        return False
-    except OSError as exc:
-        raise CredguardError(f"cannot look at {path}: {exc.strerror}") from exc
-    if folder.st_uid != os.getuid() or here.st_uid != os.getuid() or folder.st_mode & 0o077:
-        raise CredguardError(
-            f"{path} is not ours alone", hint=f"look at it: ls -ld {os.path.dirname(path)}"
-        )
-    return True
-
-
-def _received(link: socket.socket) -> bytes:
-    got = b""
-    wanted = 4
-    while len(got) < wanted:
-        part = link.recv(wanted - len(got))
-        if not part:
-            raise ConnectionResetError
-        got += part
-        if len(got) == 4 == wanted:
-            wanted += int.from_bytes(got, "big")
-            if not 4 < wanted <= _LARGEST + 4:
-                raise ConnectionResetError
-    return got[4:]
+        with contextlib.suppress(NoAgent):
+            calls.lock()

@@ -1,5 +1,6 @@
 """Questions, answered by --yes where nobody is there, and how errors are shown."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -7,6 +8,8 @@ import click
 
 from credguard.errors import Aborted, CredguardError
 from credguard.secret import Secret
+
+_LONGEST_CODE = 4096
 
 
 def confirm(question: str, *, yes: bool, default: bool = False) -> bool:
@@ -45,8 +48,22 @@ def code_asker() -> Callable[[str], str] | None:
 
 
 def code_from_stdin() -> Secret:
-    """The MFA code that standard input's first line holds. Raises CredguardError: none."""
-    line = sys.stdin.readline().strip()
-    if not line:
+    """The MFA code that standard input's first line holds. Raises CredguardError: none.
+
+    What follows that line stays unread, for a command that takes over this process.
+    """
+    line = b""
+    while len(line) < _LONGEST_CODE and (byte := os.read(sys.stdin.fileno(), 1)) not in b"\n":
+        line += byte
+    if not line.strip():
         raise CredguardError("standard input holds no code", hint="give one line: the six digits")
-    return Secret(line)
+    return Secret(line.strip())
+
+
+def refuse_terminal(*, force: bool) -> None:
+    """Raise CredguardError when standard output is a terminal, which may keep what it shows."""
+    if sys.stdout.isatty() and not force:
+        raise CredguardError(
+            "credentials are not printed to a terminal",
+            hint="use a pipe, credguard exec, or --force",
+        )

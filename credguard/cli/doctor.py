@@ -12,6 +12,7 @@ import click
 from credguard import paths
 from credguard.app.context import Context
 from credguard.app.doctor.model import FAIL, OK, UNKNOWN, WARN, Check
+from credguard.cli import complete
 from credguard.report.text import printable
 
 _COLOURS = {OK: "green", FAIL: "red", UNKNOWN: "yellow", WARN: "yellow"}
@@ -48,7 +49,7 @@ def doctor(click_ctx: click.Context, online: bool, verbose: bool, as_json: bool)
     short_help="Check everything that replacing a key needs.",
     epilog="Example: credguard doctor rotation work",
 )
-@click.argument("profile")
+@click.argument("profile", shell_complete=complete.profiles)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rotation(profile: str, as_json: bool) -> None:
     """Check everything that replacing the key of PROFILE needs; changes nothing.

@@ -12,6 +12,7 @@ import click
 
 from credguard.app import importing, keys
 from credguard.app.context import Context
+from credguard.cli import complete
 from credguard.cli.ask import confirm, offer, show_error
 from credguard.errors import CredguardError
 from credguard.secret import Secret
@@ -23,7 +24,7 @@ _LONGEST_INPUT = 4096
 
 
 @click.command(epilog="Example: credguard add work")
-@click.argument("profile")
+@click.argument("profile", shell_complete=complete.profiles)
 def add(profile: str) -> None:
     """Put an access key into the vault under PROFILE.
 
@@ -45,7 +46,7 @@ def add(profile: str) -> None:
 
 
 @click.command("import", epilog="Example: credguard import --all")
-@click.argument("profile", nargs=-1)
+@click.argument("profile", nargs=-1, shell_complete=complete.plain_profiles)
 @click.option("--all", "all_", is_flag=True, help="Every profile with a key in plaintext.")
 @click.option("--used-elsewhere", is_flag=True, help="The key is used on other machines too.")
 @click.option("--rotate", "rotate_now", is_flag=True, help="Replace each key at once.")
@@ -210,7 +211,7 @@ def list_(as_json: bool) -> None:
 
 
 @click.command(epilog="Example: credguard remove old-account --write-back")
-@click.argument("profile")
+@click.argument("profile", shell_complete=complete.profiles)
 @click.option("--write-back", is_flag=True, help="Put the key back into ~/.aws/credentials.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 def remove(profile: str, write_back: bool, yes: bool) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from credguard.cli import complete
+
 if TYPE_CHECKING:
     from credguard.app.context import Context
     from credguard.report.log import Entry
@@ -18,6 +20,7 @@ _DIM = ("handout",)
 _LOUD = (
     "password.read",
     "password.unknown",
+    "profile.exported",
     "profile.removed",
     "profile.written_back",
     "rotation.aborting",
@@ -31,7 +34,12 @@ _LOUD = (
 
 
 @click.command(epilog="Example: credguard log --profile work --kind handout --since 7d")
-@click.option("--profile", metavar="NAME", help="Only of this profile and its key's rotations.")
+@click.option(
+    "--profile",
+    metavar="NAME",
+    shell_complete=complete.profiles,
+    help="Only of this profile and its key's rotations.",
+)
 @click.option(
     "--kind",
     "kinds",
@@ -40,7 +48,13 @@ _LOUD = (
     help="Only handout, rotation, password, profile, user, secret or ssh; or, say, password.read.",
 )
 @click.option("--since", metavar="WHEN", help="Not older: 7d, 12h, or 2026-11-01 (local time).")
-@click.option("--key", "key_id", metavar="KEY_ID", help="Only of this access key.")
+@click.option(
+    "--key",
+    "key_id",
+    metavar="KEY_ID",
+    shell_complete=complete.key_ids,
+    help="Only of this access key.",
+)
 @click.option(
     "-n", "limit", type=click.IntRange(1), default=50, show_default=True, help="The newest N."
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Never
 
 import click
+from click.shell_completion import CompletionItem
 
 from credguard import __version__
 from credguard.cli.ask import show_error
@@ -31,6 +32,12 @@ def _agent() -> click.Command:
     from credguard.cli.agent import agent
 
     return agent
+
+
+def _completion() -> click.Command:
+    from credguard.cli.completion import completion
+
+    return completion
 
 
 def _config() -> click.Command:
@@ -57,10 +64,22 @@ def _demo() -> click.Command:
     return demo
 
 
+def _env() -> click.Command:
+    from credguard.cli.env import env
+
+    return env
+
+
 def _exec() -> click.Command:
     from credguard.cli.execute import execute
 
     return execute
+
+
+def _export() -> click.Command:
+    from credguard.cli.export import export
+
+    return export
 
 
 def _hook() -> click.Command:
@@ -141,6 +160,12 @@ def _service() -> click.Command:
     return service
 
 
+def _shell() -> click.Command:
+    from credguard.cli.shell import shell
+
+    return shell
+
+
 def _ssh() -> click.Command:
     from credguard.cli.ssh import ssh
 
@@ -165,6 +190,12 @@ def _uninstall() -> click.Command:
     return uninstall
 
 
+def _use() -> click.Command:
+    from credguard.cli.use import use
+
+    return use
+
+
 def _vault() -> click.Command:
     from credguard.cli.vault import vault
 
@@ -180,11 +211,14 @@ def _watch() -> click.Command:
 _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "add": ("Put an access key into the vault under a profile.", _add),
     "agent": ("Run, stop or look at the agent that hands out credentials.", _agent),
+    "completion": ("Print the script that makes TAB complete.", _completion),
     "config": ("Read or change a setting.", _config),
     "daemon": ("Run the background service in the foreground.", _daemon),
     "demo": ("Show the main job in a throw-away home.", _demo),
     "doctor": ("Look for what is wrong, and say how to mend it.", _doctor),
+    "env": ("Print the lines that give a shell a profile's credentials.", _env),
     "exec": ("Run a command with a profile's credentials.", _exec),
+    "export": ("Write credentials to a pipe or a new file.", _export),
     "hook": ("Install, remove or look at the git hooks.", _hook),
     "import": ("Move keys from ~/.aws/credentials into the vault.", _import),
     "init": ("Choose the vault and set everything up.", _init),
@@ -198,10 +232,12 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "scan": ("Look for secrets in files or in what is staged.", _scan),
     "secret": ("Keep any other secret in the vault.", _secret),
     "service": ("Install, remove or look at the background service.", _service),
+    "shell": ("Start a shell with a profile's credentials.", _shell),
     "ssh": ("Make and list your own SSH keys in EC2.", _ssh),
     "status": ("Show keys, hooks, watched folders and the service.", _status),
     "unlock": ("Open the vault for as long as you work.", _unlock),
     "uninstall": ("Undo every change before the program goes.", _uninstall),
+    "use": ("Choose what AWS tools take when none is named.", _use),
     "vault": ("Check, move, back up or restore the vault.", _vault),
     "watch": ("Choose the folders that the service watches.", _watch),
 }
@@ -246,6 +282,14 @@ class _Table(click.Group):
         entry = _COMMANDS.get(cmd_name)
         load = entry[1] if entry else _UNLISTED.get(cmd_name)
         return load() if load else None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        found = [
+            CompletionItem(name, help=text)
+            for name, (text, _) in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -294,6 +338,10 @@ def main() -> Never:
     """Run the command line; the only place that catches broadly and that exits."""
     try:
         _open_streams()
+        if "_CREDGUARD_COMPLETE" in os.environ:
+            from credguard.cli import completion
+
+            completion.register()
         code = root.main(prog_name="credguard", standalone_mode=False)
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)

@@ -10,6 +10,7 @@ import click
 from credguard.app import password as app
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
+from credguard.cli import complete
 from credguard.cli.ask import code_asker
 from credguard.errors import CredguardError
 from credguard.secret import Secret
@@ -29,7 +30,7 @@ def password() -> None:
     short_help="Replace a console password by a generated one.",
     epilog="Example: credguard password rotate work",
 )
-@click.argument("profile")
+@click.argument("profile", shell_complete=complete.profiles)
 @click.option("--current-stdin", is_flag=True, help="Read the current password from stdin.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rotate(profile: str, current_stdin: bool, as_json: bool) -> None:
@@ -87,7 +88,7 @@ def _current(ctx: Context, profile: str, from_stdin: bool) -> Secret | None:
     short_help="Put a console password into the clipboard.",
     epilog="Example: credguard password copy work",
 )
-@click.argument("profile")
+@click.argument("profile", shell_complete=complete.profiles)
 @click.option("--clear", is_flag=True, help="Empty the clipboard now, if it holds the password.")
 @_generation
 def copy(profile: str, clear: bool, generation: int | None) -> None:
@@ -124,7 +125,7 @@ def copy(profile: str, clear: bool, generation: int | None) -> None:
 
 
 @password.command(epilog="Example: credguard password show work --force")
-@click.argument("profile")
+@click.argument("profile", shell_complete=complete.profiles)
 @click.option("--force", is_flag=True, help="Print it to a terminal too.")
 @_generation
 def show(profile: str, force: bool, generation: int | None) -> None:

@@ -9,6 +9,7 @@ import click
 from credguard.app import rotate as app
 from credguard.app.context import Context
 from credguard.app.rotate_status import KeyState, statuses
+from credguard.cli import complete
 from credguard.cli.ask import code_asker, code_from_stdin, confirm
 from credguard.rotation.model import Action, Step
 
@@ -167,7 +168,7 @@ def _status_row(row: KeyState) -> dict[str, object]:
 
 
 @click.command(epilog="Example: credguard rotate work --yes")
-@click.argument("profile", nargs=-1)
+@click.argument("profile", nargs=-1, shell_complete=complete.profiles)
 @click.option("--all", "all_", is_flag=True, help="Every key, due or not.")
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
 @click.option("--status", is_flag=True, help="Show each key, its next step and when.")
@@ -177,8 +178,20 @@ def _status_row(row: KeyState) -> dict[str, object]:
 @click.option("--lock-out", is_flag=True, help="Stop the key at once, without a new one.")
 @click.option("--rebuild", is_flag=True, help="Give up a journal that is damaged.")
 @click.option("--deactivate", is_flag=True, help="Deactivate the old key now, used or not.")
-@click.option("--keep", multiple=True, metavar="KEY_ID", help="An unknown key that is yours.")
-@click.option("--delete-key", multiple=True, metavar="KEY_ID", help="Delete this key in the way.")
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="KEY_ID",
+    shell_complete=complete.key_ids,
+    help="An unknown key that is yours.",
+)
+@click.option(
+    "--delete-key",
+    multiple=True,
+    metavar="KEY_ID",
+    shell_complete=complete.key_ids,
+    help="Delete this key in the way.",
+)
 @click.option("--code-stdin", is_flag=True, help="Read an MFA code from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rotate(

@@ -7,6 +7,7 @@ import click
 
 from credguard.app import secrets as app
 from credguard.app.context import Context
+from credguard.cli import complete
 from credguard.cli.ask import confirm
 from credguard.errors import CredguardError
 from credguard.secret import Secret
@@ -32,7 +33,7 @@ def add(name: str) -> None:
 
 
 @secret.command(epilog="Example: credguard secret get github-token | gh auth login --with-token")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.secret_names)
 @click.option("--force", is_flag=True, help="Print it to a terminal too.")
 def get(name: str, force: bool) -> None:
     """Print the secret NAME, to a pipe or a file."""
@@ -60,7 +61,7 @@ def list_(as_json: bool) -> None:
 
 
 @secret.command(epilog="Example: credguard secret remove github-token --yes")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.secret_names)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
     """Delete the secret NAME from the vault."""

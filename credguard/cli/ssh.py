@@ -6,6 +6,7 @@ import os
 import click
 
 from credguard.app.context import Context
+from credguard.cli import complete
 from credguard.errors import CredguardError
 
 
@@ -17,7 +18,11 @@ def ssh() -> None:
 @ssh.command(epilog="Example: credguard ssh create --name laptop --regions us-east-1,eu-west-1")
 @click.option("--name", help="The key's name (default: user and machine).")
 @click.option("--regions", help="Where to register it, separated by commas.")
-@click.option("--profile", help="The profile whose account it is registered in.")
+@click.option(
+    "--profile",
+    shell_complete=complete.profiles,
+    help="The profile whose account it is registered in.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def create(name: str | None, regions: str | None, profile: str | None, as_json: bool) -> None:
     """Make an ed25519 key and register it; safe to repeat."""

@@ -113,7 +113,9 @@ class Agent:
         elif request.op == "status":
             answer = json.dumps(self._status()).encode()
         elif request.op == "unlock" and request.passphrase is not None:
-            self._unlocked.keep(request.passphrase, self._wall(), self._monotonic())
+            self._unlocked.keep(
+                request.passphrase, self._wall(), self._monotonic(), request.timeout_s
+            )
         elif request.op == "lock":
             self._lock("asked to")
             self._cache.drop()

@@ -23,16 +23,23 @@ class Unlocked:
     def __init__(self, auto_lock_s: float) -> None:
         """`auto_lock_s`: after so long without use it is forgotten."""
         self._passphrase = bytearray()
-        self._auto_lock_s = auto_lock_s
+        self._auto_lock_s = self._timeout_s = auto_lock_s
         self._used = 0.0
         self._offset = 0.0
 
     def __bool__(self) -> bool:
         return bool(self._passphrase)
 
-    def keep(self, passphrase: bytearray, wall: float, monotonic: float) -> None:
-        """Hold `passphrase`, whose bytes are ours from now on."""
+    def keep(
+        self,
+        passphrase: bytearray,
+        wall: float,
+        monotonic: float,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Hold `passphrase`, whose bytes are ours now; `timeout_s` in place of the usual."""
         self.forget()
+        self._timeout_s = self._auto_lock_s if timeout_s is None else timeout_s
         self._passphrase = passphrase
         self._offset = wall - monotonic
         self._used = monotonic
@@ -52,8 +59,8 @@ class Unlocked:
         """Why it may not be kept any longer; empty: it may, or none is held."""
         if not self._passphrase:
             return ""
-        if monotonic - self._used >= self._auto_lock_s:
-            return "not used for as long as agent.auto_lock says"
+        if monotonic - self._used >= self._timeout_s:
+            return "not used for as long as it was to be kept"
         if wall - monotonic - self._offset > JUMP_S:
             return "the machine slept"
         return ""

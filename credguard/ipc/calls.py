@@ -62,10 +62,14 @@ def lock() -> None:
     _done("lock")
 
 
-def unlock(passphrase: Secret) -> None:
-    """Give the agent the file vault's passphrase. Raises NoAgent, CredguardError."""
+def unlock(passphrase: Secret, timeout_s: int | None = None) -> None:
+    """Give the agent the file vault's passphrase. Raises NoAgent, CredguardError.
+
+    `timeout_s`: it is forgotten after so long without use; None: as `agent.auto_lock` says.
+    """
     encoded = base64.b64encode(passphrase.reveal_bytes()).decode("ascii")
-    _done("unlock", passphrase_b64=encoded)
+    limit = {} if timeout_s is None else {"timeout_s": timeout_s}
+    _done("unlock", passphrase_b64=encoded, **limit)
 
 
 def drop(identity: str) -> None:
@@ -73,7 +77,7 @@ def drop(identity: str) -> None:
     _done("drop", identity=identity)
 
 
-def _done(op: str, **fields: str) -> bytes:
+def _done(op: str, **fields: str | int) -> bytes:
     body = wire.request(op, state=paths.state_dir(), **fields)
     kind, answer = client.ask(body, deadline_s=_SHORT_S)
     if kind != wire.OK:

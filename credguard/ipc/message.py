@@ -14,6 +14,7 @@ OPS = frozenset({"creds", "drop", "lock", "ping", "status", "stop", "unlock"})
 # time they are used, from 15 minutes before the end (botocore/credentials.py).
 MIN_TTL_S = 1200
 _LONGEST_TTL_S = 43_200
+_LONGEST_TIMEOUT_S = 30 * 86_400
 _LONGEST_PATH = 4096
 _LONGEST_NAME = 128
 _HOW = re.compile(r"[a-z][a-z_]{0,31}\Z")
@@ -23,7 +24,8 @@ _CODE = re.compile(r"[0-9]{6,8}\Z")
 @dataclass(frozen=True, slots=True)
 class Request:
     """`min_ttl`: seconds; `how`: what the hand-out log says; `state`, `config`: the asker's own
-    state folder and ~/.aws/config, empty: not said; `identity`: empty: everybody's.
+    state folder and ~/.aws/config, empty: not said; `identity`: empty: everybody's;
+    `timeout_s`: how long an unused passphrase is kept, None: as the settings say.
     """
 
     op: str
@@ -35,6 +37,7 @@ class Request:
     config: str = ""
     identity: str = ""
     passphrase: bytearray | None = field(default=None, repr=False)
+    timeout_s: int | None = None
 
 
 def decode(body: bytes | bytearray) -> Request:
@@ -73,7 +76,17 @@ def decode(body: bytes | bytearray) -> Request:
         _text(found, "config", _LONGEST_PATH),
         _text(found, "identity", 1024),
         _passphrase(found) if op == "unlock" else None,
+        _timeout(found) if op == "unlock" else None,
     )
+
+
+def _timeout(found: dict[str, object]) -> int | None:
+    value = found.get("timeout_s")
+    if value is None:
+        return None
+    if type(value) is not int or not 0 < value <= _LONGEST_TIMEOUT_S:
+        raise Malformed(f"timeout_s is not a number of seconds up to {_LONGEST_TIMEOUT_S}")
+    return value
 
 
 def _text(found: dict[str, object], name: str, longest: int) -> str:

@@ -27,6 +27,8 @@ SENTENCES = {
     "profile.stored": "key {key_id} is in the vault; profile {subject} hands it out",
     "profile.recovered": "profile {subject} was recovered; it hands out key {key_id} again",
     "profile.written_back": "the key of profile {subject} was put back in plaintext",
+    "profile.exported": "key {key_id} of profile {subject} was written to {path}",
+    "profile.made_default": "AWS tools that name no profile get the key of profile {subject} now",
     "profile.removed": "profile {subject} was removed; it handed out key {key_id}",
     "rotation.agreed": "a person agreed that the key of profile {subject} is replaced unattended",
     "rotation.intent": "{user}: a rotation asks IAM for a key to take over from {old_id}",

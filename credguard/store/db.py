@@ -85,7 +85,7 @@ _MIGRATIONS = (
     CREATE TABLE handout (
         id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, profile TEXT NOT NULL,
         key_id TEXT NOT NULL,
-        how TEXT NOT NULL,            -- credential_process, exec, agent
+        how TEXT NOT NULL,            -- credential_process, exec, shell, env, export
         pid INTEGER, program TEXT, started REAL,      -- who asked; NULL: not known
         digest BLOB NOT NULL
     );
@@ -107,6 +107,11 @@ _MIGRATIONS = (
     );
     CREATE TABLE password_change (
         identity TEXT PRIMARY KEY, record TEXT NOT NULL, updated REAL NOT NULL
+    );
+    """,
+    """
+    CREATE TABLE exported (
+        path TEXT NOT NULL, key_id TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (path, key_id)
     );
     """,
 )
@@ -272,6 +277,12 @@ def connect_to_hand_out(wait: float) -> sqlite3.Connection:
         if connection is None:
             raise
         return connection
+
+
+def reader(wait: float) -> sqlite3.Connection | None:
+    """The state database as it is; None: not there, or not to be read. Makes and writes nothing."""
+    file = paths.database_file()
+    return _reader(file, wait) if os.path.exists(file) else None
 
 
 def _reader(file: str, wait: float) -> sqlite3.Connection | None:

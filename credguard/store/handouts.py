@@ -36,7 +36,7 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Handout:
-    """`at`: Unix seconds; `how`: credential_process, exec or agent."""
+    """`at`: Unix seconds; `how`: credential_process, exec, shell, env or export."""
 
     at: float
     profile: str

@@ -63,3 +63,16 @@ def test_a_locked_keyring_loses_nothing(
     assert "Traceback" not in said
     assert file.read_bytes() == before
     assert not (poisoned / ".aws" / "config").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_exec_leaves_the_command_no_child_of_ours(
+    keyring_session: KeyringSession, simulator: Simulator, poisoned: Path
+) -> None:
+    _plain(poisoned, simulator)
+    credguard("init", "--yes")
+    credguard("import", "--all", "--yes")
+    words = 'read children < /proc/$$/task/$$/children; echo "[$children]$AWS_ACCESS_KEY_ID"'
+    assert credguard("exec", "default", "--", "sh", "-c", words).stdout == (
+        f"[]{simulator.key_id}\n"
+    )

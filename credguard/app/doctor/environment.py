@@ -10,7 +10,7 @@ from credguard import paths
 from credguard.app.context import Context
 from credguard.app.doctor import profiles
 from credguard.app.doctor.model import Check, fail, ok, some, warn
-from credguard.app.execute import GUARD
+from credguard.app.environment import GUARD
 
 _KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _STARTUP = (
