@@ -9,7 +9,6 @@ from credguard.app.rotate import (
     effects_for,
     go_on,
     guarded,
-    identity_of,
     outcome,
     record_of,
     start,
@@ -17,6 +16,7 @@ from credguard.app.rotate import (
     users,
 )
 from credguard.app.rotate_effects import RealEffects
+from credguard.app.rotate_names import identity_of
 from credguard.app.rotate_precheck import refuse_root
 from credguard.errors import NotPermitted, QuotaExceeded, RotationRefused, StoreError
 from credguard.rotation.machine import rolled_back
@@ -48,7 +48,7 @@ def _rollback(ctx: Context, identity: str, wanted: Wanted) -> Outcome:
     if back is None:
         raise RotationRefused(f"the old key {record.old_id} is deleted already")
     if back is not record:
-        if back.state is State.REVERTING and not effects.known({record.old_id}):
+        if not effects.known({record.old_id}):
             raise RotationRefused(
                 f"the vault does not hold the secret of {record.old_id} any more",
                 hint="restore a backup: credguard vault restore FILE",
@@ -109,14 +109,16 @@ def _hasten(
     switched = record.state in _SWITCHED
     if not switched and leaked == record.new_id:
         back = rolled_back(record, effects.pointer(record), effects.now()) or record
+        if back.state is State.REVERTING:
+            back = replace(back, mode=Mode.EMERGENCY)
         effects.write(back)
         return told(ctx, identity, back, go_on(ctx, effects, back, wanted))
     both = switched and leaked == record.new_id
     record = replace(record, mode=Mode.CLEAR if both else Mode.EMERGENCY)
     effects.write(record)
     ended = go_on(ctx, effects, record, wanted)
-    if both and ended.record is None:
-        return None
+    if ended.record is None and (both or not ended.done):
+        return None  # the leaked key is still in use
     return told(ctx, identity, record, ended)
 
 
@@ -167,7 +169,9 @@ def _rebuild(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
     listed = effects.listed(key_id)
     others = set(listed) - {key_id}
     ours = effects.known(others)
-    said = [f"{key_id} is in use and {'Active' if listed[key_id].active else 'Inactive'}"]
+    here = listed.get(key_id)
+    state = "not listed by IAM" if here is None else "Active" if here.active else "Inactive"
+    said = [f"{key_id} is in use and {state}"]
     for other in sorted(others):
         if other in ours:
             said.append(f"{other} is in the vault too: credguard rotate {name} --yes lets it go")

@@ -84,6 +84,7 @@ class RealEffects:
                 new_id=record.new_id,
                 stray_id=record.stray_id,
                 why=record.why,
+                transaction=record.transaction,
             )
 
     def end(self, record: Record) -> None:
@@ -123,6 +124,10 @@ class RealEffects:
             found = self._signer.call(
                 signer, lambda c: iam.list_access_keys(c, self._user.user_name)
             )
+        known = {key.key_id: key.created for key in profiles.keys(self._ctx.db)}
+        for each in found:
+            if each.key_id in known and known[each.key_id] is None:
+                profiles.set_created(self._ctx.db, each.key_id, each.created)
         return {each.key_id: Remote(each.status == "Active", each.created) for each in found}
 
     def _follow_rename(self, signer: str) -> None:

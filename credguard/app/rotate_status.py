@@ -52,13 +52,12 @@ def statuses(ctx: Context) -> list[KeyState]:
 
 
 def _damaged(identity: str, group: list[profiles.Profile], why: str) -> list[KeyState]:
-    step = "rebuild: credguard rotate --rebuild"
-    return [
-        KeyState(
-            identity, [each.name], each.key.key_id, "UNKNOWN", each.key.created, step, None, why
-        )
-        for each in group
-    ]
+    rows = []
+    for each in group:
+        step, key = f"rebuild: credguard rotate --rebuild {each.name}", each.key
+        row = KeyState(identity, [each.name], key.key_id, "UNKNOWN", key.created, step, None, why)
+        rows.append(row)
+    return rows
 
 
 def _at_rest(ctx: Context, identity: str, group: list[profiles.Profile]) -> list[KeyState]:

@@ -107,6 +107,7 @@ def exchanged(record: Record, now: float) -> Record:
         record.intent_at,
         now,
         record.old_id,
+        mode=record.mode,
     )
 
 
@@ -124,7 +125,10 @@ def _believed_absent(facts: Facts, limits: Limits, then: Step) -> Step:
     return then if facts.looks >= limits.passes else Step(Action.LIST_AGAIN)
 
 
-def _nobody_signs(record: Record) -> Step:
+def _nobody_signs(record: Record, facts: Facts) -> Step:
+    if absent := [key for key in signers(record) if key not in facts.known]:
+        why = f"the vault does not hold the secret of {' nor of '.join(absent)}; restore a backup"
+        return Step(Action.ASK, record.old_id, why=why)
     keys = " nor ".join(key for key in signers(record))
     return Step(Action.ASK, record.old_id, why=f"AWS accepts neither {keys}; see the IAM console")
 
@@ -132,11 +136,13 @@ def _nobody_signs(record: Record) -> Step:
 def _intent(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
     if facts.listed is None:
         if facts.rejected:
+            if record.old_id not in facts.known:
+                return _nobody_signs(record, facts)
             why = f"AWS does not accept key {record.old_id}; see the IAM console"
             return Step(Action.ASK, record.old_id, why=why)
         return Step(Action.LOOK)
     until = record.intent_at + limits.orphan_wait
-    new = sorted(set(facts.listed) - set(record.baseline))
+    new = sorted(set(facts.listed) - {*record.baseline, record.old_id})
     ours = [each for each in new if each in facts.known]
     if ours:
         return Step(Action.ADOPT, ours[0])
@@ -197,9 +203,11 @@ def _aborting(record: Record, facts: Facts, limits: Limits) -> Step:
     if facts.pointer == new:
         return Step(Action.ASK, new, why="the profiles point at the key to be deleted")
     if facts.listed is None:
-        return _nobody_signs(record) if facts.rejected else Step(Action.LOOK)
+        return _nobody_signs(record, facts) if facts.rejected else Step(Action.LOOK)
     if new not in facts.listed:
         return _believed_absent(facts, limits, Step(Action.END, new))
+    if old not in facts.known:  # whatever works then, it is not this one
+        return Step(Action.ASK, old, why=f"the vault does not hold the secret of {old}, in use")
     if old in facts.rejected or old not in facts.listed or not facts.listed[old].active:
         return Step(Action.ASK, old, why=f"the key in use, {old}, does not work any more")
     return Step(Action.DELETE_NEW, new)
@@ -230,13 +238,26 @@ def _unsafe(record: Record, facts: Facts, limits: Limits, listed: dict[str, Remo
     return Step(Action.ASK, new, why=f"{why}; see the IAM console")
 
 
+def _lost(record: Record, facts: Facts) -> Step | None:
+    """What to do at once where the secret that is handed out left the vault; None: it is there."""
+    new, old = record.new_id or "", record.old_id
+    if new in facts.known or facts.pointer != new:
+        return None
+    why = f"the vault does not hold the secret of {new} any more"
+    if old in facts.known:
+        return Step(Action.REVERT, old, why=why)
+    return Step(Action.ASK, new, why=f"{why}, nor that of {old}; restore a backup")
+
+
 def _grace(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
     old = record.old_id
+    if lost := _lost(record, facts):
+        return lost
     until = record.since + limits.grace
     if now < until and not facts.person:
         return Step(Action.WAIT, old, until, "grace")
     if facts.listed is None:
-        return _nobody_signs(record) if facts.rejected else Step(Action.LOOK)
+        return _nobody_signs(record, facts) if facts.rejected else Step(Action.LOOK)
     if unsafe := _unsafe(record, facts, limits, facts.listed):
         return unsafe
     if old not in facts.listed:
@@ -264,11 +285,13 @@ def _foreign_use(record: Record, facts: Facts, use: Use) -> str:
 
 def _soak(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
     old = record.old_id
+    if lost := _lost(record, facts):
+        return lost
     until = record.since + limits.soak
     if now < until:
         return Step(Action.WAIT, old, until, "soak")
     if facts.listed is None:
-        return _nobody_signs(record) if facts.rejected else Step(Action.LOOK)
+        return _nobody_signs(record, facts) if facts.rejected else Step(Action.LOOK)
     if unsafe := _unsafe(record, facts, limits, facts.listed):
         return unsafe
     if old not in facts.listed:
@@ -295,7 +318,7 @@ def _reverting(record: Record, facts: Facts, limits: Limits, now: float) -> Step
     if facts.proved == old:
         return Step(Action.SWITCH_BACK, old)
     if facts.listed is None:
-        return _nobody_signs(record) if facts.rejected else Step(Action.LOOK)
+        return _nobody_signs(record, facts) if facts.rejected else Step(Action.LOOK)
     no_way = ""
     if old not in facts.known:
         no_way = "the vault does not hold the old key's secret"
