@@ -20,6 +20,7 @@ from credguard.app.rotate_precheck import missing, precheck
 from credguard.atomic import locked
 from credguard.errors import (
     CredguardError,
+    InvalidKey,
     NeedsCode,
     NetworkDown,
     NotPermitted,
@@ -29,7 +30,7 @@ from credguard.errors import (
 )
 from credguard.rotation.driver import Ended, begin, resume
 from credguard.rotation.model import Action, Limits, Mode, Record, State, Step, from_json
-from credguard.rotation.precheck import Wishes
+from credguard.rotation.precheck import Wishes, policy
 from credguard.secret import Secret
 from credguard.store import events, journal, profiles
 
@@ -182,6 +183,10 @@ def guarded(ctx: Context, identity: str, act: Callable[[], Outcome]) -> Outcome:
             return act()
     except NeedsCode as error:
         return outcome(ctx, identity, "needs-code", _midway_or_none(ctx, identity), error=error)
+    except NotPermitted as error:
+        if "iam:" in str(error) and "{" not in error.hint:
+            error.hint += ", with this policy:\n" + policy(identity.split("/")[0])
+        return outcome(ctx, identity, "failed", _midway_or_none(ctx, identity), error=error)
     except CredguardError as error:
         return outcome(ctx, identity, "failed", _midway_or_none(ctx, identity), error=error)
 
@@ -306,7 +311,7 @@ def start(
 ) -> Record:
     """Check everything, then make a new key, or take up one of ours whose journal was lost."""
     checked = precheck(ctx, effects, group, _wishes(wanted))
-    key = effects.user
+    key = replace(effects.user, key_id=group[0].key.key_id)
     transaction = str(uuid.uuid4())
     if checked.take_up is not None:
         now = effects.now()
@@ -317,9 +322,19 @@ def start(
         effects.write(record)
         return record
     wanted.on_step(key.identity, Step(Action.WAIT, why="creating a key"))
-    try:
+
+    def attempt(transaction: str) -> Record:
         with uninterrupted():
             return begin(effects, key.identity, transaction, key.key_id, checked.baseline, mode)
+
+    try:
+        try:
+            return attempt(transaction)
+        except (NotPermitted, InvalidKey):
+            # Only this call asks for MFA, or the session ended: still one request an intent.
+            if not effects.renew_session(key.key_id):
+                raise
+            return attempt(str(uuid.uuid4()))
     except NotPermitted as exc:
         raise missing(["iam:CreateAccessKey"], key.partition) from exc
 

@@ -71,12 +71,16 @@ def emergency(ctx: Context, name: str, wanted: Wanted, leaked: str | None = None
     no key can be made its hint names the lock-out.
     """
     identity = identity_of(ctx, name)
-    return guarded(ctx, identity, lambda: _emergency(ctx, identity, name, wanted, leaked))
+    done = guarded(ctx, identity, lambda: _emergency(ctx, identity, wanted, leaked))
+    if isinstance(done.error, NotPermitted | QuotaExceeded):
+        done.error.hint += (
+            f"\nor, to stop the leaked key at once and be locked out:"
+            f" credguard rotate --lock-out {name}"
+        )
+    return done
 
 
-def _emergency(
-    ctx: Context, identity: str, name: str, wanted: Wanted, leaked: str | None
-) -> Outcome:
+def _emergency(ctx: Context, identity: str, wanted: Wanted, leaked: str | None) -> Outcome:
     effects = effects_for(ctx, identity, wanted)
     record = record_of(ctx, identity)
     events.record(ctx.db, ctx.now(), "rotation.emergency", identity, leaked_id=leaked)
@@ -90,14 +94,7 @@ def _emergency(
         raise RotationRefused(
             f"no profile hands out key {leaked}", hint="see: credguard rotate --status"
         )
-    try:
-        record = start(ctx, effects, group, wanted, Mode.EMERGENCY)
-    except (NotPermitted, QuotaExceeded) as error:
-        error.hint += (
-            f"\nor, to stop the leaked key at once and be locked out:"
-            f" credguard rotate --lock-out {name}"
-        )
-        raise
+    record = start(ctx, effects, group, wanted, Mode.EMERGENCY)
     return told(ctx, identity, record, go_on(ctx, effects, record, wanted))
 
 

@@ -159,8 +159,14 @@ class RealEffects:
         from credguard.aws import iam
 
         name = self._user.user_name
-        new = self._signer.call(signer, lambda c: iam.create_access_key(c, name, transaction))
+        new = self._signer.call(
+            signer, lambda c: iam.create_access_key(c, name, transaction), once=True
+        )
         return new.key_id, new.secret, new.created
+
+    def renew_session(self, signer: str) -> bool:
+        """Whether a session that had MFA could be made for what was refused without one."""
+        return self._signer.renew(signer)
 
     def set_active(self, signer: str, key_id: str, active: bool) -> None:
         """See Effects."""

@@ -284,6 +284,19 @@ def test_deactivate_without_a_rotation_makes_none(ctx: Context, simulator: Simul
     assert simulator.iam().keys("dev") == [(simulator.key_id, "Active")]
 
 
+@pytest.mark.parametrize("decision", ["--rollback", "--emergency", "--lock-out", "--rebuild"])
+@pytest.mark.parametrize("more", ["--dry-run", "--deactivate", "--keep=A", "--rollback", "--all"])
+def test_a_decision_takes_no_wish_that_it_would_not_heed(decision: str, more: str) -> None:
+    from click.testing import CliRunner
+
+    from credguard.cli.rotate import rotate as command
+
+    if more != decision:
+        done = CliRunner().invoke(command, ["work", decision, more, "--yes"])
+        assert done.exit_code == 2
+        assert "Usage" in done.output
+
+
 def test_a_rebuild_while_the_list_lags(
     ctx: Context, simulator: Simulator, faults: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +304,39 @@ def test_a_rebuild_while_the_list_lags(
     monkeypatch.setattr("credguard.aws.iam.list_access_keys", lambda *_a: [])
     outcome = rotate_decide.rebuild(ctx, "work", YES)
     assert "not listed" in outcome.why
+
+
+# Policies changed midway
+
+
+@pytest.mark.parametrize("action", ["ListAccessKeys", "UpdateAccessKey"])
+def test_a_permission_lost_midway_is_named_with_the_policy(
+    ctx: Context, faults: FaultProxy, action: str
+) -> None:
+    config.set_value("rotation.grace", "0s")
+    stop_at(ctx, "switched")
+    faults.script(Fault(f"iam:{action}", "denied"))
+    (outcome,) = rotate.rotate(ctx, [])
+    assert f"iam:{action}" in str(outcome.error)
+    assert outcome.error is not None
+    assert '"iam:UpdateAccessKey"' in outcome.error.hint
+
+
+def test_an_emergency_midway_under_quarantine_offers_the_lock_out(
+    ctx: Context, simulator: Simulator, faults: FaultProxy
+) -> None:
+    leaked = str(stop_at(ctx, "switched")["new_id"])
+    faults.script(Fault("CreateAccessKey", "denied"), Fault("UpdateAccessKey", "denied"))
+    outcome = rotate_decide.emergency(ctx, "work", YES)
+    assert outcome.error is not None
+    assert "--lock-out work" in outcome.error.hint
+    rotate_decide.lock_out(ctx, "work", YES)
+    assert simulator.iam().keys("dev") == [(simulator.key_id, "Active")]
+    faults.script()
+    for _ in range(2):
+        rotate.rotate(ctx, [])
+    assert handed_out(ctx) not in {leaked, simulator.key_id}  # both had leaked
+    assert works(ctx, simulator)
 
 
 # Unattended
