@@ -15,19 +15,22 @@ from credguard import paths
 from credguard.app.context import Context
 from credguard.app.mfa import Ask, Codes
 from credguard.app.rotate_effects import RealEffects
+from credguard.app.rotate_names import identity_of
 from credguard.app.rotate_precheck import missing, precheck
 from credguard.atomic import locked
 from credguard.errors import (
     CredguardError,
+    InvalidKey,
     NeedsCode,
+    NetworkDown,
     NotPermitted,
     RotationRefused,
     StoreError,
-    UnknownProfile,
+    Throttled,
 )
 from credguard.rotation.driver import Ended, begin, resume
 from credguard.rotation.model import Action, Limits, Mode, Record, State, Step, from_json
-from credguard.rotation.precheck import Wishes
+from credguard.rotation.precheck import Wishes, policy
 from credguard.secret import Secret
 from credguard.store import events, journal, profiles
 
@@ -93,6 +96,8 @@ def record_of(ctx: Context, identity: str) -> Record | None:
     """The journalled rotation of `identity`; None: none. Raises StoreError for a damaged one."""
     try:
         row = journal.read(ctx.db, identity)
+        if row is not None and row.get("identity") != identity:
+            raise ValueError("it is another user's")
         return None if row is None else from_json(row)
     except (KeyError, ValueError, TypeError, StoreError) as exc:
         raise StoreError(
@@ -141,54 +146,6 @@ def due(ctx: Context) -> list[str]:
     return sorted(found)
 
 
-def identity_of(ctx: Context, name: str) -> str:
-    """The IAM user whose key stands behind profile `name`, through source_profile.
-
-    Raises UnknownProfile, RotationRefused: it gets its credentials in a way that needs no rotation.
-    """
-    from credguard.awsfiles import files
-
-    known = {each.name: each.key.identity for each in profiles.profiles(ctx.db)}
-    seen = [name]
-    while seen[-1] not in known:
-        here = seen[-1]
-        source = files.setting(here, "source_profile")
-        if source is None:
-            _refuse_other_kinds(name, here)
-            raise UnknownProfile(f"no profile {here!r} in the vault" + _behind(name, here))
-        if source in seen:
-            raise RotationRefused(
-                f"the source_profile chain of {name} is a circle: {' > '.join([*seen, source])}",
-                hint="correct it in ~/.aws/config",
-            )
-        seen.append(source)
-    return known[seen[-1]]
-
-
-def _behind(name: str, here: str) -> str:
-    return f", which stands behind {name}" if here != name else ""
-
-
-def _refuse_other_kinds(name: str, here: str) -> None:
-    from credguard.awsfiles import files
-
-    kinds = {
-        "sso_session": "IAM Identity Center",
-        "sso_account_id": "IAM Identity Center",
-        "web_identity_token_file": "a web identity",
-        "credential_source": "the environment it runs in",
-        "credential_process": "another program",
-        "role_arn": "a role without a source_profile",
-    }
-    for setting, words in kinds.items():
-        if files.setting(here, setting):
-            raise RotationRefused(
-                f"profile {here}{_behind(name, here)} gets its credentials from {words}:"
-                " there is no access key to replace",
-                hint="see which profiles have keys: credguard list",
-            )
-
-
 def rotate(
     ctx: Context,
     names: list[str],
@@ -233,6 +190,10 @@ def guarded(ctx: Context, identity: str, act: Callable[[], Outcome]) -> Outcome:
             return act()
     except NeedsCode as error:
         return outcome(ctx, identity, "needs-code", _midway_or_none(ctx, identity), error=error)
+    except NotPermitted as error:
+        if "iam:" in str(error) and "{" not in error.hint:
+            error.hint += ", with this policy:\n" + policy(identity.split("/")[0])
+        return outcome(ctx, identity, "failed", _midway_or_none(ctx, identity), error=error)
     except CredguardError as error:
         return outcome(ctx, identity, "failed", _midway_or_none(ctx, identity), error=error)
 
@@ -294,17 +255,55 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
             return outcome(ctx, identity, "midway", record)
         precheck(ctx, effects, group, _wishes(wanted), dry_run=True)
         return outcome(ctx, identity, "planned")
+    begun = record
     if record is None:
+        if wanted.deactivate and not wanted.yes:
+            raise RotationRefused(
+                f"no rotation of {identity} is on the way, so there is no old key to deactivate",
+                hint=f"to replace the key with no grace: credguard rotate {group[0].name}"
+                " --yes --deactivate",
+            )
         _agreed(ctx, group, wanted.yes)
         record = start(ctx, effects, group, wanted)
+    elif wanted.delete:
+        raise RotationRefused(f"a rotation of {identity} is on the way; no key is in its way")
     if wanted.keep:
         record = _kept(effects, record, wanted.keep)
     ended = go_on(ctx, effects, record, wanted)
-    if ended.record is None and not ended.done and asked:
-        # An earlier attempt left nothing behind; the person asked for a new key.
-        record = start(ctx, effects, users(ctx)[effects.user.identity], wanted)
+    if (mode := _once_more(record, ended, asked=asked)) is not None:
+        record = start(ctx, effects, users(ctx)[effects.user.identity], wanted, mode)
         ended = go_on(ctx, effects, record, wanted)
-    return told(ctx, effects.user.identity, record, ended)
+    done = told(ctx, effects.user.identity, record, ended)
+    return _looked_at(effects, begun, ended.record, done) if asked else done
+
+
+def _once_more(record: Record, ended: Ended, *, asked: bool) -> Mode | None:
+    """In which mode another rotation follows at once; None: none."""
+    if ended.record is not None:
+        return None
+    if record.mode is Mode.CLEAR:
+        return Mode.EMERGENCY  # its slot is free now: the key in use leaked as well
+    if ended.done:
+        return None
+    if record.mode is Mode.EMERGENCY:
+        return Mode.EMERGENCY  # the attempt left nothing behind, and the leaked key is still in use
+    return Mode.NORMAL if asked else None
+
+
+def _looked_at(
+    effects: RealEffects, before: Record | None, after: Record | None, done: Outcome
+) -> Outcome:
+    """What a person who asks reads of a wait: also that the key in use does not work any more."""
+    if done.state != "waiting" or before is None or after is None or before.state != after.state:
+        return done  # it has just been proven
+    key_id = effects.pointer(after)
+    try:
+        if effects.alive(key_id):
+            return done
+    except (NetworkDown, Throttled):  # a wait needs no network
+        return done
+    why = f"AWS does not accept {key_id}, the key in use"
+    return replace(done, state="asks", until=None, why=why)
 
 
 def _wishes(wanted: Wanted) -> Wishes:
@@ -320,7 +319,7 @@ def start(
 ) -> Record:
     """Check everything, then make a new key, or take up one of ours whose journal was lost."""
     checked = precheck(ctx, effects, group, _wishes(wanted))
-    key = effects.user
+    key = replace(effects.user, key_id=group[0].key.key_id)
     transaction = str(uuid.uuid4())
     if checked.take_up is not None:
         now = effects.now()
@@ -331,9 +330,19 @@ def start(
         effects.write(record)
         return record
     wanted.on_step(key.identity, Step(Action.WAIT, why="creating a key"))
-    try:
+
+    def attempt(transaction: str) -> Record:
         with uninterrupted():
             return begin(effects, key.identity, transaction, key.key_id, checked.baseline, mode)
+
+    try:
+        try:
+            return attempt(transaction)
+        except (NotPermitted, InvalidKey):
+            # Only this call asks for MFA, or the session ended: still one request an intent.
+            if not effects.renew_session(key.key_id):
+                raise
+            return attempt(str(uuid.uuid4()))
     except NotPermitted as exc:
         raise missing(["iam:CreateAccessKey"], key.partition) from exc
 
@@ -368,10 +377,24 @@ def go_on(ctx: Context, effects: RealEffects, record: Record, wanted: Wanted) ->
 
 def told(ctx: Context, identity: str, before: Record, ended: Ended) -> Outcome:
     """The Outcome of a run that began with `before`."""
+    if ended.record is None and ended.done:
+        return outcome(ctx, identity, "done", before, ended.step)
     if ended.record is None:
-        return outcome(ctx, identity, "done" if ended.done else "aborted", before, ended.step)
+        return replace(
+            outcome(ctx, identity, "aborted", before, ended.step),
+            why=_given_up(ctx, identity, before.transaction),
+        )
     state = "asks" if ended.step.action is Action.ASK else "waiting"
     return outcome(ctx, identity, state, ended.record, ended.step)
+
+
+def _given_up(ctx: Context, identity: str, transaction: str) -> str:
+    """Why the new key was given up; empty: there was none."""
+    for event in events.recent(ctx.db, 20, families=frozenset({"rotation"})):
+        ours = (event.subject, event.detail.get("transaction")) == (identity, transaction)
+        if ours and event.kind == "rotation.aborting":
+            return str(event.detail.get("why", ""))
+    return ""
 
 
 def _kept(effects: RealEffects, record: Record, keep: tuple[str, ...]) -> Record:

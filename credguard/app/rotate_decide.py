@@ -9,7 +9,6 @@ from credguard.app.rotate import (
     effects_for,
     go_on,
     guarded,
-    identity_of,
     outcome,
     record_of,
     start,
@@ -17,10 +16,11 @@ from credguard.app.rotate import (
     users,
 )
 from credguard.app.rotate_effects import RealEffects
+from credguard.app.rotate_names import identity_of
 from credguard.app.rotate_precheck import refuse_root
 from credguard.errors import NotPermitted, QuotaExceeded, RotationRefused, StoreError
 from credguard.rotation.machine import after_leak, rolled_back
-from credguard.rotation.model import Mode, Record, State
+from credguard.rotation.model import Mode, Record
 from credguard.store import events, journal, profiles
 
 
@@ -46,7 +46,7 @@ def _rollback(ctx: Context, identity: str, wanted: Wanted) -> Outcome:
     if back is None:
         raise RotationRefused(f"the old key {record.old_id} is deleted already")
     if back is not record:
-        if back.state is State.REVERTING and not effects.known({record.old_id}):
+        if not effects.known({record.old_id}):
             raise RotationRefused(
                 f"the vault does not hold the secret of {record.old_id} any more",
                 hint="restore a backup: credguard vault restore FILE",
@@ -69,12 +69,16 @@ def emergency(ctx: Context, name: str, wanted: Wanted, leaked: str | None = None
     no key can be made its hint names the lock-out.
     """
     identity = identity_of(ctx, name)
-    return guarded(ctx, identity, lambda: _emergency(ctx, identity, name, wanted, leaked))
+    done = guarded(ctx, identity, lambda: _emergency(ctx, identity, wanted, leaked))
+    if isinstance(done.error, NotPermitted | QuotaExceeded):
+        done.error.hint += (
+            f"\nor, to stop the leaked key at once and be locked out:"
+            f" credguard rotate --lock-out {name}"
+        )
+    return done
 
 
-def _emergency(
-    ctx: Context, identity: str, name: str, wanted: Wanted, leaked: str | None
-) -> Outcome:
+def _emergency(ctx: Context, identity: str, wanted: Wanted, leaked: str | None) -> Outcome:
     effects = effects_for(ctx, identity, wanted)
     record = record_of(ctx, identity)
     events.record(ctx.db, ctx.now(), "rotation.emergency", identity, leaked_id=leaked)
@@ -88,14 +92,7 @@ def _emergency(
         raise RotationRefused(
             f"no profile hands out key {leaked}", hint="see: credguard rotate --status"
         )
-    try:
-        record = start(ctx, effects, group, wanted, Mode.EMERGENCY)
-    except (NotPermitted, QuotaExceeded) as error:
-        error.hint += (
-            f"\nor, to stop the leaked key at once and be locked out:"
-            f" credguard rotate --lock-out {name}"
-        )
-        raise
+    record = start(ctx, effects, group, wanted, Mode.EMERGENCY)
     return told(ctx, identity, record, go_on(ctx, effects, record, wanted))
 
 
@@ -159,7 +156,9 @@ def _rebuild(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
     listed = effects.listed(key_id)
     others = set(listed) - {key_id}
     ours = effects.known(others)
-    said = [f"{key_id} is in use and {'Active' if listed[key_id].active else 'Inactive'}"]
+    here = listed.get(key_id)
+    state = "not listed by IAM" if here is None else "Active" if here.active else "Inactive"
+    said = [f"{key_id} is in use and {state}"]
     for other in sorted(others):
         if other in ours:
             said.append(f"{other} is in the vault too: credguard rotate {name} --yes lets it go")

@@ -86,6 +86,7 @@ class RealEffects:
                 new_id=record.new_id,
                 stray_id=record.stray_id,
                 why=record.why,
+                transaction=record.transaction,
             )
 
     def end(self, record: Record) -> None:
@@ -125,6 +126,10 @@ class RealEffects:
             found = self._signer.call(
                 signer, lambda c: iam.list_access_keys(c, self._user.user_name)
             )
+        known = {key.key_id: key.created for key in profiles.keys(self._ctx.db)}
+        for each in found:
+            if each.key_id in known and known[each.key_id] is None:
+                profiles.set_created(self._ctx.db, each.key_id, each.created)
         return {each.key_id: Remote(each.status == "Active", each.created) for each in found}
 
     def _follow_rename(self, signer: str) -> None:
@@ -156,8 +161,14 @@ class RealEffects:
         from credguard.aws import iam
 
         name = self._user.user_name
-        new = self._signer.call(signer, lambda c: iam.create_access_key(c, name, transaction))
+        new = self._signer.call(
+            signer, lambda c: iam.create_access_key(c, name, transaction), once=True
+        )
         return new.key_id, new.secret, new.created
+
+    def renew_session(self, signer: str) -> bool:
+        """Whether a session that had MFA could be made for what was refused without one."""
+        return self._signer.renew(signer)
 
     def set_active(self, signer: str, key_id: str, active: bool) -> None:
         """See Effects."""

@@ -52,6 +52,11 @@ def precheck(
             f"profiles hand out two keys of {key.identity}: {', '.join(ids)}",
             hint="IAM allows two keys, so none can be made; remove one profile's key first",
         )
+    if key.key_id in wishes.delete:
+        raise RotationRefused(
+            f"{key.key_id} is the key in use; it is never deleted before another works",
+            hint="name the other key; see: credguard rotate --status",
+        )
     if not dry_run:
         check(ctx.vault)
     same_user(effects, key)

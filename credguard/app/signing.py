@@ -52,24 +52,40 @@ class Signer:
         """The key's secret is going: do not use it any more."""
         self._held.pop(key_id, None)
 
-    def call(self, key_id: str, call: "Callable[[Credentials], T]") -> T:
+    def call(self, key_id: str, call: "Callable[[Credentials], T]", *, once: bool = False) -> T:
         """What `call` gives with the key `key_id`, or with a session made from it.
 
-        Raises what `call` raises, NeedsCode, VaultError.
+        `once`: it is made one time only; after a refusal see `renew`. Raises what `call` raises,
+        NeedsCode, VaultError.
         """
         if self._session is not None:
             try:
                 return call(self._session)
             except InvalidKey:
                 self._session = None  # it ends with the key it was made from
+                if once:
+                    raise
         try:
             return call(self.credentials(key_id))
         except NotPermitted:
-            serial = self._codes.serial() if self._codes is not None else None
-            if self._codes is None or serial is None:
+            session = None if once else self._renewed(key_id)
+            if session is None:
                 raise
-            self._session = self._with_mfa(self._codes, key_id, serial)
-            return call(self._session)
+            return call(session)
+
+    def renew(self, key_id: str) -> bool:
+        """Make a session that had MFA; False: one is held already, or no device is known.
+
+        Raises NeedsCode and others.
+        """
+        return self._session is None and self._renewed(key_id) is not None
+
+    def _renewed(self, key_id: str) -> "Credentials | None":
+        serial = self._codes.serial() if self._codes is not None else None
+        if self._codes is None or serial is None:
+            return None
+        self._session = self._with_mfa(self._codes, key_id, serial)
+        return self._session
 
     def _with_mfa(self, codes: Codes, key_id: str, serial: str) -> "Credentials":
         from credguard.aws import sts

@@ -51,6 +51,11 @@ def tick(ctx: Context) -> list[Note]:
         return []  # no key, no vault to unlock
     notes = [*_soon(ctx), *_old_passwords(ctx)]
     now = ctx.now()
+    unaged = [each for each in _ageless(ctx) if _next_try(ctx, each) <= now]
+    for identity in unaged:
+        failed = _learn_age(ctx, identity)
+        if failed is not None and (note := _note(ctx, failed)) is not None:
+            notes.append(note)
     due = [each for each in rotate.due(ctx) if _next_try(ctx, each) <= now]
     for identity in due:
         for outcome in rotate.rotate_users(ctx, [identity]):
@@ -61,11 +66,30 @@ def tick(ctx: Context) -> list[Note]:
             else:
                 notes.append(note)
         notes += _happened(ctx, identity, now)
-    waiting = {_SUBJECT + each for each in rotate.due(ctx)}
+    waiting = {_SUBJECT + each for each in [*rotate.due(ctx), *_ageless(ctx)]}
     for problem in problems.present(ctx.db):
         if problem.subject.startswith(_SUBJECT) and problem.subject not in waiting:
             problems.solve(ctx.db, ctx.now(), problem.subject)
     return notes
+
+
+def _learn_age(ctx: Context, identity: str) -> rotate.Outcome | None:
+    """Ask IAM when the user's key was made, where that is not known; None: it is now."""
+
+    def ask() -> rotate.Outcome:
+        effects = rotate.effects_for(ctx, identity, rotate.Wanted())
+        effects.listed(effects.user.key_id)
+        return rotate.outcome(ctx, identity, "known")
+
+    asked = rotate.guarded(ctx, identity, ask)
+    return asked if asked.error is not None else None
+
+
+def _ageless(ctx: Context) -> list[str]:
+    """The identities whose key's age is not known, so that it would never be due."""
+    midway = set(rotate.rotation_midway(ctx))
+    found = rotate.users(ctx).items()
+    return [i for i, group in found if group[0].key.created is None and i not in midway]
 
 
 def told(ctx: Context, note: Note) -> None:
@@ -85,6 +109,9 @@ def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
         kind, what, hint = type(error).__name__, str(error), error.hint
     elif outcome.state == "asks":
         kind, what, hint = "asks: " + outcome.why, outcome.why, "see: credguard rotate --status"
+    elif outcome.state == "aborted" and outcome.why:
+        kind, what = "aborted", f"the new key was given up, the old one goes on: {outcome.why}"
+        hint = f"nothing to do, it is tried again; what happened: credguard log --profile {name}"
     else:
         return None
     if outcome.state == "needs-code":

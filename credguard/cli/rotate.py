@@ -77,6 +77,13 @@ def _decision(why: str, name: str) -> str:
             f"move what uses it, then: credguard rotate {name} --deactivate;"
             f" or go back: credguard rotate {name} --rollback"
         )
+    if "the key in use" in why and "AWS does not accept" in why:
+        return (
+            f"activate it in the IAM console; or go back to the old key:"
+            f" credguard rotate {name} --rollback"
+        )
+    if "the vault does not hold" in why:
+        return f"restore a backup: credguard vault restore FILE; then: credguard rotate {name}"
     if "unknown key" in why:
         return f"if it is yours: credguard rotate {name} --keep KEY_ID; else delete it in IAM"
     if "clock" in why:
@@ -262,14 +269,16 @@ def _decide(
     ctx: Context, chosen: list[str], profile: tuple[str, ...], wanted: app.Wanted, as_json: bool
 ) -> None:
     from credguard.app import rotate_decide
+    from credguard.app.rotate_names import identity_of
 
     (decision, *more) = chosen
-    if more or len(profile) != 1:
+    alone = not (more or wanted.dry_run or wanted.deactivate or wanted.keep)
+    if not alone or len(profile) != 1 or (wanted.delete and decision != "emergency"):
         raise click.UsageError(
             f"--{decision.replace('_', '-')} takes one PROFILE, and stands alone"
         )
     name = profile[0]
-    app.identity_of(ctx, name)  # a typo is told before anything is asked
+    identity_of(ctx, name)  # a typo is told before anything is asked
     if not confirm(_QUESTIONS[decision].format(name), yes=wanted.yes):
         return
     act = getattr(rotate_decide, decision)

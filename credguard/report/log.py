@@ -64,6 +64,7 @@ SENTENCES = {
     "ssh.added_to_agent": "SSH key {subject} was handed to ssh-agent for {lifetime} seconds",
     "ssh.registered": "SSH key {subject} is registered in {regions}",
 }
+_WITH_REASON = {"rotation.aborting", "rotation.reverting"}
 _STRAY = "; key {stray_id}, of a request whose answer was lost, is to be removed"
 
 
@@ -80,6 +81,8 @@ def sentence(entry: Entry) -> str:
         return printable(f"{entry.kind} {entry.subject} {detail}")
     if entry.detail.get("stray_id"):
         text += _STRAY
+    if entry.kind in _WITH_REASON and entry.detail.get("why"):
+        text += ": {why}"
     fields = _Fields(
         {name: _shown(value) for name, value in entry.detail.items() if value is not None}
     )

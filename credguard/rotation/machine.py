@@ -165,7 +165,8 @@ def _nobody_signs(record: Record, facts: Facts) -> Step:
         f"AWS does not accept {key}" if key in facts.known else f"the vault does not hold {key}"
         for key in signers(record)
     ]
-    return Step(Action.ASK, record.old_id, why=f"{', '.join(said)}; see the IAM console")
+    where = "see the IAM console" if facts.known & set(signers(record)) else "restore a backup"
+    return Step(Action.ASK, record.old_id, why=f"{', '.join(said)}; {where}")
 
 
 def _intent(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
@@ -175,7 +176,7 @@ def _intent(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
         step = _nobody_signs(record, facts)
         return replace(step, why=f"{step.why}; a lost request may have made one more key")
     until = record.since + limits.orphan_wait
-    new = sorted(set(facts.listed) - set(record.baseline))
+    new = sorted(set(facts.listed) - {*record.baseline, record.old_id})
     ours = [each for each in new if each in facts.known]
     if ours:
         return Step(Action.ADOPT, ours[0])

@@ -103,9 +103,14 @@ def from_json(row: dict[str, Any]) -> Record:
         "baseline": tuple(row["baseline"]),
     }
     record = Record(**given)
-    texts = (record.identity, record.transaction, record.old_id, *record.baseline)
-    if not all(texts) or {type(each) for each in texts} != {str}:
+    if not isinstance(row["baseline"], list | tuple):
+        raise ValueError("the baseline is not a list")
+    texts = [record.identity, record.transaction, record.old_id, *record.baseline]
+    texts += [each for each in (record.new_id, record.stray_id) if each is not None]
+    if not all(texts) or {type(each) for each in [*texts, record.why]} != {str}:
         raise ValueError("an id is not a text")
+    if record.old_id in {record.new_id, record.stray_id}:
+        raise ValueError("the key in use is not the new one")
     if record.state is not State.INTENT and not record.new_id:
         raise ValueError(f"{record.state} without a new key")
     times: tuple[object, ...] = (record.intent_at, record.since, record.until)

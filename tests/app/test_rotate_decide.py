@@ -3,7 +3,7 @@
 import pytest
 
 from credguard import config
-from credguard.app import keys, rotate, rotate_decide
+from credguard.app import keys, rotate, rotate_decide, rotate_names
 from credguard.app.context import Context
 from credguard.app.rotate import Wanted
 from credguard.app.rotate_status import statuses
@@ -303,11 +303,11 @@ def test_a_source_profile_chain_rotates_the_key_behind_it(
     (outcome,) = rotate.rotate(ctx, ["admin", "work"], yes=True)
     assert outcome.old_id == simulator.key_id
     with pytest.raises(RotationRefused, match="circle"):
-        rotate.identity_of(ctx, "round")
+        rotate_names.identity_of(ctx, "round")
     with pytest.raises(RotationRefused, match="Identity Center"):
-        rotate.identity_of(ctx, "sso")
+        rotate_names.identity_of(ctx, "sso")
     with pytest.raises(UnknownProfile):
-        rotate.identity_of(ctx, "nobody")
+        rotate_names.identity_of(ctx, "nobody")
 
 
 def test_a_key_that_iam_does_not_accept_is_said(ctx: Context, simulator: Simulator) -> None:

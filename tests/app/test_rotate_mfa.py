@@ -18,6 +18,7 @@ from credguard.vault.memory import MemoryVault
 from tests.support.fault_table import Fault, MfaDevice
 from tests.support.faults import FaultProxy
 from tests.support.simulator import Simulator
+from tests.support.wire import Request
 
 
 @pytest.fixture
@@ -161,3 +162,37 @@ def test_a_second_code_waits_for_the_next_step(
 def test_what_is_no_code_is_refused(ctx: Context, text: str) -> None:
     with pytest.raises(CredguardError, match="not a code"):
         Codes(ctx, ["work"], ask=lambda _serial: text or " ").code("serial")
+
+
+def test_a_policy_that_asks_for_mfa_only_to_create(
+    ctx: Context, device: MfaDevice, faults: FaultProxy, simulator: Simulator
+) -> None:
+    faults.script(Fault("CreateAccessKey", "mfa-required"))
+    (outcome,) = rotate.rotate(ctx, ["work"], wanted=Wanted(yes=True))
+    assert outcome.state == "needs-code", outcome
+    assert journal.identities(ctx.db) == []
+    asked: list[str] = []
+    (outcome,) = rotate.rotate(ctx, ["work"], wanted=_asking(device, asked))
+    assert outcome.why == "grace", outcome
+    assert asked == [device.serial]
+    faults.assert_one_create_per_transaction()
+
+
+def test_a_session_that_ends_right_before_the_key_is_made(
+    ctx: Context, device: MfaDevice, faults: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Codes, "_wait_for_a_new_one", lambda *_: None)
+
+    left = [4000.0]
+
+    def ending(request: Request) -> bool:
+        if request.action == "CreateAccessKey" and left:
+            faults.clock.advance(left.pop())
+        return False
+
+    faults.script(Fault("*", "drop", when=ending), Fault("iam:*", "mfa-required"))
+    asked: list[str] = []
+    (outcome,) = rotate.rotate(ctx, ["work"], wanted=_asking(device, asked))
+    assert outcome.why == "grace", outcome
+    assert len(asked) == 2
+    faults.assert_one_create_per_transaction()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import passwords as aws
 from tests.support import samples
 from tests.support.simulator import Simulator
 
@@ -124,7 +125,21 @@ def test_no_secret_is_written_anywhere(
     run(trace, "rotate", "--status")
     run(trace, "rotate", "nobody", ok=2)
     run(trace, "log")
-    secrets = [simulator.secret.reveal(), secret_of(key_id), token, passphrase]
+    typed = samples.text(18, 5)
+    aws.user("dev").password = typed
+    run(trace, "password", "rotate", "work", "--current-stdin", stdin="x" + typed, ok=2)
+    run(trace, "password", "rotate", "work", "--current-stdin", stdin=typed)
+    first = str(aws.user("dev").password)
+    aws.script.faults = ["lost"]
+    run(trace, "password", "rotate", "work")
+    assert run(trace, "password", "show", "work") == aws.user("dev").password
+    run(trace, "password", "status")
+    passwords = [typed, first, str(aws.user("dev").password)]
+    monkeypatch.setenv("CREDGUARD_DEBUG", "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    run(trace, "password", "rotate", "work", ok=2)
+    run(trace, "rotate", "work", ok=2)
+    secrets = [simulator.secret.reveal(), secret_of(key_id), token, passphrase, *passwords]
     assert leaks(trace, secrets) == []
     for path in below(poisoned):
         if path.name == "passphrase":

@@ -7,12 +7,12 @@ from credguard.app.doctor.model import FAIL, OK, UNKNOWN, Check
 from credguard.app.rotate import (
     Wanted,
     effects_for,
-    identity_of,
     record_of,
     rotation_midway,
     users,
 )
 from credguard.app.rotate_effects import RealEffects
+from credguard.app.rotate_names import identity_of
 from credguard.app.rotate_precheck import permissions, refuse_root, same_user
 from credguard.errors import CredguardError, NotPermitted, StoreError
 from credguard.rotation.precheck import policy
