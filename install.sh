@@ -273,8 +273,7 @@ lock() {
 prune() {
     for folder in "$home/environments"/*; do
         [ -d "$folder" ] || continue
-        name=${folder##*/}
-        case " $* " in *" $name "*) continue ;; esac
+        case " $* " in *" ${folder##*/} "*) continue ;; esac
         rm -rf -- "$folder"
     done
 }

@@ -20,7 +20,8 @@ from credguard import config as settings
 from credguard import paths
 from credguard.app import items
 from credguard.app.context import Context
-from credguard.app.rotate import alone, rotation_midway, users
+from credguard.app.rotate import rotation_midway, users
+from credguard.app.rotate_guard import alone
 from credguard.atomic import locked, sync_dir, write_private
 from credguard.errors import CredguardError, StoreError, VaultCorrupt, VaultError
 from credguard.secret import Secret

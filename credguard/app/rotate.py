@@ -4,20 +4,17 @@ import contextlib
 import functools
 import hashlib
 import shlex
-import signal
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from credguard import config as settings
-from credguard import paths
 from credguard.app.context import Context
 from credguard.app.mfa import Ask, Codes
 from credguard.app.rotate_effects import RealEffects
+from credguard.app.rotate_guard import alone, uninterrupted
 from credguard.app.rotate_names import identity_of
 from credguard.app.rotate_precheck import missing, precheck
-from credguard.atomic import locked
 from credguard.errors import (
     CredguardError,
     InvalidKey,
@@ -204,15 +201,6 @@ def _midway_or_none(ctx: Context, identity: str) -> Record | None:
     return None
 
 
-@contextlib.contextmanager
-def alone(identity: str) -> Iterator[None]:
-    """Never two rotations of one user at once, whoever starts them. Raises Busy."""
-    paths.private_dir(paths.state_dir())
-    name = "rotation-" + hashlib.sha256(identity.encode()).hexdigest()[:16]
-    with locked(paths.lock_file(name), 1.0, f"another credguard rotates {identity}"):
-        yield
-
-
 def outcome(
     ctx: Context,
     identity: str,
@@ -345,22 +333,6 @@ def start(
             return attempt(str(uuid.uuid4()))
     except NotPermitted as exc:
         raise missing(["iam:CreateAccessKey"], key.partition) from exc
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits until the end: between request and vault it would lose a secret."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt
 
 
 def go_on(ctx: Context, effects: RealEffects, record: Record, wanted: Wanted) -> Ended:

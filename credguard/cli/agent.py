@@ -15,7 +15,9 @@ def agent() -> None:
     """
 
 
-@agent.command("run", epilog="Example: credguard agent run")
+@agent.command(
+    "run", short_help="Run the agent in the foreground.", epilog="Example: credguard agent run"
+)
 def run() -> None:
     """Run the agent in the foreground until Ctrl-C, or agent.idle without use."""
     from credguard import config, logs

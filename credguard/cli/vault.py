@@ -48,7 +48,10 @@ def backup(file: str, passphrase_file: str | None) -> None:
     click.echo(f"{count} secrets are in {file}", err=True)
 
 
-@vault.command(epilog="Example: credguard vault migrate --to pass --dry-run")
+@vault.command(
+    short_help="Move everything into another vault.",
+    epilog="Example: credguard vault migrate --to pass --dry-run",
+)
 @click.option(
     "--to", "target", required=True, type=click.Choice(sorted(BACKENDS)), help="Where to."
 )

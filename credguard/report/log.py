@@ -57,6 +57,7 @@ SENTENCES = {
     "password.unknown": "{user}: which console password is in force cannot be told; all are kept",
     "password.ended": "{user}: the change of the console password is over",
     "password.read": "{user}: password generation {generation} was read",
+    "vault.migrated": "everything in the vault {source} was moved to {subject}",
     "secret.stored": "secret {subject} was put into the vault",
     "secret.read": "secret {subject} was read",
     "secret.removed": "secret {subject} was removed from the vault",

@@ -7,7 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from credguard.errors import (
     AwsError,
@@ -21,6 +21,7 @@ from credguard.errors import (
     Throttled,
     VaultError,
 )
+from credguard.rotation.effects import Effects
 from credguard.rotation.machine import exchanged, next_step, signers
 from credguard.rotation.model import (
     Action,
@@ -32,7 +33,6 @@ from credguard.rotation.model import (
     Remote,
     State,
     Step,
-    Use,
 )
 from credguard.secret import Secret
 
@@ -42,70 +42,22 @@ PROVE_TRIES = 24
 _LONGEST_PAUSE_S = 15.0
 _BAD_SECRETS = 3
 _RESTS = {Action.WAIT, Action.ASK}
+# What is journalled once a step is done.
+_REACHED = {
+    Action.ADOPT: State.STORED,
+    Action.KEEP_NEW: State.STORED,
+    Action.PROVE: State.PROVEN,
+    Action.SWITCH: State.SWITCHED,
+    Action.STAY: State.SWITCHED,
+    Action.DEACTIVATE: State.DEACTIVATED,
+    Action.DELETE_OLD: State.DELETED,
+    Action.OLD_GONE: State.DELETED,
+    Action.ABORT: State.ABORTING,
+    Action.REVERT: State.REVERTING,
+}
 # More than a rotation ever needs of one step in one state, beside its looks: then AWS's answers
 # do not agree, and a later run goes on. It bounds every run.
 _REPEATS = 10
-
-
-class Effects(Protocol):
-    """What a rotation does to the world. Each raises CredguardError and can be repeated."""
-
-    def now(self) -> float:
-        """Unix seconds, by this machine's clock."""
-
-    def skew(self) -> float | None:
-        """Seconds by which that clock is ahead of AWS's latest answer; None: no answer yet."""
-
-    def pause(self, seconds: float) -> None:
-        """Let time pass."""
-
-    def write(self, record: Record) -> None:
-        """Journal `record`; durable on return. Raises StoreError."""
-
-    def end(self, record: Record) -> None:
-        """Remove the record from the journal."""
-
-    def listed(self, signer: str) -> dict[str, Remote]:
-        """The user's keys, asked with the key `signer`. Raises InvalidKey: it is not accepted."""
-
-    def used(self, signer: str, key_id: str) -> Use:
-        """The newest use of the key that IAM knows."""
-
-    def create(self, signer: str, transaction: str) -> tuple[str, Secret, float]:
-        """Send CreateAccessKey exactly once: id, secret, creation time."""
-
-    def set_active(self, signer: str, key_id: str, active: bool) -> None:
-        """Make the key Active or Inactive."""
-
-    def delete(self, signer: str, key_id: str) -> None:
-        """Delete the key; NoSuchEntity when it is not there."""
-
-    def prove(self, key_id: str) -> Proof:
-        """One pass: STS at two endpoints and IAM take the key, and it is the same user."""
-
-    def alive(self, key_id: str) -> bool:
-        """Whether STS takes the key now, and it is the same user."""
-
-    def known(self, key_ids: set[str]) -> frozenset[str]:
-        """Those of `key_ids` whose secret the vault gives back."""
-
-    def store(self, key_id: str, secret: Secret, created: float) -> None:
-        """Put the secret into the vault, read it back, index it."""
-
-    def forget(self, key_id: str) -> None:
-        """Take the secret out of the vault and the index."""
-
-    def pointer(self, record: Record) -> str:
-        """The key that the rotated profiles hand out: the record's old or new id."""
-
-    def switch(self, from_id: str, to_id: str) -> None:
-        """Point every profile of `from_id` at `to_id`; none left to point is fine."""
-
-    def own_use_until(self, key_id: str) -> float:
-        """Until when clients may go on with a key handed out here, Unix seconds; 0.0: none may."""
-
-    def elsewhere(self, key_id: str) -> bool:
-        """Whether a person said that the key is used on other machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,31 +159,59 @@ def resume(
             return Ended(_rested(effects, record, step), step, done=False)
         if step.action in {Action.END, Action.FORGET_OLD}:
             return _finish(effects, record, step)
-        if step.action in {Action.LOOK, Action.LIST_AGAIN}:
-            if step.action is Action.LIST_AGAIN:
-                effects.pause(interval)
-            facts = _look(effects, record, facts)
+        again = taken[record.state, step.action] > 1
+        learnt = _learn(effects, record, step, facts, limits, interval, again=again)
+        if learnt is not None:
+            facts = learnt
             continue
-        if step.action in {Action.PROVE, Action.PROVE_OLD}:
-            facts = _proof(effects, step.key_id, limits.passes, interval, facts)
-            if step.action is Action.PROVE_OLD or facts.proved != step.key_id:
-                continue
-        elif taken[record.state, step.action] > 1:
-            effects.pause(interval)  # it was done, and the list does not show it yet
-            facts = _look(effects, record, facts)
-            continue
-        elif step.action in {Action.DEACTIVATE, Action.DELETE_OLD}:
+        if step.action in {Action.DEACTIVATE, Action.DELETE_OLD}:
             facts = _still(effects, record, facts)
             if next_step(record, facts, limits, effects.now()) != step:
                 continue
-        if step.action is Action.DELETE_NEW:
-            gone = _delete(effects, _signer(record, facts), step.key_id)
-            facts = replace(facts, deleted=step.key_id if gone else "")
-        else:
-            record = _take(effects, record, step, facts, now)
-        if step.action is Action.ACTIVATE_OLD:
-            facts = replace(facts, activated=step.key_id)
-        facts = _without_asking(effects, record, facts)
+        record, facts = _do(effects, record, step, facts, now)
+
+
+def _learn(
+    effects: Effects,
+    record: Record,
+    step: Step,
+    facts: Facts,
+    limits: Limits,
+    interval: float,
+    *,
+    again: bool,
+) -> Facts | None:
+    """What a step that only asks gives; None: the step changes something, and is now to be done.
+
+    `again`: the same step was taken in this state before; a step that changes something was done
+    then, and the list does not show it yet.
+    """
+    if step.action is Action.LOOK:
+        return _look(effects, record, facts)
+    if step.action in {Action.PROVE, Action.PROVE_OLD}:
+        facts = _proof(effects, step.key_id, limits.passes, interval, facts)
+        proven_new = step.action is Action.PROVE and facts.proved == step.key_id
+        return None if proven_new else facts
+    if step.action is Action.LIST_AGAIN or again:
+        effects.pause(interval)
+        return _look(effects, record, facts)
+    return None
+
+
+def _do(
+    effects: Effects, record: Record, step: Step, facts: Facts, now: float
+) -> tuple[Record, Facts]:
+    """Do one step, decided at `now`; the record reached, and what is known of it without asking."""
+    if step.action is Action.PROVE:
+        facts = replace(facts, proved=step.key_id, failed="")
+    if step.action is Action.DELETE_NEW:
+        gone = _delete(effects, _signer(record, facts), step.key_id)
+        facts = replace(facts, deleted=step.key_id if gone else "")
+    else:
+        record = _take(effects, record, step, facts, now)
+    if step.action is Action.ACTIVATE_OLD:
+        facts = replace(facts, activated=step.key_id)
+    return record, _without_asking(effects, record, facts)
 
 
 def _without_asking(effects: Effects, record: Record, before: Facts) -> Facts:
@@ -335,7 +315,7 @@ def _signer(record: Record, facts: Facts) -> str:
 def _take(effects: Effects, record: Record, step: Step, facts: Facts, now: float) -> Record:
     """Do one step, decided at `now`; the record reached, journalled."""
     key_id = step.key_id
-    to: State | None = None
+    to = _REACHED.get(step.action)
     changes: dict[str, Any] = {}
     match step.action:
         case Action.NOTE_STRAY:
@@ -347,28 +327,13 @@ def _take(effects: Effects, record: Record, step: Step, facts: Facts, now: float
         case Action.DELETE_STRAY:
             _delete(effects, _signer(record, facts), key_id)
         case Action.ADOPT:
-            to, changes["new_id"] = State.STORED, key_id
-        case Action.ABORT:
-            to = State.ABORTING
-        case Action.KEEP_NEW:
-            to = State.STORED
-        case Action.PROVE:
-            to = State.PROVEN
+            changes["new_id"] = key_id
         case Action.SWITCH:
             effects.switch(record.old_id, key_id)
-            to = State.SWITCHED
         case Action.DEACTIVATE:
             _deactivate(effects, _signer(record, facts), key_id)
-            to = State.DEACTIVATED
         case Action.DELETE_OLD:
             _delete(effects, _signer(record, facts), key_id)
-            to = State.DELETED
-        case Action.OLD_GONE:
-            to = State.DELETED
-        case Action.REVERT:
-            to = State.REVERTING
-        case Action.STAY:
-            to = State.SWITCHED
         case Action.ACTIVATE_OLD:
             effects.set_active(_signer(record, facts), key_id, True)
         case Action.SWITCH_BACK:
@@ -377,14 +342,19 @@ def _take(effects: Effects, record: Record, step: Step, facts: Facts, now: float
             effects.write(after)
             return after
         case _:
-            raise AssertionError(step.action)
-    if to is None and not changes:
-        return record
-    after = replace(record, **changes)
+            if to is None:
+                raise AssertionError(step.action)
     if to is not None:
         # A clock set back since `now` would shorten what is waited for.
         since = max(now, effects.now())
-        after = replace(after, state=to, since=since, why=step.why, until=0.0)
+        changes |= {"state": to, "since": since, "why": step.why, "until": 0.0}
+    return _written(effects, record, changes)
+
+
+def _written(effects: Effects, record: Record, changes: dict[str, Any]) -> Record:
+    if not changes:
+        return record
+    after = replace(record, **changes)
     effects.write(after)
     return after
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from credguard import config, paths
-from credguard.app import items, keys, migrate, notes, rotate
+from credguard.app import items, keys, migrate, notes
 from credguard.app.context import Context
+from credguard.app.rotate_guard import alone
 from credguard.errors import Busy, CredguardError, VaultError
 from credguard.secret import Secret
 from credguard.store import journal, profiles, secrets, ssh
@@ -218,7 +219,7 @@ def test_a_value_that_is_there_already_is_not_replaced_unasked() -> None:
 
 def test_a_running_rotation_refuses_it() -> None:
     _, vaults, held = fresh()
-    with rotate.alone(key(1).identity), pytest.raises(Busy, match="rotates"):
+    with alone(key(1).identity), pytest.raises(Busy, match="rotates"):
         run(vaults, Fuse())
     assert contents(vaults[SOURCE], held) == held
     assert config.load().vault.backend == SOURCE

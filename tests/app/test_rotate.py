@@ -5,6 +5,7 @@ import pytest
 from credguard import config
 from credguard.app import keys, rotate
 from credguard.app.context import Context
+from credguard.app.rotate_guard import alone
 from credguard.app.rotate_status import statuses
 from credguard.errors import Busy, NetworkDown, QuotaExceeded, RotationRefused
 from credguard.store import journal, profiles
@@ -146,7 +147,7 @@ def test_no_network_is_said_and_nothing_begun(
 
 
 def test_two_at_once_are_kept_apart(ctx: Context) -> None:
-    with rotate.alone("aws/123456789012/dev"):
+    with alone("aws/123456789012/dev"):
         (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
     assert isinstance(outcome.error, Busy)
 

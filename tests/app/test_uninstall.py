@@ -1,5 +1,6 @@
 """Uninstall: what a home looks like before and after, file by file."""
 
+import json
 import os
 import subprocess
 import sys
@@ -92,7 +93,7 @@ def test_all_is_as_before(home: Path, simulator: Simulator) -> None:
 def test_a_vault_that_stays_serves_a_later_installation(home: Path, simulator: Simulator) -> None:
     ctx = use_everything(home)
     uninstall.uninstall(ctx, uninstall.Plan(False, False), lambda _: None)
-    assert credentials("work")["SecretAccessKey"] == simulator.secret.reveal()
+    assert json.loads(credentials("work"))["SecretAccessKey"] == simulator.secret.reveal()
     assert not os.path.exists(paths.cache_dir())
 
 

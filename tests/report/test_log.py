@@ -31,7 +31,7 @@ DETAIL = {
     "key_id": "KEY", "old_id": "OLD", "new_id": "NEW", "stray_id": None, "pid": 7,
     "program": "/bin/aws", "how": "exec", "regions": ["us-east-1", "eu-west-1"],
     "why": "a reason", "deleted_id": "GONE", "before": "aws/1/old",
-    "what": "a thing", "lifetime": 3600, "path": "/out",
+    "what": "a thing", "source": "file", "lifetime": 3600, "path": "/out",
     "generation": 2,
 }  # fmt: skip
 

@@ -7,7 +7,8 @@ from credguard.errors import CredguardError, QuotaExceeded, RotationRefused
 from credguard.rotation.driver import Ended, begin, resume
 from credguard.rotation.machine import MAX_SKEW_S, after_leak, rolled_back
 from credguard.rotation.model import Action, Limits, Mode, State
-from tests.rotation.world import OLD, Crash, Fail, FakeEffects, World
+from tests.rotation.failures import Crash, Fail
+from tests.rotation.world import OLD, FakeEffects, World
 
 ZERO = Limits(0, 0, 0, 3)
 DEFAULT = Limits(86400, 7 * 86400, 3600, 3)

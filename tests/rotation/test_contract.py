@@ -8,7 +8,7 @@ import pytest
 from credguard.app.context import Context
 from credguard.app.rotate_effects import RealEffects
 from credguard.errors import NoSuchEntity, QuotaExceeded
-from credguard.rotation.driver import Effects
+from credguard.rotation.effects import Effects
 from credguard.rotation.model import NEVER, Proof, Record, State
 from credguard.store import profiles
 from credguard.vault.base import key_item

@@ -8,6 +8,7 @@ import pytest
 from credguard.errors import VaultError
 from credguard.rotation.driver import begin, resume
 from credguard.rotation.model import Limits, Proof, State
+from tests.rotation.failures import FAILURES, failing
 from tests.rotation.schedules import (
     DEFAULT,
     ZERO,
@@ -23,7 +24,7 @@ from tests.rotation.schedules import (
     run,
     singles,
 )
-from tests.rotation.world import FAILURES, OLD, FakeEffects, World, failing
+from tests.rotation.world import OLD, FakeEffects, World
 
 CREATE_FAULTS = ("", "lost", "down", "refused")
 LIMITS = pytest.mark.parametrize("limits", [ZERO, DEFAULT], ids=["zero", "default"])

@@ -3,17 +3,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from credguard.rotation.machine import (
-    HANDOVER_S,
     MAX_SKEW_S,
     PROVE_BUDGET_S,
-    after_leak,
-    exchanged,
     next_step,
-    rolled_back,
 )
 from credguard.rotation.model import (
     NEVER,
@@ -26,7 +20,6 @@ from credguard.rotation.model import (
     Remote,
     State,
     Use,
-    from_json,
 )
 
 LIMITS = Limits(grace=100, soak=200, orphan_wait=300)
@@ -35,116 +28,6 @@ OLD_KEY, NEW_KEY = Remote(True, 0.0), Remote(True, 1001.0)
 BOTH = {"old": OLD_KEY, "new": NEW_KEY}
 RESTING = {"old": Remote(False, 0.0), "new": NEW_KEY}
 HELD = frozenset({"old", "new"})
-
-_IDS = st.sampled_from(["old", "new", "foreign", "stray"])
-_USES = st.sampled_from([NEVER, UNKNOWN_USE, Use(10.0, "s3", "r"), Use(99999.0, "s3", "r")])
-_LISTS = st.dictionaries(
-    _IDS, st.builds(Remote, st.booleans(), st.sampled_from([0.0, 1001.0, 5000.0]))
-)
-_FACTS = st.builds(
-    Facts,
-    known=st.frozensets(_IDS),
-    pointer=st.sampled_from(["old", "new"]),
-    listed=st.none() | _LISTS,
-    used=st.none() | st.dictionaries(_IDS, _USES),
-    rejected=st.frozensets(st.sampled_from(["old", "new"])),
-    skew=st.sampled_from([None, 0.0, 86400.0, -86400.0]),
-    own_use_until=st.sampled_from([0.0, 5000.0]),
-    elsewhere=st.booleans(),
-    proved=st.sampled_from(["", "old", "new"]),
-    failed=st.sampled_from(["", "old", "new"]),
-    bad_secret=st.booleans(),
-    looks=st.integers(1, 4),
-    person=st.booleans(),
-)
-_RECORDS = st.builds(
-    Record,
-    identity=st.just("i"),
-    transaction=st.just("t"),
-    state=st.sampled_from(State),
-    old_id=st.just("old"),
-    baseline=st.sampled_from([("old",), ("foreign", "old")]),
-    intent_at=st.just(1000.0),
-    since=st.just(1000.0),
-    new_id=st.just("new"),
-    stray_id=st.sampled_from([None, "stray"]),
-    mode=st.sampled_from(Mode),
-)
-_NOW = st.sampled_from([0.0, 1000.0, 1e9])
-
-
-@given(_RECORDS, _FACTS, _NOW)
-def test_the_old_key_is_touched_only_when_the_new_one_carries(
-    record: Record, facts: Facts, now: float
-) -> None:
-    step = next_step(record, facts, LIMITS, now)
-    if step.action in {Action.DEACTIVATE, Action.DELETE_OLD}:
-        assert step.key_id == "old"
-        assert facts.pointer == "new"
-        assert "new" in facts.known
-        assert "new" not in facts.rejected
-        assert facts.listed is not None
-        assert facts.listed["new"].active
-        assert record.state in {State.SWITCHED, State.DEACTIVATED}
-        assert not facts.skew
-    if step.action is Action.DELETE_OLD:
-        assert facts.listed is not None
-        assert not facts.listed["old"].active
-        assert now >= record.since + (200 if record.mode is Mode.NORMAL else 0)
-
-
-@given(_RECORDS, _FACTS, _NOW)
-def test_unattended_a_key_in_use_elsewhere_stays(record: Record, facts: Facts, now: float) -> None:
-    facts = replace(facts, person=False)
-    step = next_step(record, facts, LIMITS, now)
-    if step.action is not Action.DEACTIVATE or record.mode is not Mode.NORMAL:
-        return
-    if facts.listed is None or not facts.listed["old"].active:
-        return  # it was deactivated before
-    use = (facts.used or {}).get("old", UNKNOWN_USE)
-    assert use.known
-    assert not facts.elsewhere
-    assert use.at is None or use.at <= max(record.since, facts.own_use_until) + HANDOVER_S
-
-
-@given(_RECORDS, _FACTS, _NOW)
-def test_keys_of_others_are_never_touched(record: Record, facts: Facts, now: float) -> None:
-    step = next_step(record, facts, LIMITS, now)
-    if step.action in {Action.DISABLE_STRAY, Action.DELETE_STRAY, Action.DELETE_NEW}:
-        assert step.key_id not in record.baseline
-        assert facts.listed is not None
-    if step.action in {Action.DISABLE_STRAY, Action.DELETE_STRAY}:
-        assert step.key_id == record.stray_id
-        assert facts.listed is not None
-        assert facts.listed[step.key_id].created == 1001.0
-        assert (facts.used or {})[step.key_id] == NEVER
-        assert step.key_id not in facts.known
-
-
-@given(_RECORDS, _FACTS, _NOW)
-def test_what_is_handed_out_is_never_stopped(record: Record, facts: Facts, now: float) -> None:
-    step = next_step(record, facts, LIMITS, now)
-    if step.action in {Action.DELETE_NEW, Action.DELETE_OLD, Action.DEACTIVATE}:
-        assert step.key_id != facts.pointer
-
-
-@given(_RECORDS, _FACTS, _NOW)
-def test_a_switch_follows_a_proof_of_this_run(record: Record, facts: Facts, now: float) -> None:
-    step = next_step(record, facts, LIMITS, now)
-    if step.action in {Action.SWITCH, Action.SWITCH_BACK}:
-        assert step.key_id == facts.proved
-
-
-@given(_RECORDS, _FACTS, _NOW)
-def test_a_question_says_why_and_a_wait_until_when(
-    record: Record, facts: Facts, now: float
-) -> None:
-    step = next_step(record, facts, LIMITS, now)
-    if step.action is Action.ASK:
-        assert step.why
-    if step.action is Action.WAIT:
-        assert step.why
-        assert step.until >= now
 
 
 def at(state: State, since: float = 1000.0, mode: Mode = Mode.NORMAL) -> Record:
@@ -375,116 +258,3 @@ def test_several_unknown_keys_are_asked_about() -> None:
 def test_the_use_elsewhere_is_told() -> None:
     step = next_step(at(State.SWITCHED), seen(BOTH, Use(5000.0, "s3", "eu-west-1")), LIMITS, 9e9)
     assert step.why == "blocked: used elsewhere (s3 in eu-west-1, 1970-01-01 01:23 UTC)"
-
-
-@pytest.mark.parametrize(
-    ("state", "pointer", "expected"),
-    [
-        (State.INTENT, "old", State.INTENT),
-        (State.CREATED, "old", State.ABORTING),
-        (State.STORED, "old", State.ABORTING),
-        (State.PROVEN, "old", State.ABORTING),
-        (State.PROVEN, "new", State.REVERTING),
-        (State.SWITCHED, "new", State.REVERTING),
-        (State.DEACTIVATED, "new", State.REVERTING),
-        (State.ABORTING, "old", State.ABORTING),
-        (State.REVERTING, "new", State.REVERTING),
-    ],
-)
-def test_the_way_back(state: State, pointer: str, expected: State) -> None:
-    back = rolled_back(at(state), pointer, 5.0)
-    assert back is not None
-    assert back.state is expected
-
-
-def test_there_is_no_way_back_from_a_deleted_key() -> None:
-    assert rolled_back(at(State.DELETED), "new", 5.0) is None
-
-
-def test_the_way_back_is_remembered_while_nobody_knows_what_was_made() -> None:
-    back = rolled_back(RECORD, "old", 5.0)
-    assert back is not None
-    assert back.mode is Mode.BACK
-    back = rolled_back(at(State.SWITCHED, mode=Mode.EMERGENCY), "new", 5.0)
-    assert back is not None
-    assert (back.mode, back.since) == (Mode.NORMAL, 5.0)
-    told = replace(at(State.SWITCHED), why="grace", until=9.0)
-    back = rolled_back(told, "new", 5.0)
-    assert back == replace(told, state=State.REVERTING, since=5.0, why="", until=0.0)
-
-
-@pytest.mark.parametrize(
-    ("state", "pointer", "key_id", "expected", "mode"),
-    [
-        (State.INTENT, "old", "old", State.INTENT, Mode.EMERGENCY),
-        (State.STORED, "old", "old", State.STORED, Mode.EMERGENCY),
-        (State.SWITCHED, "new", "old", State.SWITCHED, Mode.EMERGENCY),
-        (State.DEACTIVATED, "new", "old", State.DEACTIVATED, Mode.EMERGENCY),
-        (State.ABORTING, "old", "old", State.STORED, Mode.EMERGENCY),
-        (State.REVERTING, "new", "old", State.SWITCHED, Mode.EMERGENCY),
-        (State.REVERTING, "old", "old", State.SWITCHED, Mode.CLEAR),
-        (State.STORED, "old", "new", State.ABORTING, Mode.EMERGENCY),
-        (State.PROVEN, "new", "new", State.REVERTING, Mode.EMERGENCY),
-        (State.REVERTING, "new", "new", State.REVERTING, Mode.EMERGENCY),
-        (State.SWITCHED, "new", "new", State.SWITCHED, Mode.CLEAR),
-        (State.DEACTIVATED, "new", "new", State.DEACTIVATED, Mode.CLEAR),
-        (State.DELETED, "new", "new", State.DELETED, Mode.CLEAR),
-    ],
-)
-def test_a_leaked_key(state: State, pointer: str, key_id: str, expected: State, mode: Mode) -> None:
-    after = after_leak(at(state), pointer, key_id, 5.0)
-    assert (after.state, after.mode) == (expected, mode)
-    assert exchanged(after, 6.0).mode is mode
-
-
-def test_after_the_way_back_the_new_key_is_the_old_one() -> None:
-    before = at(State.REVERTING)
-    after = exchanged(before, 5.0)
-    assert after == replace(
-        before, state=State.SWITCHED, old_id="new", new_id="old", since=5.0, why="", until=0.0
-    )
-    assert (after.state, after.old_id, after.new_id, after.since) == (
-        State.SWITCHED, "new", "old", 5.0,
-    )  # fmt: skip
-
-
-def test_the_journal_gives_the_record_back() -> None:
-    record = at(State.SWITCHED, mode=Mode.EMERGENCY)
-    assert from_json(record.to_json()) == record
-    with pytest.raises(ValueError, match="nonsense"):
-        from_json({**record.to_json(), "state": "nonsense"})
-    with pytest.raises(TypeError):
-        from_json({**record.to_json(), "colour": "red"})
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"old_id": ""}, {"old_id": 5}, {"new_id": None}, {"since": -1}, {"since": "soon"},
-        {"intent_at": 1e12}, {"until": -1}, {"state": "reverting", "new_id": None},
-        {"baseline": [5]}, {"mode": "x"}, {"identity": None},
-    ],
-)  # fmt: skip
-def test_a_damaged_record_is_refused(change: dict[str, object]) -> None:
-    with pytest.raises((ValueError, TypeError, KeyError)):
-        from_json({**at(State.SWITCHED).to_json(), **change})
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"old_id": ""}, "an id is not a text"),
-        ({"new_id": None}, "switched without a new key"),
-        ({"until": -1}, "a time is not one"),
-    ],
-)
-def test_a_damaged_record_is_told_by_its_damage(change: dict[str, object], words: str) -> None:
-    with pytest.raises(ValueError, match=f"^{words}$"):
-        from_json({**at(State.SWITCHED).to_json(), **change})
-
-
-def test_a_record_of_an_earlier_version_is_read() -> None:
-    row = at(State.SWITCHED).to_json()
-    for name in ("mode", "why", "until"):
-        del row[name]
-    assert from_json(row) == at(State.SWITCHED)

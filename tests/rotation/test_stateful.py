@@ -28,8 +28,9 @@ from credguard.rotation.model import (
     Step,
     Use,
 )
+from tests.rotation.failures import FAILURES, Crash, failing
 from tests.rotation.schedules import DEFAULT, Attempt, rotate, run
-from tests.rotation.world import FAILURES, Crash, FakeEffects, World, failing
+from tests.rotation.world import FakeEffects, World
 
 HOWS = st.sampled_from(["deleted", "deactivated", "rejected", "lost"])
 KEYS = st.sampled_from(["old", "new1", "new2"])

@@ -18,51 +18,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from credguard.errors import (
-    CredguardError,
     InvalidKey,
     NetworkDown,
     NoSuchEntity,
     NotPermitted,
     QuotaExceeded,
-    StoreError,
-    Throttled,
     VaultError,
-    VaultLocked,
 )
 from credguard.rotation.model import NEVER, UNKNOWN_USE, Mode, Proof, Record, Remote, State, Use
 from credguard.secret import Secret
+from tests.rotation.failures import Fail
+from tests.rotation.remote_key import RemoteKey
 
 OLD = "old"
 SECRET = "the-secret-of-"
 LONG_AGO = -1e9
 DAY = 86400.0
 SLACK_S = 301.0  # AWS refuses signatures of clocks that are further off
-
-
-class Crash(BaseException):
-    """The process is gone: nothing after it runs."""
-
-
-class RemoteKey:
-    """A key in IAM. `states`: (since when, Active, or None once deleted), oldest first."""
-
-    __slots__ = ("created", "states", "used")
-
-    def __init__(self, created: float, use: Use = NEVER) -> None:
-        self.created = created
-        self.used = use
-        self.states: list[tuple[float, bool | None]] = [(created, True)]
-
-    @property
-    def active(self) -> bool:
-        return bool(self.states[-1][1])
-
-    def at(self, moment: float) -> bool | None:
-        """Active or not as known at `moment`; None: not known then."""
-        for since, active in reversed(self.states):
-            if since <= moment:
-                return active
-        return None
 
 
 @dataclass
@@ -102,7 +74,7 @@ class World:
     served: set[str] = field(default_factory=set)
     killed: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
-    woken: set[str] = field(default_factory=set)
+    woken: dict[str, float] = field(default_factory=dict)
     switched: float = LONG_AGO
     deactivated: dict[str, float] = field(default_factory=dict)
     requests: int = 0
@@ -147,7 +119,7 @@ class World:
     def wake(self, key_id: str) -> None:
         """Somebody activates the key."""
         self.set_active(key_id, True)
-        self.woken.add(key_id)
+        self.woken[key_id] = self.clock
 
     def works(self, key_id: str) -> bool:
         key = self.keys.get(key_id)
@@ -170,9 +142,6 @@ class World:
     def set_active(self, key_id: str, active: bool) -> None:
         if key := self.keys.get(key_id):
             key.states.append((self.clock, active))
-
-
-Fail = Callable[[str, int], CredguardError | None]
 
 
 class FakeEffects:
@@ -286,8 +255,8 @@ class FakeEffects:
             active = key.at(at)
             if active is not None:
                 found[key_id] = Remote(active, key.created)
-                if active:
-                    world.woken.discard(key_id)
+                if active and world.woken.get(key_id, at) <= at:
+                    world.woken.pop(key_id, None)
         return found
 
     def used(self, signer: str, key_id: str) -> Use:
@@ -428,46 +397,3 @@ class FakeEffects:
 
     def elsewhere(self, key_id: str) -> bool:
         return self.world.elsewhere
-
-
-FAILURES: dict[str, Callable[[], CredguardError]] = {
-    "store locked": lambda: VaultLocked("the keyring is locked"),
-    "store torn": lambda: VaultError("the secret read back differs"),
-    "known locked": lambda: VaultLocked("the keyring is locked"),
-    "forget locked": lambda: VaultLocked("the keyring is locked"),
-    "write disk full": lambda: StoreError("no space left on device"),
-    "end disk full": lambda: StoreError("no space left on device"),
-    "switch disk full": lambda: StoreError("no space left on device"),
-    "pointer disk full": lambda: StoreError("no space left on device"),
-    "create throttled": lambda: Throttled("slow down"),
-    "create down": lambda: NetworkDown("no answer"),
-    "create lost": lambda: NetworkDown("the answer was lost"),
-    "listed down": lambda: NetworkDown("no answer"),
-    "listed throttled": lambda: Throttled("slow down"),
-    "listed rejected": lambda: InvalidKey("not accepted just now"),
-    "used down": lambda: NetworkDown("no answer"),
-    "used throttled": lambda: Throttled("slow down"),
-    "used rejected": lambda: InvalidKey("not accepted just now"),
-    "set_active down": lambda: NetworkDown("no answer"),
-    "set_active lost": lambda: NetworkDown("the answer was lost"),
-    "set_active throttled": lambda: Throttled("slow down"),
-    "set_active rejected": lambda: InvalidKey("not accepted just now"),
-    "delete down": lambda: NetworkDown("no answer"),
-    "delete lost": lambda: NetworkDown("the answer was lost"),
-    "delete throttled": lambda: Throttled("slow down"),
-    "delete rejected": lambda: InvalidKey("not accepted just now"),
-    "prove down": lambda: NetworkDown("no answer"),
-    "alive down": lambda: NetworkDown("no answer"),
-}
-"""Effect and fault, by name: "EFFECT lost" and "store torn" happen within it, the rest before."""
-
-
-def failing(name: str, numbers: frozenset[int]) -> Fail:
-    """A `fail` for FakeEffects: fault `name` of FAILURES at these calls of its effect."""
-    effect = name if name.endswith(("lost", "torn")) else name.split(" ")[0]
-    make = FAILURES[name]
-
-    def fail(called: str, number: int) -> CredguardError | None:
-        return make() if called == effect and number in numbers else None
-
-    return fail
