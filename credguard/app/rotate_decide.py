@@ -41,6 +41,12 @@ def _rollback(ctx: Context, identity: str, wanted: Wanted) -> Outcome:
             f"no rotation of {identity} is on the way, so there is no key to go back to",
             hint="see: credguard rotate --status",
         )
+    if record.new_id in record.baseline and record.old_id not in record.baseline:
+        raise RotationRefused(
+            f"the rotation of {identity} was rolled back already: {record.new_id}, the key of"
+            f" before, is the one handed out, and {record.old_id} is to go",
+            hint="for another key, end this one: credguard rotate --deactivate, then rotate again",
+        )
     effects = effects_for(ctx, identity, wanted)
     back = rolled_back(record, effects.pointer(record), effects.now())
     if back is None:

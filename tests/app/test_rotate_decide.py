@@ -89,6 +89,17 @@ def test_the_way_back_in_soak_activates_the_old_key(
     assert dict(simulator.iam().keys("dev")) == {simulator.key_id: "Active", new: "Active"}
 
 
+def test_a_rollback_said_twice_does_not_go_forward_again(
+    ctx: Context, simulator: Simulator
+) -> None:
+    new = switched(ctx)
+    rotate_decide.rollback(ctx, "work", YES)
+    outcome = rotate_decide.rollback(ctx, "work", YES)
+    assert isinstance(outcome.error, RotationRefused)
+    assert new in str(outcome.error)
+    assert handed_out(ctx) == simulator.key_id
+
+
 def test_without_a_rotation_there_is_no_way_back(ctx: Context) -> None:
     outcome = rotate_decide.rollback(ctx, "work", YES)
     assert isinstance(outcome.error, RotationRefused)
