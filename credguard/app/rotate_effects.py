@@ -174,6 +174,8 @@ class RealEffects:
         """See Effects."""
         from credguard.aws import iam
 
+        if not active:
+            self._spare(signer, key_id)
         name = self._user.user_name
         self._signer.call(signer, lambda c: iam.set_access_key_status(c, name, key_id, active))
 
@@ -191,7 +193,18 @@ class RealEffects:
         """See Effects."""
         from credguard.aws import iam
 
+        self._spare(signer, key_id)
         self._signer.call(signer, lambda c: iam.delete_access_key(c, self._user.user_name, key_id))
+
+    def _spare(self, signer: str, key_id: str) -> None:
+        # The last look before a key is stopped: profiles of one user may point at two keys. Only
+        # a lock-out, which a key signs for itself, stops what is handed out.
+        users = [each.name for each in profiles.profiles(self._ctx.db) if each.key.key_id == key_id]
+        if users and signer != key_id:
+            raise RotationRefused(
+                f"{key_id} is still handed out by {', '.join(users)}, so it was not stopped",
+                hint=f"run: credguard remove {users[0]}, or give that profile the other key",
+            )
 
     def prove(self, key_id: str) -> Proof:
         """See Effects. Another user's key is refused for good (RotationRefused).

@@ -100,6 +100,18 @@ def test_a_rollback_said_twice_does_not_go_forward_again(
     assert handed_out(ctx) == simulator.key_id
 
 
+def test_a_key_that_another_profile_hands_out_is_not_stopped(
+    ctx: Context, simulator: Simulator
+) -> None:
+    new = switched(ctx)
+    effects = rotate.effects_for(ctx, rotate.identity_of(ctx, "work"), YES)
+    with pytest.raises(RotationRefused, match="still handed out by work"):
+        effects.set_active(simulator.key_id, new, False)
+    with pytest.raises(RotationRefused, match="still handed out by work"):
+        effects.delete(simulator.key_id, new)
+    assert dict(simulator.iam().keys("dev"))[new] == "Active"
+
+
 def test_without_a_rotation_there_is_no_way_back(ctx: Context) -> None:
     outcome = rotate_decide.rollback(ctx, "work", YES)
     assert isinstance(outcome.error, RotationRefused)
