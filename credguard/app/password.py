@@ -2,16 +2,14 @@
 
 import contextlib
 import hashlib
-import secrets as random
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from credguard import config as settings
 from credguard import paths
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
-from credguard.app.signing import Signer, T
+from credguard.app.password_effects import RealEffects
 from credguard.atomic import locked
 from credguard.errors import (
     AwsError,
@@ -34,7 +32,7 @@ from credguard.vault.base import check, password_item
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from credguard.aws.model import Credentials
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,107 +67,46 @@ class Row:
     due_at: float | None
 
 
-class RealEffects:
-    """Effects for the user of `profile`; the account's policy is asked when a password is made."""
-
-    def __init__(self, ctx: Context, profile: profiles.Profile, codes: Codes | None = None) -> None:
-        """Nothing is opened or asked yet. `codes`: for a policy that asks for MFA."""
-        self._ctx = ctx
-        self._profile = profile
-        self._identity = profile.key.identity
-        self._signer = Signer(ctx, profile.key, codes)
-
-    def _iam(self, call: "Callable[[Credentials], T]") -> T:
-        return self._signer.call(self._profile.key.key_id, call)
-
-    def now(self) -> float:
-        """See Effects."""
-        return self._ctx.now()
-
-    def pause(self, seconds: float) -> None:
-        """See Effects."""
-        threading.Event().wait(seconds)
-
-    def write(self, record: Record) -> None:
-        """See Effects."""
-        with transaction(self._ctx.db):
-            self._write(record)
-
-    def _write(self, record: Record) -> None:
-        now, db = self.now(), self._ctx.db
-        before = passwords.changes(db).get(self._identity, {})
-        passwords.write_change(db, self._identity, record.to_json(), now)
-        told = (before.get("state"), before.get("target"))
-        if told != (record.state, record.target):
-            kind = f"password.{record.state}"
-            events.record(db, now, kind, self._identity, generation=record.target)
-
-    def end(self, record: Record) -> None:
-        """See Effects."""
-        with transaction(self._ctx.db):
-            passwords.end_change(self._ctx.db, record.identity)
-            events.record(self._ctx.db, self.now(), "password.ended", record.identity)
-
-    def _item(self, generation: int) -> str:
-        return password_item(self._identity, generation)
-
-    def has_console_password(self) -> bool | None:
-        """Whether the user may sign in at the console; None: IAM does not say."""
-        from credguard.aws import password as aws
-
-        return self._iam(lambda c: aws.has_login_profile(c, self._profile.key.user_name))
-
-    def put(self, generation: int, value: Secret) -> None:
-        """Store what a person gave."""
-        with self._ctx.writing():
-            self._ctx.vault.put(self._item(generation), value)
-
-    def held(self, generations: frozenset[int]) -> frozenset[int]:
-        """See Effects."""
-        vault = self._ctx.vault
-        return frozenset(n for n in generations if vault.get(self._item(n)) is not None)
-
-    def store(self, generation: int) -> None:
-        """See Effects."""
-        from credguard.aws import password as aws
-
-        minimum = self._iam(aws.minimum_length)
-        self.put(generation, core.generate(minimum, random.randbelow))
-
-    def change(self, old: int, new: int) -> None:
-        """See Effects."""
-        from credguard.aws import password as aws
-
-        before, after = self._value(old), self._value(new)
-        name = self._profile.key.user_name
-        self._iam(lambda creds: aws.change_password(creds, name, before, after))
-
-    def _value(self, generation: int) -> Secret:
-        value = self._ctx.vault.get(self._item(generation))
-        if value is None:
-            raise VaultError(f"the vault holds no {self._item(generation)}")
-        return value
-
-    def switch(self, record: Record) -> None:
-        """See Effects."""
-        with transaction(self._ctx.db):
-            passwords.point(self._ctx.db, self._identity, record.target, self.now())
-            self._write(record)
-
-    def forget(self, generation: int) -> None:
-        """See Effects."""
-        self._ctx.vault.delete(self._item(generation))
-
-
 def record_of(ctx: Context, identity: str) -> Record | None:
     """The journalled change of `identity`; None: none. Raises StoreError for a damaged one."""
     row = passwords.changes(ctx.db).get(identity)
     try:
         return None if row is None else core.from_json(row)
     except (KeyError, ValueError, TypeError) as exc:
+        name = next(iter(_names(ctx).get(identity, [])), "PROFILE")
         raise StoreError(
-            f"the password journal of {identity} is damaged: {type(exc).__name__}"
+            f"the journal of the console password of {identity} is damaged",
+            hint="every password stays in the vault; give the one that you sign in with:"
+            f" credguard password rotate {name} --current-stdin (the vault's: credguard password"
+            f" show {name} --generation N, from {_last(ctx, identity)} on)",
         ) from exc
+
+
+def _last(ctx: Context, identity: str) -> int:
+    held = passwords.password(ctx.db, identity)
+    return 0 if held is None else held.generation
+
+
+def _held(ctx: Context, identity: str, last: int) -> list[int]:
+    # Of a change whose journal was lost: one of them may be in force.
+    found = []
+    while ctx.vault.get(password_item(identity, last + 1)) is not None:
+        last += 1
+        found.append(last)
+    return found
+
+
+def _unless_damaged(ctx: Context, identity: str, given: Secret | None) -> Record | None:
+    """The journalled change; a damaged one is given up where a person gives the password."""
+    try:
+        return record_of(ctx, identity)
+    except StoreError:
+        if given is None:
+            raise
+    with transaction(ctx.db):
+        passwords.end_change(ctx.db, identity)
+        events.record(ctx.db, ctx.now(), "password.rebuilt", identity)
+    return None
 
 
 def needs_current(ctx: Context, name: str) -> bool:
@@ -212,7 +149,7 @@ def rotate(
         )
     with _alone(identity):
         effects = RealEffects(ctx, profile, codes)
-        record = record_of(ctx, identity)
+        record = _unless_damaged(ctx, identity, current)
         if record is not None and record.state is not State.UNKNOWN:
             ended = resume(effects, record)
             if ended.done or current is None:
@@ -233,6 +170,7 @@ def _begin(ctx: Context, effects: RealEffects, identity: str, current: Secret | 
     held = passwords.password(ctx.db, identity)
     known = () if held is None else (held.generation,)
     last = max((0, *known))
+    free = max(_held(ctx, identity, last), default=last)
     if current is not None and known and ctx.vault.get(password_item(identity, last)) == current:
         current = None  # it is the one the vault has
     if current is None:
@@ -241,9 +179,9 @@ def _begin(ctx: Context, effects: RealEffects, identity: str, current: Secret | 
                 f"credguard has no console password of {identity}",
                 hint="type it when asked, or give it on standard input with --current-stdin",
             )
-        return begin(effects, identity, known, None, last)
-    record = begin(effects, identity, (last + 1, *known), last + 1, last + 1)
-    effects.put(last + 1, current)
+        return begin(effects, identity, known, None, free)
+    record = begin(effects, identity, (free + 1, *known), free + 1, free + 1)
+    effects.put(free + 1, current)
     return record
 
 
@@ -352,8 +290,12 @@ def statuses(ctx: Context) -> list[Row]:
     limit = settings.seconds(ctx.config.password.max_age)
     rows = []
     for identity in sorted({*names, *kept, *passwords.changes(ctx.db)}):
-        held, record = kept.get(identity), record_of(ctx, identity)
+        held, record = kept.get(identity), None
         state = "not kept" if held is None else "kept"
+        try:
+            record = record_of(ctx, identity)
+        except StoreError:
+            state = "unknown"
         if record is not None:
             state = "unknown" if record.state is State.UNKNOWN else "midway"
         changed = None if held is None else held.changed
@@ -382,7 +324,11 @@ def items(ctx: Context) -> list[str]:
     """The vault's items that hold a console password, or may."""
     found = {(each.identity, each.generation) for each in passwords.passwords(ctx.db)}
     for identity in passwords.changes(ctx.db):
-        record = record_of(ctx, identity)
-        if record is not None:
-            found |= {(identity, number) for number in core.numbers(record)}
+        try:
+            record = record_of(ctx, identity)
+        except StoreError:
+            numbers = _held(ctx, identity, _last(ctx, identity))
+        else:
+            numbers = [] if record is None else list(core.numbers(record))
+        found |= {(identity, number) for number in numbers}
     return [password_item(identity, number) for identity, number in sorted(found)]

@@ -56,6 +56,7 @@ SENTENCES = {
     "password.switched": "{user}: password generation {generation} is the one in force",
     "password.unknown": "{user}: which console password is in force cannot be told; all are kept",
     "password.ended": "{user}: the change of the console password is over",
+    "password.rebuilt": "{user}: an unreadable password journal was given up",
     "password.read": "{user}: password generation {generation} was read",
     "vault.migrated": "everything in the vault {source} was moved to {subject}",
     "secret.stored": "secret {subject} was put into the vault",

@@ -81,14 +81,21 @@ class Record:
 
 def from_json(row: dict[str, Any]) -> Record:
     """What to_json gave. Raises KeyError, ValueError, TypeError for anything else."""
-    return Record(
+    record = Record(
         **{
             **row,
             "state": State(row["state"]),
-            "known": tuple(int(each) for each in row["known"]),
-            "refused": tuple(int(each) for each in row["refused"]),
+            "known": tuple(row["known"]),
+            "refused": tuple(row["refused"]),
         }
     )
+    numbers = [*record.known, *record.refused, record.target]
+    numbers += [each for each in (record.given, record.pending) if each is not None]
+    if {type(each) for each in numbers} != {int}:
+        raise ValueError("a generation is not a number")
+    if max(numbers) != record.target or record.target in record.known:
+        raise ValueError("the generation to come is not a new one")
+    return record
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,16 @@ def write_change(
 
 
 def changes(connection: sqlite3.Connection) -> dict[str, dict[str, object]]:
-    """Identity -> record of every change on the way. Raises StoreError."""
+    """Identity -> record of every change on the way; {} for a damaged one. Raises StoreError."""
+    rows = connection.execute("SELECT * FROM password_change ORDER BY identity")
+    return {row["identity"]: _object(row["record"]) for row in rows}
+
+
+def _object(text: str) -> dict[str, object]:
     try:
-        rows = connection.execute("SELECT * FROM password_change ORDER BY identity")
-        return {row["identity"]: dict(json.loads(row["record"])) for row in rows}
-    except (sqlite3.Error, ValueError, TypeError) as exc:
-        raise StoreError(f"cannot read the password journal: {exc}") from exc
+        return dict(json.loads(text))
+    except (ValueError, TypeError):
+        return {}
 
 
 def end_change(connection: sqlite3.Connection, identity: str) -> None:

@@ -1,4 +1,7 @@
+import json
 import sqlite3
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from credguard.errors import (
     PasswordPolicyViolation,
     PasswordRefused,
     RotationRefused,
+    StoreError,
     TemporarilyUnmodifiable,
 )
 from credguard.rotation import password_driver
@@ -273,7 +277,7 @@ def test_backup_and_restore_keep_passwords_and_a_change_midway(
 def test_a_damaged_journal_is_one_clear_error(ctx: Context) -> None:
     passwords.write_change(ctx.db, IDENTITY, {"state": "no"}, 1.0)
     with pytest.raises(CredguardError, match="damaged"):
-        password.rotate(ctx, "work", Secret(TYPED))
+        password.rotate(ctx, "work")
     assert isinstance(ctx.db, sqlite3.Connection)
 
 
@@ -298,3 +302,52 @@ def test_the_status_screen_names_what_is_due(ctx: Context) -> None:
     assert status(ctx).passwords_due == []
     ctx.db.execute("UPDATE console_password SET changed = changed - 91 * 86400")
     assert status(ctx).passwords_due == [IDENTITY]
+
+
+DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "not an object": lambda _r: [1],
+    "null": lambda _r: None,
+    "a newer state": lambda r: {**r, "state": "zz"},
+    "a newer field": lambda r: {**r, "x": 1},
+    "target is a text": lambda r: {**r, "target": "x"},
+    "target is an old one": lambda r: {**r, "target": r["known"][0]},
+    "known is a text": lambda r: {**r, "known": "12"},
+    "given is a text": lambda r: {**r, "given": "y"},
+    "pending is unknown": lambda r: {**r, "pending": 99},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_journal_loses_no_password_and_has_a_way_out(ctx: Context, damage: str) -> None:
+    password.rotate(ctx, "work", Secret(TYPED))
+    aws.script.faults = ["lost", "down"]
+    with pytest.raises(NetworkDown):
+        password.rotate(ctx, "work")
+    (record,) = passwords.changes(ctx.db).values()
+    ctx.db.execute("UPDATE password_change SET record=?", (json.dumps(DAMAGE[damage](record)),))
+    calls = len(aws.script.calls)
+    with pytest.raises(StoreError) as caught:
+        password.rotate(ctx, "work")
+    assert "--current-stdin" in caught.value.hint
+    assert len(aws.script.calls) == calls
+    (row,) = password.statuses(ctx)
+    assert row.state == "unknown"
+    assert {item[-1] for item in password.items(ctx)} == {"2", "3"}  # a backup takes both
+    # The lost request was executed: the value that is in force is still to be had.
+    assert password.current(ctx, "work", 3).reveal() == in_force()
+    outcome = password.rotate(ctx, "work", Secret("another one"))
+    assert outcome.state == "refused"
+    assert password.current(ctx, "work", 3).reveal() == in_force()
+    outcome = password.rotate(ctx, "work", password.current(ctx, "work", 3))
+    assert outcome.state == "done"
+    assert password.current(ctx, "work").reveal() == in_force()
+
+
+def test_a_journal_deleted_by_hand_overwrites_no_password(ctx: Context) -> None:
+    password.rotate(ctx, "work", Secret(TYPED))
+    aws.script.faults = ["lost", "down"]
+    with pytest.raises(NetworkDown):
+        password.rotate(ctx, "work")
+    ctx.db.execute("DELETE FROM password_change")
+    assert password.rotate(ctx, "work").state == "refused"
+    assert password.current(ctx, "work", 3).reveal() == in_force()

@@ -44,7 +44,7 @@ def test_due() -> None:
         st.text(),
         st.sampled_from(State),
         st.lists(st.integers(1, 9), min_size=1).map(tuple),
-        st.integers(1, 99),
+        st.integers(10, 99),
         st.floats(0, 1e10),
         st.one_of(st.none(), st.integers(1, 9)),
         st.one_of(st.none(), st.integers(1, 9)),

@@ -7,7 +7,7 @@ import pytest
 
 from credguard.app import keys
 from credguard.app.context import Context
-from credguard.app.password import RealEffects
+from credguard.app.password_effects import RealEffects
 from credguard.errors import NetworkDown, PasswordPolicyViolation, PasswordRefused
 from credguard.rotation.password import Record, State
 from credguard.rotation.password_driver import Effects
