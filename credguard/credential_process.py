@@ -61,8 +61,10 @@ def main() -> None:
 
 
 def _end(message: str, code: int) -> "NoReturn":
+    from credguard.report.text import printable
+
     if sys.stderr is not None:
-        sys.stderr.write("credguard: " + " ".join(message.split()) + "\n")
+        sys.stderr.write("credguard: " + printable(" ".join(message.split())) + "\n")
     sys.exit(code)
 
 

@@ -78,7 +78,11 @@ class VaultLocked(VaultError):
 class VaultUnavailable(VaultError):
     """The backend does not exist here or cannot be reached."""
 
-    hint = "use the encrypted file: credguard config set vault.backend file"
+    # Not `config set vault.backend`: the keys that rest in this vault would be out of sight.
+    hint = (
+        "unlock the keyring; see why: credguard doctor;"
+        " to move the keys: credguard vault migrate --to file"
+    )
 
 
 class VaultTimeout(VaultError):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credguard import atomic, config, logs, paths
-from credguard.errors import ConfigError, CredguardError, StoreError
+from credguard.errors import ConfigError, CredguardError, StoreError, VaultUnavailable
 from credguard.secret import Secret, mask
 from tests.support import samples
 
@@ -145,3 +145,10 @@ def test_the_log_holds_no_secret_shaped_text() -> None:
     assert "end" in text
     assert stat.S_IMODE(os.stat(paths.log_file()).st_mode) == 0o600
     assert time.strftime("%Y") in text
+
+
+def test_a_vault_that_is_away_is_not_answered_with_another_empty_one() -> None:
+    hint = VaultUnavailable("the keyring cannot be used").hint
+    assert "config set" not in hint
+    assert "credguard doctor" in hint
+    assert "credguard vault migrate --to file" in hint

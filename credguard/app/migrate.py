@@ -26,7 +26,7 @@ from credguard.atomic import locked, sync_dir, write_private
 from credguard.errors import CredguardError, StoreError, VaultCorrupt, VaultError
 from credguard.secret import Secret
 from credguard.store import events
-from credguard.vault.base import Vault
+from credguard.vault.base import Vault, check
 from credguard.vault.select import open_vault
 
 Opener = Callable[[str], Vault]
@@ -96,6 +96,9 @@ def migrate(
         if dry_run:
             copied = list(plan.found)
             return Migrated(current, target, copied, plan.missing, copied if keep else [])
+        if note is None:
+            # One that takes nothing would leave a migration that cannot be ended.
+            check(target_vault)
         _note(_Note(current, target))
         _copy(plan, target_vault, on_item)
         settings.set_value("vault.backend", target)
@@ -112,7 +115,9 @@ def _check(note: _Note, current: str, target: str) -> None:
             hint=f"run: credguard config set vault.backend {note.source}; then this again",
         )
     if target not in (note.source, note.target):
-        raise CredguardError(midway, hint=f"end it: credguard vault migrate --to {note.target}")
+        again = "credguard vault migrate --to"
+        hint = f"end it: {again} {note.target}; or undo it: {again} {note.source}"
+        raise CredguardError(midway, hint=hint)
 
 
 @contextlib.contextmanager

@@ -41,7 +41,9 @@ def _handed(kind: int, answer: bytes) -> bytes:
     if kind == wire.NOTED:
         note, _, answer = answer.partition(b"\n")
         if sys.stderr is not None:
-            sys.stderr.write(f"credguard: {note.decode('utf-8', 'replace')}\n")
+            from credguard.report.text import printable
+
+            sys.stderr.write(f"credguard: {printable(note.decode('utf-8', 'replace'))}\n")
         return answer
     raise CredguardError(answer.decode("utf-8", "replace"))
 

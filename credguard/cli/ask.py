@@ -30,9 +30,16 @@ def offer(question: str, *, wanted: bool, ask: bool) -> bool:
 
 def show_error(error: CredguardError, about: str = "") -> None:
     """Print `error`, after what it is `about` (such as "profile x: "), and its hint on stderr."""
-    click.echo(f"credguard: {about}{error}", err=True)
+    click.echo(_shown(f"credguard: {about}{error}"), err=True)
     if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+        click.echo(_shown(f"  hint: {error.hint}"), err=True)
+
+
+def _shown(text: str) -> str:
+    """`text` without what steers a terminal: names in it come from files; line ends stay."""
+    from credguard.report.text import printable
+
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def code_asker() -> Callable[[str], str] | None:

@@ -7,6 +7,7 @@ Beyond botocore: `include_profile` (aws-vault's: settings taken over from anothe
 import re
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
+from shlex import quote
 
 from credguard.errors import ConfigError, UnknownProfile, Unsupported
 from credguard.sessions.model import (
@@ -154,7 +155,8 @@ class _Resolver:
         named = f", which profile {by} {'includes' if how else 'needs'}" if name != by else ""
         return UnknownProfile(
             f"no profile {name!r} in {FILE} or in the vault{named}",
-            hint=f"check the name; see: credguard list, or add its key: credguard add {name}",
+            hint="check the name; see: credguard list, or add its key:"
+            f" credguard add {quote(name)}",
         )
 
     def _follows(self, name: str, settings: Settings) -> str | None:
@@ -199,10 +201,10 @@ class _Resolver:
         if name in self.config.plain:
             return ConfigError(
                 f"the key of profile {name} is in plaintext in the AWS files, not in the vault",
-                hint=f"run: credguard import {name}",
+                hint=f"run: credguard import {quote(name)}",
             )
         return UnknownProfile(
-            f"no key of profile {name} is in the vault", hint=f"run: credguard add {name}"
+            f"no key of profile {name} is in the vault", hint=f"run: credguard add {quote(name)}"
         )
 
     # The source
@@ -220,14 +222,14 @@ class _Resolver:
         if "login_session" in settings:
             raise Unsupported(
                 f"profile {name}{behind} signs in by `aws login`; credguard has no part in it",
-                hint=f"use it with AWS tools as it is: AWS_PROFILE={name}",
+                hint=f"use it with AWS tools as it is: AWS_PROFILE={quote(name)}",
             )
         line = settings.get("credential_process")
         if line is not None and self.alias(line) is None:
             raise Unsupported(
                 f"profile {name}{behind} gets its credentials from another program"
                 " (credential_process), and credguard does not hand those out",
-                hint=f"use it with AWS tools as it is: AWS_PROFILE={name}",
+                hint=f"use it with AWS tools as it is: AWS_PROFILE={quote(name)}",
             )
         if "credential_source" in settings or "source_profile" in settings:
             raise ConfigError(
@@ -236,14 +238,14 @@ class _Resolver:
             )
         raise UnknownProfile(
             f"no key of profile {name}{behind} is in the vault",
-            hint=f"run: credguard add {name}",
+            hint=f"run: credguard add {quote(name)}",
         )
 
     def _long_term(self, name: str) -> Step:
         if name in self.config.plain:
             self.notes.append(
                 f"profile {name} also has a key in plaintext in the AWS files, which AWS tools"
-                f" take first; run: credguard import {name}"
+                f" take first; run: credguard import {quote(name)}"
             )
         return LongTerm(name)
 
@@ -283,7 +285,7 @@ class _Resolver:
         if missing:
             raise ConfigError(
                 f"profile {name} lacks {', '.join(missing)}",
-                hint=f"run: aws configure sso --profile {name}",
+                hint=f"run: aws configure sso --profile {quote(name)}",
             )
         return Sso(name, merged["sso_account_id"], merged["sso_region"])
 

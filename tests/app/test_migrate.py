@@ -325,3 +325,28 @@ def test_the_same_and_an_unknown_vault_are_refused() -> None:
         run(vaults, Fuse(), SOURCE)
     with pytest.raises(CredguardError, match="no vault"):
         run(vaults, Fuse(), "plaintext")
+
+
+class ReadOnly(MemoryVault):
+    def put(self, item: str, secret: Secret) -> None:
+        raise VaultError("no entry can be made here")
+
+
+def test_a_vault_that_takes_nothing_leaves_no_migration_midway() -> None:
+    context, vaults, _ = fresh()
+    context.db.close()
+    with pytest.raises(VaultError, match="no entry"):
+        run({**vaults, TARGET: ReadOnly()}, Fuse())
+    assert config.load().vault.backend == SOURCE
+    assert not os.path.exists(os.path.join(paths.state_dir(), "migration.json"))
+
+
+def test_what_is_midway_says_how_it_is_undone() -> None:
+    context, vaults, _ = fresh()
+    context.db.close()
+    with pytest.raises(Crash):
+        run(vaults, Fuse(4))
+    with pytest.raises(CredguardError, match="is midway") as caught:
+        run(vaults, Fuse(), "pass")
+    assert f"credguard vault migrate --to {TARGET}" in caught.value.hint
+    assert f"credguard vault migrate --to {SOURCE}" in caught.value.hint

@@ -274,3 +274,21 @@ def test_the_secret_is_in_no_file_but_the_vault(ready: Simulator, poisoned: Path
     for path in poisoned.rglob("*"):
         if path.is_file():
             assert secret not in path.read_bytes(), path
+
+
+def test_a_name_cannot_steer_the_terminal(ready: Simulator) -> None:
+    name = "\x1b]0;it\x07\x9b31m"
+    for done in (_process(name), run("exec", name, "--", "true", ok=2)):
+        assert done.returncode == 2
+        assert all(each.isprintable() or each == "\n" for each in done.stderr), done.stderr
+        assert "\\x1b" in done.stderr
+
+
+def test_another_vault_in_the_settings_is_not_silent_about_the_keys(ready: Simulator) -> None:
+    assert run("config", "set", "vault.backend", "pass").stderr == ""
+    run("config", "set", "vault.backend", "file")
+    _add(ready, "work")
+    assert run("config", "set", "vault.backend", "file").stderr == ""
+    said = run("config", "set", "vault.backend", "pass").stderr
+    assert "moves no key; those in file are not seen now" in said
+    assert "config set vault.backend file; credguard vault migrate --to pass" in said

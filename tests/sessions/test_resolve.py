@@ -245,3 +245,9 @@ def test_a_plaintext_key_is_refused_with_the_way_out() -> None:
         with pytest.raises(ConfigError, match="plaintext") as caught:
             plan(profiles, plain={"p", "q"})
         assert caught.value.hint.startswith("run: credguard import ")
+
+
+def test_a_name_in_a_hint_is_quoted_for_the_shell() -> None:
+    with pytest.raises(UnknownProfile) as caught:
+        resolve(AwsConfig({}, {}), "x; reboot", frozenset())
+    assert caught.value.hint.endswith("credguard add 'x; reboot'")
