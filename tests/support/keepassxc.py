@@ -18,9 +18,12 @@ import pytest
 from tests.support import samples
 
 MISSING = [tool for tool in ("keepassxc", "keepassxc-cli", "dbus-daemon") if not shutil.which(tool)]
+# Saving after every change crashes KeePassXC now and then when several programs run beside it.
 _SETTINGS = """[General]
 ConfigVersion=2
 UpdateCheckMessageShown=true
+AutoSaveAfterEveryChange=false
+AutoSaveOnExit=false
 [GUI]
 CheckForUpdates=false
 [Security]
