@@ -155,6 +155,8 @@ class OsKeyring:
                 stderr=subprocess.DEVNULL,
                 env=variables,
                 bufsize=0,
+                # A terminal sends Ctrl-C to the whole group: it must not end a write of a new key.
+                process_group=0,
             )
         except OSError as exc:
             raise VaultUnavailable(f"cannot start {sys.executable}: {exc.strerror}") from exc

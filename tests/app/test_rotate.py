@@ -1,6 +1,9 @@
 import json
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from credguard import config
 from credguard.app import keys, rotate
@@ -205,3 +208,16 @@ def test_a_stray_key_is_named_with_its_time_and_then_goes(
     assert outcome.state == "waiting"
     assert outcome.why == "grace"
     assert stray not in dict(simulator.iam().keys("dev"))
+
+
+@given(st.text(min_size=1), st.floats(0, 4e9), st.sampled_from(["1d", "30d", "90d"]))
+def test_a_key_falls_due_early_by_a_tenth_at_most_and_never_late(
+    user: str, created: float, max_age: str
+) -> None:
+    key = profiles.Key("K", "aws", "123456789012", user, "U", created, "import")
+    ctx = Context()
+    ctx.__dict__["config"] = config.Config(rotation=config.RotationConfig(max_age=max_age))
+    at, age = rotate.due_at(ctx, key), config.seconds(max_age)
+    assert at is not None
+    assert created + 0.9 * age - 1e-3 <= at <= created + age
+    assert rotate.due_at(ctx, replace(key, key_id="other")) == at

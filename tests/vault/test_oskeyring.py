@@ -1,3 +1,4 @@
+import os
 import socket
 from pathlib import Path
 
@@ -73,3 +74,13 @@ def test_no_vault_chosen_points_to_init() -> None:
     with pytest.raises(VaultUnavailable) as caught:
         select.open_vault("")
     assert "credguard init" in caught.value.hint
+
+
+def test_ctrl_c_at_the_terminal_reaches_no_worker() -> None:
+    """A terminal sends it to the whole process group; a key may be on its way into the keyring."""
+    vault = OsKeyring("secretservice")
+    try:
+        worker = vault._start()
+        assert os.getpgid(worker.pid) != os.getpgid(0)
+    finally:
+        vault.close()
