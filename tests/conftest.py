@@ -5,6 +5,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no reason to fail.
+settings.register_profile("credguard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("credguard")
 
 pytest_plugins = [
     f"tests.support.{name}"
