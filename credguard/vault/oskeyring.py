@@ -6,12 +6,15 @@ the library's own choice, its environment variables and its configuration file a
 """
 
 import base64
+import contextlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from credguard.errors import (
@@ -147,17 +150,16 @@ class OsKeyring:
             if not name.startswith(("KEYRING_", "PYTHON_KEYRING", "PYTHON"))
         }
         try:
-            # Without -S: the backends' own packages find their data through site-packages.
-            self._worker = subprocess.Popen(
-                [sys.executable, "-I", script, self._backend, site],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=variables,
-                bufsize=0,
-                # A terminal sends Ctrl-C to the whole group: it must not end a write of a new key.
-                process_group=0,
-            )
+            with _ctrl_c_blocked():
+                # Without -S: the backends' own packages find their data through site-packages.
+                self._worker = subprocess.Popen(
+                    [sys.executable, "-I", script, self._backend, site],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=variables,
+                    bufsize=0,
+                )
         except OSError as exc:
             raise VaultUnavailable(f"cannot start {sys.executable}: {exc.strerror}") from exc
         return self._worker
@@ -182,6 +184,23 @@ class OsKeyring:
                     self.close()
                     raise VaultUnavailable(f"the keyring {self.name} ended without an answer")
         return dict(json.loads(answer))
+
+
+@contextlib.contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """What is started meanwhile never takes SIGINT: a child inherits the mask.
+
+    A terminal sends Ctrl-C to the whole group, and it must not end a write of a new key. A group of
+    its own would keep the worker out of reach of those who end a group.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _encoded(secret: Secret) -> str:

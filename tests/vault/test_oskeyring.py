@@ -1,4 +1,5 @@
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -79,8 +80,15 @@ def test_no_vault_chosen_points_to_init() -> None:
 def test_ctrl_c_at_the_terminal_reaches_no_worker() -> None:
     """A terminal sends it to the whole process group; a key may be on its way into the keyring."""
     vault = OsKeyring("secretservice")
+    worker = vault._start()
+    os.kill(worker.pid, signal.SIGINT)
+    with pytest.raises(VaultUnavailable, match="cannot be used here"):  # it did answer
+        vault.get("x")
+
+
+def test_who_ends_our_process_group_ends_the_worker_too() -> None:
+    vault = OsKeyring("secretservice")
     try:
-        worker = vault._start()
-        assert os.getpgid(worker.pid) != os.getpgid(0)
+        assert os.getpgid(vault._start().pid) == os.getpgid(0)
     finally:
         vault.close()
