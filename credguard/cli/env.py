@@ -5,9 +5,7 @@ import sys
 
 import click
 
-from credguard.app import environment as app
-from credguard.app.context import HandingOut
-from credguard.cli import complete
+from credguard.cli import complete, options
 from credguard.cli.ask import code_asker, code_from_stdin, refuse_terminal
 from credguard.report import environment as report
 
@@ -22,7 +20,7 @@ def shell_or_guess(given: str | None) -> str:
 @click.command(epilog="Example: credguard env work --shell fish | source")
 @click.argument("profile", shell_complete=complete.profiles)
 @click.option("--shell", type=click.Choice(report.SHELLS), help="Default: from $SHELL.")
-@click.option("--code-stdin", is_flag=True, help="Read an MFA code from standard input's line 1.")
+@options.code_stdin
 @click.option("--force", is_flag=True, help="Print them to a terminal too.")
 def env(profile: str, shell: str | None, code_stdin: bool, force: bool) -> None:
     """Print the lines that give a shell the credentials of PROFILE.
@@ -31,6 +29,9 @@ def env(profile: str, shell: str | None, code_stdin: bool, force: bool) -> None:
     credguard env work | Out-String | Invoke-Expression. What is there of other credentials is
     unset. json and dotenv are for programs. Take it back: eval "$(credguard use --none)"
     """
+    from credguard.app import environment as app
+    from credguard.app.context import HandingOut
+
     refuse_terminal(force=force)
     app.refuse_nested()
     chosen = shell_or_guess(shell)

@@ -2,9 +2,7 @@
 
 import click
 
-from credguard.app import execute as app
-from credguard.app.context import HandingOut
-from credguard.cli import complete, takeover
+from credguard.cli import complete, options, takeover
 from credguard.cli.ask import code_asker, code_from_stdin
 
 
@@ -13,18 +11,9 @@ from credguard.cli.ask import code_asker, code_from_stdin
     epilog="Example: credguard exec work -- aws s3 ls",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
-@click.option(
-    "--secret",
-    "secrets",
-    multiple=True,
-    metavar="ENV=NAME",
-    help="Add a named secret.",
-    shell_complete=complete.secret_pairs,
-)
-@click.option(
-    "--profile-env", is_flag=True, help="Give AWS_PROFILE, not keys: refreshed in a long job."
-)
-@click.option("--code-stdin", is_flag=True, help="Read an MFA code from standard input's line 1.")
+@options.secrets
+@options.profile_env
+@options.code_stdin
 @click.argument("profile", shell_complete=complete.profiles)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(
@@ -40,6 +29,9 @@ def execute(
     the process: signals and the terminal are its own. Temporary credentials end; a job that may
     outlast them takes --profile-env.
     """
+    from credguard.app import execute as app
+    from credguard.app.context import HandingOut
+
     words = list(command[1:] if command[0] == "--" else command)
     if not words:
         raise click.UsageError("no command")

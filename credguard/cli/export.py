@@ -7,7 +7,7 @@ import click
 from credguard.app import exporting as app
 from credguard.app.context import Context, HandingOut
 from credguard.app.environment import expiration
-from credguard.cli import complete
+from credguard.cli import complete, options
 from credguard.cli.ask import code_asker, code_from_stdin, refuse_terminal
 
 
@@ -19,7 +19,7 @@ from credguard.cli.ask import code_asker, code_from_stdin, refuse_terminal
     " process: as credential_process.",
 )  # fmt: skip
 @click.option("--output", type=click.Path(), help="A new file, made with mode 0600.")
-@click.option("--code-stdin", is_flag=True, help="Read an MFA code from standard input's line 1.")
+@options.code_stdin
 @click.option("--force", is_flag=True, help="To a terminal, or into a git work tree, too.")
 def export(profile: str, form: str, output: str | None, code_stdin: bool, force: bool) -> None:
     """Write the credentials of PROFILE, in plaintext, to a pipe or a new file.

@@ -13,7 +13,7 @@ from credguard import config
 from credguard.app import login as app
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
-from credguard.cli import complete
+from credguard.cli import complete, options
 from credguard.cli.ask import code_asker, code_from_stdin
 from credguard.errors import CredguardError, Unsupported
 from credguard.secret import Secret
@@ -26,7 +26,7 @@ _WAIT_S = 60.0
 @click.option("--stdout", "to_stdout", is_flag=True, help="Print the URL; open no browser.")
 @click.option("--destination", metavar="URL", help="The console's page to open.")
 @click.option("--duration", metavar="TIME", help="Of the console session: 15m to 12h, such as 8h.")
-@click.option("--code-stdin", is_flag=True, help="Read an MFA code from standard input.")
+@options.code_stdin
 @click.argument("profile", shell_complete=complete.profiles)
 def login(
     to_stdout: bool,

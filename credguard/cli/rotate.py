@@ -9,7 +9,7 @@ import click
 from credguard.app import rotate as app
 from credguard.app.context import Context
 from credguard.app.rotate_status import KeyState, statuses
-from credguard.cli import complete
+from credguard.cli import complete, options
 from credguard.cli.ask import code_asker, code_from_stdin, confirm
 from credguard.rotation.model import Action, Step
 
@@ -199,7 +199,7 @@ def _status_row(row: KeyState) -> dict[str, object]:
     shell_complete=complete.key_ids,
     help="Delete this key in the way.",
 )
-@click.option("--code-stdin", is_flag=True, help="Read an MFA code from standard input.")
+@options.code_stdin
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rotate(
     profile: tuple[str, ...],

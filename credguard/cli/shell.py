@@ -2,32 +2,24 @@
 
 import click
 
-from credguard.app import execute as app
-from credguard.app import subshell
-from credguard.app.context import HandingOut
-from credguard.cli import complete, takeover
+from credguard.cli import complete, options, takeover
 from credguard.cli.ask import code_asker, code_from_stdin
 
 
 @click.command(epilog="Example: credguard shell work")
 @click.argument("profile", shell_complete=complete.profiles)
-@click.option(
-    "--secret",
-    "secrets",
-    multiple=True,
-    metavar="ENV=NAME",
-    help="Add a named secret.",
-    shell_complete=complete.secret_pairs,
-)
-@click.option(
-    "--profile-env", is_flag=True, help="Give AWS_PROFILE, not keys: refreshed in a long session."
-)
-@click.option("--code-stdin", is_flag=True, help="Read an MFA code from standard input's line 1.")
+@options.secrets
+@options.profile_env
+@options.code_stdin
 def shell(profile: str, secrets: tuple[str, ...], profile_env: bool, code_stdin: bool) -> None:
     """Start $SHELL with the credentials of PROFILE; leave it with exit, which gives its exit code.
 
     The prompt of bash, zsh and fish begins with (PROFILE); any other finds it in CREDGUARD_PROFILE.
     """
+    from credguard.app import execute as app
+    from credguard.app import subshell
+    from credguard.app.context import HandingOut
+
     environment = app.environment(
         HandingOut(),
         profile,

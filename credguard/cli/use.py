@@ -7,8 +7,6 @@ import sys
 import click
 
 from credguard import paths
-from credguard.app import using as app
-from credguard.app.context import Context
 from credguard.cli import complete
 from credguard.cli.ask import confirm
 from credguard.cli.env import shell_or_guess
@@ -31,6 +29,8 @@ def use(profile: str | None, shell: str | None, no_profile: bool, default: bool,
     Everywhere: --default writes one credential_process line into [default] of ~/.aws/config, after
     asking; it replaces no line but our own. Back: credguard use default --default
     """
+    from credguard.app import using as app
+
     if (profile is None) == (not no_profile) or (default and no_profile):
         raise click.UsageError("name a PROFILE, or --none")
     if default and profile is not None:
@@ -44,6 +44,9 @@ def use(profile: str | None, shell: str | None, no_profile: bool, default: bool,
 
 
 def _make_default(profile: str, yes: bool) -> None:
+    from credguard.app import using as app
+    from credguard.app.context import Context
+
     before = app.now_default()
     if before == profile:
         click.echo(f"[default] hands out profile {profile} already", err=True)
