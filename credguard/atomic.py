@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from credguard.errors import Busy
+from credguard.errors import Busy, StoreError
 
 # The names of what write_private is in the middle of.
 TEMPORARY = re.compile(r"\.credguard-[0-9a-f]{16}")
@@ -43,6 +43,16 @@ def write_private(
             os.unlink(temporary)
         raise
     sync_dir(folder)
+
+
+def remove(path: str) -> None:
+    """Delete the file `path`; nothing where there is none. Raises StoreError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        raise StoreError(f"cannot delete {path}: {exc.strerror}") from exc
 
 
 def sync_dir(folder: str) -> None:

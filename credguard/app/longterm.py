@@ -54,9 +54,12 @@ def key(connection: "sqlite3.Connection", name: str) -> "tuple[Profile, Secret]"
     item = key_item(found.key.partition, found.key.account, found.key.key_id)
     secret = open_vault(_backend()).get(item)
     if secret is None:
+        import shlex
+
         raise UnknownProfile(
             f"the vault holds no secret for key {found.key.key_id}",
-            hint=f"run: credguard add {name}",
+            hint="see: credguard doctor; if vault.backend was changed, change it back and run"
+            f" credguard vault migrate; else: credguard add {shlex.quote(name)}",
         )
     return found, secret
 

@@ -281,7 +281,9 @@ class _Run:
         if self._codes is None:
             raise NeedsCode(
                 f"profile {self._plan.profile} needs a code of {serial} and nobody is here to"
-                " give it"
+                " give it",
+                hint="run, at a terminal: credguard exec"
+                f" {shlex.quote(self._plan.profile)} -- true",
             )
         return self._codes.code(serial)
 
@@ -295,7 +297,8 @@ class _Run:
             profile = self._plan.steps[0]
             name = profile.profile if isinstance(profile, LongTerm) else self._plan.profile
             error: AwsError = type(exc)(
-                f"{exc}: the key that the vault holds for profile {name}", hint=exc.hint
+                f"{exc}: the key that the vault holds for profile {name}",
+                hint=exc.hint and exc.hint.replace("PROFILE", shlex.quote(name)),
             )
             raise error from None
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from credguard import paths
 from credguard.app.context import Context
-from credguard.errors import CredguardError, RotationRefused, StoreError, Unsupported
+from credguard.atomic import remove
+from credguard.errors import CredguardError, RotationRefused, Unsupported
 from credguard.store import passwords, profiles
 
 
@@ -126,7 +127,7 @@ def _empty_vault(ctx: Context, on_step: Callable[[str], None]) -> None:
 
     items = known(ctx).all
     if ctx.config.vault.backend == "file":
-        _remove(paths.vault_file())
+        remove(paths.vault_file())
     else:
         for item in items:
             ctx.vault.delete(item)
@@ -161,15 +162,6 @@ def _delete_in(folder: str, prefixes: tuple[str, ...]) -> None:
         # install.sh holds its own lock while this runs.
         lock = name.endswith(".lock") and name != "install.lock"
         if os.path.isfile(path) and (name.startswith(prefixes) or lock):
-            _remove(path)
+            remove(path)
     if not os.listdir(folder) and sys.platform != "win32":
         os.rmdir(folder)
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-    except OSError as exc:
-        raise StoreError(f"cannot delete {path}: {exc.strerror}") from exc

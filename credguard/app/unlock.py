@@ -3,7 +3,6 @@
 import contextlib
 import os
 from dataclasses import dataclass
-from typing import Protocol
 
 from credguard import paths
 from credguard.app.context import Context
@@ -11,16 +10,6 @@ from credguard.errors import Unsupported, VaultError
 from credguard.ipc import calls, start
 from credguard.ipc.client import NoAgent
 from credguard.secret import Secret
-
-
-class Agent(Protocol):
-    """What is asked of the agent; every call raises CredguardError when none can be had."""
-
-    def unlock(self, passphrase: Secret, timeout_s: int | None) -> None:
-        """Keep `passphrase` for `timeout_s` seconds of not being used; None: as configured."""
-
-    def lock(self) -> None:
-        """Forget the passphrase and every session. No agent: nothing to forget, no error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +20,7 @@ class Done:
     note: str = ""
 
 
-def unlock(ctx: Context, agent: Agent, timeout_s: int | None = None) -> Done:
+def unlock(ctx: Context, timeout_s: int | None = None) -> Done:
     """Open the vault, so that the next commands ask nothing.
 
     The encrypted file: its passphrase, proven first, goes to the agent. Any other: a canary item
@@ -50,7 +39,8 @@ def unlock(ctx: Context, agent: Agent, timeout_s: int | None = None) -> Done:
         check(ctx.vault)
         return Done(f"the vault {backend} is open")
     passphrase = _proven()
-    agent.unlock(passphrase, timeout_s)
+    start.start()
+    calls.unlock(passphrase, timeout_s)
     return Done("the vault is open: the agent has its passphrase")
 
 
@@ -74,13 +64,14 @@ def _proven() -> Secret:
     return passphrase
 
 
-def lock(ctx: Context, agent: Agent) -> Done:
+def lock(ctx: Context) -> Done:
     """Close the vault: the agent forgets everything, and the backend is locked where it can be.
 
     Raises VaultError, Unsupported (the backend offers no lock), CredguardError. The agent has
     forgotten by then.
     """
-    agent.lock()
+    with contextlib.suppress(NoAgent):  # then there is nothing to forget
+        calls.lock()
     backend = ctx.config.vault.backend
     if backend in ("", "file"):
         return Done("the agent has forgotten the passphrase and all sessions")
@@ -100,17 +91,3 @@ _NOTES = {
     "keyring:secretservice": "the whole login keyring is locked, for other programs too",
     "pass": "gpg-agent forgot every passphrase, not only this one",
 }
-
-
-class RunningAgent:
-    """The agent over its socket; `unlock` starts one where none runs."""
-
-    def unlock(self, passphrase: Secret, timeout_s: int | None) -> None:
-        """See Agent. Raises CredguardError: it cannot be started, or refused."""
-        start.start()
-        calls.unlock(passphrase, timeout_s)
-
-    def lock(self) -> None:
-        """See Agent."""
-        with contextlib.suppress(NoAgent):
-            calls.lock()

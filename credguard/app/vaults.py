@@ -8,7 +8,8 @@ from typing import Any
 from credguard import paths
 from credguard.app import items as every_item
 from credguard.app.context import Context
-from credguard.errors import ConfigError, CredguardError, VaultCorrupt, VaultError
+from credguard.atomic import remove
+from credguard.errors import ConfigError, VaultCorrupt, VaultError
 from credguard.secret import Secret
 from credguard.store import passwords, profiles, secrets
 from credguard.store.db import transaction
@@ -85,7 +86,7 @@ def backup(ctx: Context, path: str, passphrase_file: str | None = None) -> int:
         if set(copy.items()) != {*items, _INDEX}:
             raise VaultCorrupt(f"the backup {path} cannot be read back")
     finally:
-        _remove(path + ".lock")
+        remove(path + ".lock")
     return len(items)
 
 
@@ -208,12 +209,3 @@ def where(ctx: Context) -> str:
 
         return f"pass, in {folder()}/credguard"
     return backend
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-    except OSError as exc:
-        raise CredguardError(f"cannot delete {path}: {exc.strerror}") from exc

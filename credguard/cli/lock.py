@@ -9,7 +9,7 @@ from credguard.app.context import Context
 @click.command(epilog="Example: credguard lock")
 def lock() -> None:
     """Make the agent forget passphrase and sessions, and lock the keyring where it can be."""
-    done = app.lock(Context(), app.RunningAgent())
+    done = app.lock(Context())
     click.echo(done.what, err=True)
     if done.note:
         click.echo(f"note: {done.note}", err=True)

@@ -18,5 +18,5 @@ def unlock(timeout: str | None) -> None:
     the systemd credential credguard.passphrase.
     """
     timeout_s = None if timeout is None else config.seconds(timeout)
-    done = app.unlock(Context(), app.RunningAgent(), timeout_s)
+    done = app.unlock(Context(), timeout_s)
     click.echo(done.what, err=True)

@@ -81,7 +81,7 @@ def word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_the_agent_gets_the_passphrase_that_opens_the_file(agent: WireAgent, word: str) -> None:
-    app.unlock(Context(), app.RunningAgent(), 28_800)
+    app.unlock(Context(), 28_800)
     (request,) = agent.asked("unlock")
     assert (request["v"], request["op"], request["timeout_s"]) == (1, "unlock", 28_800)
     assert base64.b64decode(str(request["passphrase_b64"])).decode() == word
@@ -93,30 +93,30 @@ def test_a_wrong_passphrase_never_reaches_the_agent(
 ) -> None:
     (tmp_path / "word").write_text(samples.text(20, 6))
     with pytest.raises(WrongPassphrase):
-        app.unlock(Context(), app.RunningAgent())
+        app.unlock(Context())
     assert agent.requests == []
 
 
 def test_lock_without_an_agent_has_nothing_to_forget(word: str) -> None:
-    app.lock(Context(), app.RunningAgent())
+    app.lock(Context())
 
 
 def test_what_the_agent_refuses_is_told(agent: WireAgent, word: str) -> None:
     agent.answer = b"\1it is full; run it again"
     with pytest.raises(CredguardError, match="it is full") as caught:
-        app.unlock(Context(), app.RunningAgent())
+        app.unlock(Context())
     assert caught.value.hint == "run it again"
 
 
 def test_a_socket_that_others_reach_gets_nothing(agent: WireAgent, word: str) -> None:
     os.chmod(os.path.dirname(paths.agent_socket()), 0o755)
     with pytest.raises(CredguardError, match="no agent could be started"):
-        app.unlock(Context(), app.RunningAgent())
+        app.unlock(Context())
     assert agent.requests == []
 
 
 def test_lock_makes_the_agent_forget(agent: WireAgent, word: str) -> None:
-    done = app.lock(Context(), app.RunningAgent())
+    done = app.lock(Context())
     assert [each["op"] for each in agent.requests] == ["lock"]
     assert "forgotten" in done.what
 
@@ -126,10 +126,10 @@ def test_a_secret_service_is_locked_and_its_time_is_its_own(
     keyring_session: object, agent: WireAgent
 ) -> None:
     config.set_value("vault.backend", "keyring:secretservice")
-    assert "is open" in app.unlock(Context(), app.RunningAgent()).what
+    assert "is open" in app.unlock(Context()).what
     with pytest.raises(Unsupported, match="its own time"):
-        app.unlock(Context(), app.RunningAgent(), 60)
-    done = app.lock(Context(), app.RunningAgent())
+        app.unlock(Context(), 60)
+    done = app.lock(Context())
     assert "whole login keyring" in done.note
     with pytest.raises(VaultLocked):
         OsKeyring("secretservice", deadline_s=20).get("x")
@@ -138,9 +138,9 @@ def test_a_secret_service_is_locked_and_its_time_is_its_own(
 @pytest.mark.keyring
 def test_pass_is_locked_by_its_agent(password_store: PasswordStore, agent: WireAgent) -> None:
     config.set_value("vault.backend", "pass")
-    assert "is open" in app.unlock(Context(), app.RunningAgent()).what
+    assert "is open" in app.unlock(Context()).what
     PassStore().put("x", Secret("value"))
-    app.lock(Context(), app.RunningAgent())
+    app.lock(Context())
     with pytest.raises(VaultLocked):
         PassStore().get("x")
 
@@ -148,7 +148,7 @@ def test_pass_is_locked_by_its_agent(password_store: PasswordStore, agent: WireA
 def test_a_backend_without_a_lock_says_how() -> None:
     config.set_value("vault.backend", "keyring:kwallet")
     with pytest.raises(Unsupported) as caught:
-        app.lock(Context(), app.RunningAgent())
+        app.lock(Context())
     assert "KWalletManager" in caught.value.hint
 
 
