@@ -13,7 +13,7 @@ from credguard.app.rotate_status import statuses
 from credguard.errors import Busy, NetworkDown, QuotaExceeded, RotationRefused
 from credguard.store import journal, profiles
 from credguard.vault.base import key_item
-from credguard.vault.memory import MemoryVault
+from tests.support import in_memory
 from tests.support.simulator import Simulator
 
 
@@ -25,14 +25,7 @@ def ctx(simulator: Simulator) -> Context:
 
 
 def _context(simulator: Simulator) -> Context:
-    context = Context()
-    vault = MemoryVault()
-    context.__dict__["vault"] = vault
-    vault.put(key_item("aws", simulator.account, simulator.key_id), simulator.secret)
-    key = keys.prove(simulator.key_id, simulator.secret, None, "import")
-    profiles.add_profile(context.db, "work", key, 1.0, consent=False)
-    profiles.add_profile(context.db, "same", key, 1.0, consent=False)
-    return context
+    return in_memory.context(simulator, "work", "same", consent=False)
 
 
 def test_the_whole_way_with_nothing_to_wait_for(ctx: Context, simulator: Simulator) -> None:

@@ -9,14 +9,13 @@ import pytest
 from credguard import config
 from credguard.app import rotate, rotate_decide, tick
 from credguard.app.context import Context
-from credguard.app.keys import prove
 from credguard.app.rotate import Outcome, Wanted
 from credguard.app.rotate_status import statuses
 from credguard.errors import RotationRefused, StoreError
 from credguard.report.log import Entry, sentence
 from credguard.store import events, journal, profiles
 from credguard.vault.base import key_item
-from credguard.vault.memory import MemoryVault
+from tests.support import in_memory
 from tests.support.fault_table import Fault
 from tests.support.faults import FaultProxy
 from tests.support.simulator import Simulator
@@ -29,13 +28,7 @@ DAY = 86400.0
 @pytest.fixture
 def ctx(faults: FaultProxy, simulator: Simulator) -> Context:
     config.set_value("rotation.prove_interval", "0s")
-    context = Context()
-    vault = MemoryVault()
-    context.__dict__["vault"] = vault
-    vault.put(key_item("aws", simulator.account, simulator.key_id), simulator.secret)
-    key = prove(simulator.key_id, simulator.secret, None, "import")
-    profiles.add_profile(context.db, "work", key, 1.0, consent=True)
-    return context
+    return in_memory.context(simulator, "work")
 
 
 class Stopped(Exception):
@@ -64,12 +57,6 @@ def stop_at(ctx: Context, at: str, /, **changes: object) -> dict[str, Any]:
 
 def put(ctx: Context, record: object) -> None:
     ctx.db.execute("UPDATE rotation SET record = ?", (json.dumps(record),))
-
-
-def later(monkeypatch: pytest.MonkeyPatch, ctx: Context, seconds: float) -> None:
-    at = ctx.now() + seconds
-    monkeypatch.setattr(Context, "now", lambda _self: at)
-    monkeypatch.setattr("credguard.app.rotate_effects.RealEffects.skew", lambda _self: 0.0)
 
 
 def handed_out(ctx: Context) -> str:
@@ -196,7 +183,7 @@ def test_a_journal_of_the_wrong_shape_touches_no_key(
     put(ctx, DAMAGE[damage](stop_at(ctx, state)))
     before, pointer = simulator.iam().keys("dev"), handed_out(ctx)
     for seconds in (0.0, DAY + 100):
-        later(monkeypatch, ctx, seconds)
+        in_memory.later(monkeypatch, ctx, seconds)
         (outcome,) = rotate.rotate(ctx, [])
         assert isinstance(outcome.error, StoreError)
         assert "--rebuild 'a name'" in outcome.error.hint
@@ -239,7 +226,7 @@ def test_an_emergency_replaces_what_is_in_use_whatever_was_on_the_way(
     leaked = handed_out(ctx)
     rotate_decide.emergency(ctx, "work", YES)
     for _ in range(2):
-        later(monkeypatch, ctx, 3700)
+        in_memory.later(monkeypatch, ctx, 3700)
         rotate.rotate(ctx, [])
     assert handed_out(ctx) != leaked
     assert works(ctx, simulator)
@@ -253,7 +240,7 @@ def test_an_emergency_cut_off_between_its_two_rotations_goes_on(
     faults.script(Fault("iam:ListAccessKeys", "503"))
     assert rotate_decide.emergency(ctx, "work", YES).error is not None
     faults.script()
-    later(monkeypatch, ctx, 60)
+    in_memory.later(monkeypatch, ctx, 60)
     rotate.rotate(ctx, [])
     assert handed_out(ctx) != leaked
     assert works(ctx, simulator)

@@ -3,7 +3,7 @@
 import pytest
 
 from credguard import config
-from credguard.app import keys, rotate, rotate_decide, rotate_names
+from credguard.app import rotate, rotate_decide, rotate_names
 from credguard.app.context import Context
 from credguard.app.rotate import Wanted
 from credguard.app.rotate_status import statuses
@@ -16,8 +16,7 @@ from credguard.errors import (
     UnknownProfile,
 )
 from credguard.store import events, journal, profiles
-from credguard.vault.base import key_item
-from credguard.vault.memory import MemoryVault
+from tests.support import in_memory
 from tests.support.simulator import Simulator
 
 IDENTITY = "aws/123456789012/dev"
@@ -29,13 +28,7 @@ DAY = 86400.0
 def ctx(simulator: Simulator) -> Context:
     """A profile "work", rotated up to the switch: grace runs."""
     config.set_value("rotation.prove_interval", "0s")
-    context = Context()
-    vault = MemoryVault()
-    context.__dict__["vault"] = vault
-    vault.put(key_item("aws", simulator.account, simulator.key_id), simulator.secret)
-    key = keys.prove(simulator.key_id, simulator.secret, None, "import")
-    profiles.add_profile(context.db, "work", key, 1.0, consent=True)
-    return context
+    return in_memory.context(simulator, "work")
 
 
 def switched(ctx: Context) -> str:
@@ -43,13 +36,6 @@ def switched(ctx: Context) -> str:
     assert outcome.why == "grace", outcome
     assert outcome.new_id is not None
     return outcome.new_id
-
-
-def later(monkeypatch: pytest.MonkeyPatch, ctx: Context, seconds: float) -> None:
-    """Time passes here; AWS's clock is not asked."""
-    at = ctx.now() + seconds
-    monkeypatch.setattr(Context, "now", lambda _self: at)
-    monkeypatch.setattr("credguard.app.rotate_effects.RealEffects.skew", lambda _self: 0.0)
 
 
 def handed_out(ctx: Context) -> str:
@@ -65,10 +51,10 @@ def test_the_way_back_in_grace(
     assert handed_out(ctx) == simulator.key_id
     assert dict(simulator.iam().keys("dev")) == {simulator.key_id: "Active", new: "Active"}
     assert not profiles.profile(ctx.db, "work").consent
-    later(monkeypatch, ctx, 1.1 * DAY)
+    in_memory.later(monkeypatch, ctx, 1.1 * DAY)
     rotate.rotate(ctx, ["work"])
     assert dict(simulator.iam().keys("dev"))[new] == "Inactive"
-    later(monkeypatch, ctx, 7.1 * DAY)
+    in_memory.later(monkeypatch, ctx, 7.1 * DAY)
     (outcome,) = rotate.rotate(ctx, [])
     assert outcome.state == "done"
     assert simulator.iam().keys("dev") == [(simulator.key_id, "Active")]
@@ -80,7 +66,7 @@ def test_the_way_back_in_soak_activates_the_old_key(
     ctx: Context, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = switched(ctx)
-    later(monkeypatch, ctx, 1.1 * DAY)
+    in_memory.later(monkeypatch, ctx, 1.1 * DAY)
     (outcome,) = rotate.rotate(ctx, ["work"])
     assert outcome.why == "soak"
     assert dict(simulator.iam().keys("dev"))[simulator.key_id] == "Inactive"
@@ -179,7 +165,7 @@ def test_use_elsewhere_blocks_until_a_person_decides(
 ) -> None:
     switched(ctx)
     simulator.iam().set_last_used(simulator.key_id, ctx.now() + 3600)
-    later(monkeypatch, ctx, 30 * DAY)
+    in_memory.later(monkeypatch, ctx, 30 * DAY)
     for _ in range(2):
         (outcome,) = rotate.rotate(ctx, [])
         assert outcome.state == "asks"
@@ -199,11 +185,11 @@ def test_a_key_used_elsewhere_by_a_persons_word_is_not_deactivated_unattended(
 ) -> None:
     profiles.set_elsewhere(ctx.db, simulator.key_id, elsewhere=True)
     switched(ctx)
-    later(monkeypatch, ctx, 30 * DAY)
+    in_memory.later(monkeypatch, ctx, 30 * DAY)
     (outcome,) = rotate.rotate(ctx, [])
     assert outcome.why == "blocked: used elsewhere, as you said when it was imported"
     rotate.rotate(ctx, ["work"], wanted=Wanted(deactivate=True))
-    later(monkeypatch, ctx, 8 * DAY)
+    in_memory.later(monkeypatch, ctx, 8 * DAY)
     (outcome,) = rotate.rotate(ctx, [])
     assert outcome.state == "done"
     assert not profiles.profile(ctx.db, "work").used_elsewhere
@@ -217,11 +203,11 @@ def test_the_new_key_deleted_in_the_console_goes_back_to_the_old(
     from credguard.aws.model import Credentials
 
     iam.delete_access_key(Credentials(simulator.key_id, simulator.secret), "dev", new)
-    later(monkeypatch, ctx, 2 * DAY)
+    in_memory.later(monkeypatch, ctx, 2 * DAY)
     (outcome,) = rotate.rotate(ctx, ["work"])
     assert outcome.why == "grace"
     assert handed_out(ctx) == simulator.key_id
-    later(monkeypatch, ctx, 2 * DAY)
+    in_memory.later(monkeypatch, ctx, 2 * DAY)
     (outcome,) = rotate.rotate(ctx, [])
     assert outcome.state == "done"
     assert [key.key_id for key in profiles.keys(ctx.db)] == [simulator.key_id]
@@ -233,7 +219,7 @@ def test_both_keys_dead_is_said_and_nothing_is_thrown_away(
     new = switched(ctx)
     simulator.iam().set_status(simulator.key_id, "Inactive")
     simulator.iam().set_status(new, "Inactive")
-    later(monkeypatch, ctx, 2 * DAY)
+    in_memory.later(monkeypatch, ctx, 2 * DAY)
     (outcome,) = rotate.rotate(ctx, ["work"])
     assert outcome.state == "asks"
     assert new in outcome.why
@@ -248,7 +234,7 @@ def test_a_renamed_user_is_followed(
     from moto.iam.models import iam_backends
 
     iam_backends[simulator.account]["aws"].update_user("dev", "/", "developer")
-    later(monkeypatch, ctx, 2 * DAY)
+    in_memory.later(monkeypatch, ctx, 2 * DAY)
     (outcome,) = rotate.rotate(ctx, ["work"])
     assert (outcome.identity, outcome.why) == ("aws/123456789012/developer", "soak")
     assert profiles.profile(ctx.db, "work").key.user_name == "developer"

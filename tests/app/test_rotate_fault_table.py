@@ -15,7 +15,7 @@ from credguard.app.context import Context
 from credguard.aws import clients, sts
 from credguard.store import chain, journal, profiles
 from credguard.vault.base import key_item
-from credguard.vault.memory import MemoryVault
+from tests.support import in_memory
 from tests.support.fault_table import AFTER_LOGIN, ALWAYS_EXECUTED, Fault, Kind
 from tests.support.faults import FaultProxy
 from tests.support.simulator import Simulator
@@ -53,13 +53,7 @@ def ctx(faults: FaultProxy, simulator: Simulator, monkeypatch: pytest.MonkeyPatc
     for name in ("grace", "soak", "orphan_wait", "prove_interval"):
         config.set_value(f"rotation.{name}", "0s")
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _s: None))
-    context = Context()
-    vault = MemoryVault()
-    context.__dict__["vault"] = vault
-    vault.put(key_item("aws", simulator.account, simulator.key_id), simulator.secret)
-    key = keys.prove(simulator.key_id, simulator.secret, None, "import")
-    profiles.add_profile(context.db, "work", key, 1.0, consent=True)
-    return context
+    return in_memory.context(simulator, "work")
 
 
 def works(ctx: Context, simulator: Simulator) -> bool:

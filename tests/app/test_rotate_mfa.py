@@ -6,15 +6,14 @@ from pathlib import Path
 import pytest
 
 from credguard import config, paths
-from credguard.app import keys, rotate
+from credguard.app import rotate
 from credguard.app.context import Context
 from credguard.app.mfa import STEP_S, Codes
 from credguard.app.rotate import Wanted
 from credguard.errors import CredguardError, NeedsCode
 from credguard.secret import Secret
-from credguard.store import journal, mfa, profiles
-from credguard.vault.base import key_item
-from credguard.vault.memory import MemoryVault
+from credguard.store import journal, mfa
+from tests.support import in_memory
 from tests.support.fault_table import Fault, MfaDevice
 from tests.support.faults import FaultProxy
 from tests.support.simulator import Simulator
@@ -24,13 +23,7 @@ from tests.support.wire import Request
 @pytest.fixture
 def ctx(faults: FaultProxy, simulator: Simulator) -> Context:
     config.set_value("rotation.prove_interval", "0s")
-    context = Context()
-    vault = MemoryVault()
-    context.__dict__["vault"] = vault
-    vault.put(key_item("aws", simulator.account, simulator.key_id), simulator.secret)
-    key = keys.prove(simulator.key_id, simulator.secret, None, "import")
-    profiles.add_profile(context.db, "work", key, 1.0, consent=True)
-    return context
+    return in_memory.context(simulator, "work")
 
 
 @pytest.fixture

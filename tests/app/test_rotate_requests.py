@@ -3,11 +3,9 @@
 import pytest
 
 from credguard import config
-from credguard.app import keys, rotate
+from credguard.app import rotate
 from credguard.app.context import Context
-from credguard.store import profiles
-from credguard.vault.base import key_item
-from credguard.vault.memory import MemoryVault
+from tests.support import in_memory
 from tests.support.fault_table import Fault
 from tests.support.faults import FaultProxy
 from tests.support.simulator import Simulator
@@ -19,13 +17,7 @@ PROOFS = 9
 @pytest.fixture
 def ctx(faults: FaultProxy, simulator: Simulator) -> Context:
     config.set_value("rotation.prove_interval", "0s")
-    context = Context()
-    vault = MemoryVault()
-    context.__dict__["vault"] = vault
-    vault.put(key_item("aws", simulator.account, simulator.key_id), simulator.secret)
-    key = keys.prove(simulator.key_id, simulator.secret, None, "import")
-    profiles.add_profile(context.db, "work", key, 1.0, consent=True)
-    return context
+    return in_memory.context(simulator, "work")
 
 
 def _sent(faults: FaultProxy, before: int) -> list[str]:

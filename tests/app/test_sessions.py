@@ -26,10 +26,8 @@ from credguard.errors import (
     Throttled,
     UnknownProfile,
 )
-from credguard.store import handouts, profiles
-from credguard.vault.base import key_item
-from credguard.vault.memory import MemoryVault
-from tests.support import samples
+from credguard.store import handouts
+from tests.support import in_memory, samples
 from tests.support.fault_table import Fault, MfaDevice
 from tests.support.faults import FaultProxy
 from tests.support.roles import Role
@@ -47,13 +45,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def ctx(faults: FaultProxy, simulator: Simulator) -> Context:
     for arn in (ONE, TWO, THREE):
         simulator.iam().add_role(arn.rpartition("/")[2])
-    context = Context()
-    vault = MemoryVault()
-    context.__dict__["vault"] = vault
-    vault.put(key_item("aws", simulator.account, simulator.key_id), simulator.secret)
-    key = keys.prove(simulator.key_id, simulator.secret, None, "import")
-    profiles.add_profile(context.db, "work", key, 1.0, consent=True)
-    return context
+    return in_memory.context(simulator, "work")
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_odd_names_and_kinds_of_files(
         str(tree) + "/\\xff",
         str(tree / ".env"),
     }
-    until(lambda: open_paths() == expected)
+    until(lambda: open_paths() == expected and support.all_told())
     assert not [line for line in log().splitlines() if not line.startswith("20")]
     support.stop(daemon)
     again = support.start()  # looks at everything, stored paths included

@@ -24,35 +24,23 @@ from credguard.daemon import agent as agent_module
 from credguard.ipc import calls, client, listener
 from credguard.store import handouts, profiles
 from credguard.store.db import connect
-from tests.support import daemon, samples
+from tests.support import daemon
 from tests.support.agent import Child, agent, serving
 from tests.support.daemon import until
 from tests.support.faults import FaultProxy
 from tests.support.keyring_session import KeyringSession
+from tests.support.person import add_key, credguard, file_vault
 from tests.support.simulator import Simulator
 
 Start = Callable[[], subprocess.Popen[bytes]]
 
 
-def run(*arguments: str, stdin: str = "", ok: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "credguard", *arguments],
-        input=stdin, capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
-    assert done.returncode == ok, done.stderr
-    return done
-
-
 @pytest.fixture
 def ready(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
     """A key in the file vault under the profile `work`."""
-    passphrase = poisoned / "passphrase"
-    passphrase.write_text(samples.text(20))
-    passphrase.chmod(0o600)
-    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
+    file_vault(poisoned, monkeypatch)
     (poisoned / "run").mkdir(mode=0o700)
-    run("config", "set", "vault.backend", "file")
-    run("add", "work", stdin=f"{simulator.key_id}\n{simulator.secret.reveal()}\n")
+    add_key(simulator)
     return simulator
 
 
@@ -77,12 +65,12 @@ def test_the_agent_gives_what_the_vault_holds(ready: Simulator, process: Start) 
     assert alone.keys() == warm.keys()
     assert {**alone, "Expiration": 0} == {**warm, "Expiration": 0}
     assert ask().stdout == ask().stdout
-    assert run("agent", "status").stdout.startswith("runs      by itself, process ")
+    assert credguard("agent", "status").stdout.startswith("runs      by itself, process ")
     assert [each.how for each in handouts.recent(connect())] == ["credential_process"] * 4
-    run("agent", "stop")
+    credguard("agent", "stop")
     assert running.wait(30) == 0
     assert not os.path.exists(paths.agent_socket())
-    assert "no agent" in run("agent", "status", ok=2).stderr
+    assert "no agent" in credguard("agent", "status", ok=2).stderr
 
 
 def test_a_secret_is_in_no_file_and_in_no_environment(ready: Simulator, process: Start) -> None:
@@ -124,8 +112,8 @@ def test_it_leaves_no_core_dump(ready: Simulator, process: Start, where: str) ->
 def test_a_rotation_is_followed_at_once(ready: Simulator, process: Start) -> None:
     process()
     assert key_of(ask()) == ready.key_id
-    run("config", "set", "rotation.prove_interval", "0s")
-    run("rotate", "work", "--yes")
+    credguard("config", "set", "rotation.prove_interval", "0s")
+    credguard("rotate", "work", "--yes")
     assert calls.status()["held"] == [], "it was told"
     assert key_of(ask()) == profiles.profile(connect(), "work").key.key_id != ready.key_id
 
@@ -139,8 +127,8 @@ def test_the_service_takes_over_and_gives_way_to_nobody(ready: Simulator, proces
     assert (found.held, found.pid) == (True, service.pid)
     assert [each.said for each in background.agent(found)] == ["one agent answers"]
     assert key_of(ask()) == ready.key_id
-    assert "an agent runs already" in run("agent", "run", ok=2).stderr
-    assert "background service" in run("agent", "stop", ok=2).stderr
+    assert "an agent runs already" in credguard("agent", "run", ok=2).stderr
+    assert "background service" in credguard("agent", "stop", ok=2).stderr
     daemon.stop(service)
     assert not os.path.exists(paths.agent_socket())
 
@@ -280,8 +268,8 @@ def test_a_keyring_that_never_answers_ends_at_the_deadline(
     simulator: Simulator, keyring_session: KeyringSession, poisoned: Path
 ) -> None:
     (poisoned / "run").mkdir(mode=0o700, exist_ok=True)
-    run("config", "set", "vault.backend", "keyring:secretservice")
-    run("add", "work", stdin=f"{simulator.key_id}\n{simulator.secret.reveal()}\n")
+    credguard("config", "set", "vault.backend", "keyring:secretservice")
+    add_key(simulator)
     assert files.process_of("work") == keys.command("work")
     keyring_session.freeze()
     with serving(agent(deadline=3)):

@@ -17,38 +17,21 @@ from credguard.app import keys
 from credguard.awsfiles import files
 from credguard.store import db
 from tests.support import samples
+from tests.support.person import add_key, credguard, file_vault
 from tests.support.simulator import Simulator
 
 _WHO = 'import boto3; print(boto3.Session().client("sts").get_caller_identity()["Arn"])'
 
 
-def run(*arguments: str, stdin: str = "", ok: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "credguard", *arguments],
-        input=stdin, capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
-    assert done.returncode == ok, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
-
 @pytest.fixture
 def ready(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    passphrase = poisoned / "passphrase"
-    passphrase.write_text(samples.text(20))
-    passphrase.chmod(0o600)
-    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
-    run("config", "set", "vault.backend", "file")
+    file_vault(poisoned, monkeypatch)
     return simulator
-
-
-def _add(simulator: Simulator, name: str) -> None:
-    run("add", name, stdin=f"{simulator.key_id}\n{simulator.secret.reveal()}\n")
 
 
 @pytest.mark.parametrize("name", ["default", "with space", "team/dev@2"])
 def test_an_sdk_asks_us(ready: Simulator, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _add(ready, name)
+    add_key(ready, name)
     environment = {**os.environ, "AWS_PROFILE": name}
     done = subprocess.run(
         [sys.executable, "-c", _WHO],
@@ -63,8 +46,8 @@ def test_a_home_with_a_space_and_a_quote(
     home = tmp_path / "it's a home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    run("config", "set", "vault.backend", "file")
-    _add(ready, "default")
+    credguard("config", "set", "vault.backend", "file")
+    add_key(ready, "default")
     done = subprocess.run(
         [sys.executable, "-c", _WHO], capture_output=True, text=True, timeout=60, check=False
     )
@@ -78,7 +61,7 @@ def _process(name: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_answer_and_its_end(ready: Simulator) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     assert files.process_of("work") == keys.command("work")
     answer = json.loads(_process("work").stdout)
     assert answer["Version"] == 1
@@ -91,7 +74,7 @@ def test_the_answer_and_its_end(ready: Simulator) -> None:
 def test_a_failure_is_one_line_and_code_two(
     ready: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(poisoned / "gone"))
     for name in ("work", "unknown"):
         done = _process(name)
@@ -141,7 +124,7 @@ def _config(data: bytes) -> Callable[[], object]:
 def test_each_damage_is_one_line_to_the_tool(
     ready: Simulator, damage: Callable[[], object], said: str
 ) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     damage()
     done = _process("work")
     assert done.returncode == 2, done.stderr
@@ -168,7 +151,7 @@ def test_a_bug_in_it_is_code_three_and_shows_no_value() -> None:
 
 @pytest.mark.parametrize("closed", [">&-", "> /dev/full"])
 def test_an_answer_that_cannot_be_given_is_one_line(ready: Simulator, closed: str) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     done = subprocess.run(
         ["sh", "-c", f"{keys.command('work')} {closed}"],
         capture_output=True, text=True, timeout=60, check=False,
@@ -203,7 +186,7 @@ def _in_terminal(script: str, typed: bytes) -> str:
 def test_a_person_at_the_terminal_is_asked_though_the_tool_takes_all_streams(
     ready: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     word = Path(os.environ["CREDGUARD_PASSPHRASE_FILE"]).read_bytes()
     monkeypatch.delenv("CREDGUARD_PASSPHRASE_FILE")
     script = f"x=$({keys.command('work')} </dev/null 2>/dev/null); echo ${{#x}}"
@@ -216,7 +199,7 @@ def test_a_person_at_the_terminal_is_asked_though_the_tool_takes_all_streams(
 def test_a_background_job_is_not_stopped_by_a_question(
     ready: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     monkeypatch.delenv("CREDGUARD_PASSPHRASE_FILE")
     shown = _in_terminal(f"set -m; {keys.command('work')} & wait $!; echo code $?", b"")
     assert "nobody to ask" in shown
@@ -226,14 +209,14 @@ def test_a_background_job_is_not_stopped_by_a_question(
 def test_exec_gives_the_key_the_region_and_the_code(
     ready: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     files_config = Path(os.environ["HOME"]) / ".aws" / "config"
     files_config.write_text(files_config.read_text() + "region = eu-north-1\n")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_PROFILE", "other")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "stale")
     code = "import os, json, sys; print(json.dumps(dict(os.environ))); sys.exit(7)"
-    done = run("exec", "work", "--", sys.executable, "-c", code, ok=7)
+    done = credguard("exec", "work", "--", sys.executable, "-c", code, ok=7)
     found = json.loads(done.stdout)
     assert found["AWS_ACCESS_KEY_ID"] == ready.key_id
     assert found["AWS_SECRET_ACCESS_KEY"] == ready.secret.reveal()
@@ -245,31 +228,32 @@ def test_exec_gives_the_key_the_region_and_the_code(
 def test_exec_is_not_nested_and_names_what_it_cannot_run(
     ready: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(ready, "work")
-    assert "cannot run" in run("exec", "work", "--", "no-such-program", ok=127).stderr
-    assert "Permission denied" in run("exec", "work", "--", paths.config_file(), ok=126).stderr
-    run("exec", "work", "--", "sh", "-c", "kill -9 $$", ok=-9)
+    add_key(ready, "work")
+    assert "cannot run" in credguard("exec", "work", "--", "no-such-program", ok=127).stderr
+    done = credguard("exec", "work", "--", paths.config_file(), ok=126)
+    assert "Permission denied" in done.stderr
+    credguard("exec", "work", "--", "sh", "-c", "kill -9 $$", ok=-9)
     monkeypatch.setenv("CREDGUARD_EXEC", "work")
-    assert "already inside" in run("exec", "work", "--", "true", ok=2).stderr
+    assert "already inside" in credguard("exec", "work", "--", "true", ok=2).stderr
 
 
 def test_secrets_by_name(ready: Simulator) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     value = samples.text(30)
-    run("secret", "add", "token", stdin=value + "\n")
-    assert json.loads(run("secret", "list", "--json").stdout) == ["token"]
-    assert run("secret", "get", "token").stdout == value
+    credguard("secret", "add", "token", stdin=value + "\n")
+    assert json.loads(credguard("secret", "list", "--json").stdout) == ["token"]
+    assert credguard("secret", "get", "token").stdout == value
     code = 'import os; print(os.environ["TOKEN"])'
-    done = run("exec", "--secret", "TOKEN=token", "work", "--", sys.executable, "-c", code)
+    done = credguard("exec", "--secret", "TOKEN=token", "work", "--", sys.executable, "-c", code)
     assert done.stdout.strip() == value
-    assert "ENV=NAME" in run("exec", "--secret", "oops", "work", "--", "true", ok=2).stderr
-    run("secret", "remove", "token", "--yes")
-    assert "no secret" in run("secret", "get", "token", ok=2).stderr
+    assert "ENV=NAME" in credguard("exec", "--secret", "oops", "work", "--", "true", ok=2).stderr
+    credguard("secret", "remove", "token", "--yes")
+    assert "no secret" in credguard("secret", "get", "token", ok=2).stderr
 
 
 def test_the_secret_is_in_no_file_but_the_vault(ready: Simulator, poisoned: Path) -> None:
-    _add(ready, "work")
-    run("rotate", "work", "--yes", ok=0)
+    add_key(ready, "work")
+    credguard("rotate", "work", "--yes", ok=0)
     secret = ready.secret.reveal().encode()
     for path in poisoned.rglob("*"):
         if path.is_file():
@@ -278,17 +262,17 @@ def test_the_secret_is_in_no_file_but_the_vault(ready: Simulator, poisoned: Path
 
 def test_a_name_cannot_steer_the_terminal(ready: Simulator) -> None:
     name = "\x1b]0;it\x07\x9b31m"
-    for done in (_process(name), run("exec", name, "--", "true", ok=2)):
+    for done in (_process(name), credguard("exec", name, "--", "true", ok=2)):
         assert done.returncode == 2
         assert all(each.isprintable() or each == "\n" for each in done.stderr), done.stderr
         assert "\\x1b" in done.stderr
 
 
 def test_another_vault_in_the_settings_is_not_silent_about_the_keys(ready: Simulator) -> None:
-    assert run("config", "set", "vault.backend", "pass").stderr == ""
-    run("config", "set", "vault.backend", "file")
-    _add(ready, "work")
-    assert run("config", "set", "vault.backend", "file").stderr == ""
-    said = run("config", "set", "vault.backend", "pass").stderr
+    assert credguard("config", "set", "vault.backend", "pass").stderr == ""
+    credguard("config", "set", "vault.backend", "file")
+    add_key(ready, "work")
+    assert credguard("config", "set", "vault.backend", "file").stderr == ""
+    said = credguard("config", "set", "vault.backend", "pass").stderr
     assert "moves no key; those in file are not seen now" in said
     assert "config set vault.backend file; credguard vault migrate --to pass" in said

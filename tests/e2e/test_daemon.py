@@ -1,7 +1,6 @@
 """The daemon replaces a due key by itself, and says what it cannot do; real parts throughout."""
 
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,35 +11,19 @@ from credguard.app.context import Context
 from credguard.app.status import status
 from credguard.store import profiles
 from tests.support import daemon as support
-from tests.support import samples
 from tests.support.daemon import until
 from tests.support.desktop import Desktop
+from tests.support.person import add_key, credguard, file_vault, wait_for_nothing
 from tests.support.simulator import Simulator
-
-
-def credguard(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "credguard", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
 
 
 @pytest.fixture
 def aged(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
     """A key over its age in the file vault; nobody agreed to its rotation yet."""
-    passphrase = poisoned / "passphrase"
-    passphrase.write_text(samples.text(20))
-    passphrase.chmod(0o600)
-    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
-    assert credguard("config", "set", "vault.backend", "file").returncode == 0
-    for name in ("grace", "soak", "orphan_wait", "prove_interval"):
-        assert credguard("config", "set", f"rotation.{name}", "0s").returncode == 0
+    file_vault(poisoned, monkeypatch)
+    wait_for_nothing()
     simulator.iam().set_created(simulator.key_id, 1e9)
-    secrets = f"{simulator.key_id}\n{simulator.secret.reveal()}\n"
-    assert credguard("add", "work", stdin=secrets).returncode == 0
+    add_key(simulator)
     return simulator
 
 

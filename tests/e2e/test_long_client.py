@@ -3,7 +3,6 @@
 import datetime
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,10 @@ from botocore.exceptions import ClientError
 from credguard import config
 from credguard.app import rotate
 from credguard.app.context import Context
+from credguard.ipc import calls
+from credguard.rotation.model import Step
 from credguard.store import profiles
-from tests.support import samples
+from tests.support.person import add_key, file_vault
 from tests.support.simulator import Simulator
 
 Start = Callable[[], subprocess.Popen[bytes]]
@@ -30,7 +31,6 @@ class Clocks:
         self.client = self.credguard = 0.0
         now = Context.now
         monkeypatch.setattr(Context, "now", lambda ctx: now(ctx) + self.credguard)
-        monkeypatch.setattr("credguard.app.rotate_effects.RealEffects.skew", lambda _self: 0.0)
 
     def of_client(self) -> datetime.datetime:
         """What botocore is given as its clock."""
@@ -40,17 +40,10 @@ class Clocks:
 @pytest.fixture
 def ready(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
     """A key in the file vault under the profile `work`."""
-    passphrase = poisoned / "passphrase"
-    passphrase.write_text(samples.text(20))
-    passphrase.chmod(0o600)
-    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
+    file_vault(poisoned, monkeypatch)
     (poisoned / "run").mkdir(mode=0o700)
-    config.set_value("vault.backend", "file")
     config.set_value("rotation.prove_interval", "0s")
-    subprocess.run(
-        [sys.executable, "-m", "credguard", "add", "work"], check=True, capture_output=True,
-        input=f"{simulator.key_id}\n{simulator.secret.reveal()}\n", text=True,
-    )  # fmt: skip
+    add_key(simulator)
     return simulator
 
 
@@ -75,12 +68,16 @@ def test_a_client_that_outlives_a_rotation_sees_no_failed_call(
         used.append(credentials.get_frozen_credentials().access_key)
         return used[-1]
 
+    def stepped(_identity: str, _step: Step) -> None:
+        call()
+
     def tick(*names: str) -> str:
-        (outcome,) = rotate.rotate(ctx, list(names), yes=bool(names))
+        (outcome,) = rotate.rotate(ctx, list(names), yes=bool(names), on_step=stepped)
         call()
         return outcome.state
 
     first = call()
+    assert calls.status()["fetches"] == 1  # the agent served it
     kept = credentials.get_frozen_credentials()
     frozen = client_of(aws_access_key_id=kept.access_key, aws_secret_access_key=kept.secret_key)
     assert tick("work") == "waiting"  # no grace, and yet: the client was given an hour
@@ -90,6 +87,7 @@ def test_a_client_that_outlives_a_rotation_sees_no_failed_call(
     frozen.get_caller_identity()
     clocks.client = 50 * 60.0
     assert call() == new
+    assert calls.status()["fetches"] == 2
     clocks.credguard = 2.1 * HOUR
     tick()
     assert dict(ready.iam().keys("dev"))[first] == "Inactive"

@@ -11,55 +11,21 @@ import pytest
 
 from credguard.app import password
 from credguard.app.context import Context
+from tests.support import killer, samples
 from tests.support import passwords as aws
-from tests.support import samples
+from tests.support.person import add_key, credguard, file_vault
 from tests.support.simulator import Simulator
 
 TYPED = samples.text(18, 5)
-# Kills the process right before or after the n-th write to the password journal reaches the disk.
-KILLER = """
-import os, signal, sys
-from credguard.store import passwords
-number, moment = int(sys.argv.pop(1)), sys.argv.pop(1)
-count = 0
-def killing(real):
-    def wrapped(*arguments):
-        global count
-        count += 1
-        if count == number and moment == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        real(*arguments)
-        if count == number and moment == "after":
-            arguments[0].execute("COMMIT")
-            os.kill(os.getpid(), signal.SIGKILL)
-    return wrapped
-passwords.write_change = killing(passwords.write_change)
-passwords.end_change = killing(passwords.end_change)
-from credguard.cli.main import main
-main()
-"""
+KILLER = killer.program("passwords", "write_change", "end_change")
 WRITES = 6  # intent, sent, pending, changed, switched; then the removal
 QUICK = {3, 4}  # around the request, before and after AWS has executed it
 
 
-def credguard(*arguments: str, stdin: str = "", ok: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "credguard", *arguments],
-        input=stdin, capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
-    assert done.returncode == ok, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
-
 @pytest.fixture
 def ready(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    passphrase = poisoned / "passphrase"
-    passphrase.write_text(samples.text(20))
-    passphrase.chmod(0o600)
-    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
-    credguard("config", "set", "vault.backend", "file")
-    credguard("add", "work", stdin=f"{simulator.key_id}\n{simulator.secret.reveal()}\n")
+    file_vault(poisoned, monkeypatch)
+    add_key(simulator)
     aws.user("dev").password = TYPED
     return simulator
 

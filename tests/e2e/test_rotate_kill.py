@@ -12,30 +12,11 @@ from credguard.app.context import Context
 from credguard.aws import sts
 from credguard.errors import CredguardError
 from credguard.store import journal, profiles
-from tests.support import samples
+from tests.support import killer
+from tests.support.person import add_key, credguard, file_vault, wait_for_nothing
 from tests.support.simulator import Simulator
 
-# Kills the process right before or after the n-th write to the journal reaches the disk.
-KILLER = """
-import os, signal, sys
-from credguard.store import journal
-number, moment = int(sys.argv.pop(1)), sys.argv.pop(1)
-count = 0
-def killing(real):
-    def wrapped(*arguments):
-        global count
-        count += 1
-        if count == number and moment == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        real(*arguments)
-        if count == number and moment == "after":
-            arguments[0].execute("COMMIT")
-            os.kill(os.getpid(), signal.SIGKILL)
-    return wrapped
-journal.write, journal.remove = killing(journal.write), killing(journal.remove)
-from credguard.cli.main import main
-main()
-"""
+KILLER = killer.program("journal", "write", "remove")
 STEPS = 7  # intent, created, stored, proven, switched, deactivated, deleted; then the removal
 
 
@@ -50,24 +31,11 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _credguard(*arguments: str, stdin: str = "") -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "credguard", *arguments],
-        input=stdin, capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture
 def ready(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    passphrase = poisoned / "passphrase"
-    passphrase.write_text(samples.text(20))
-    passphrase.chmod(0o600)
-    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
-    _credguard("config", "set", "vault.backend", "file")
-    for name in ("grace", "soak", "orphan_wait", "prove_interval"):
-        _credguard("config", "set", f"rotation.{name}", "0s")
-    _credguard("add", "work", stdin=f"{simulator.key_id}\n{simulator.secret.reveal()}\n")
+    file_vault(poisoned, monkeypatch)
+    wait_for_nothing()
+    add_key(simulator)
     return simulator
 
 
@@ -103,16 +71,16 @@ def _works(name: str) -> str:
     ("number", "moment"), [(1, "before"), (1, "after"), (2, "before"), (2, "after")]
 )
 def test_a_kill_on_the_way_back(ready: Simulator, number: int, moment: str) -> None:
-    _credguard("config", "set", "rotation.grace", "1h")
-    _credguard("rotate", "work", "--yes")
+    credguard("config", "set", "rotation.grace", "1h")
+    credguard("rotate", "work", "--yes")
     assert _works("work") != ready.key_id
     killed = _run("-c", KILLER, str(number), moment, "rotate", "work", "--rollback", "--yes")
     assert killed.returncode == -9, killed.stderr
     _works("work")
     if (number, moment) == (1, "before"):  # nothing was written, so it is typed again
-        _credguard("rotate", "work", "--rollback", "--yes")
-    _credguard("config", "set", "rotation.grace", "0s")
-    _credguard("rotate", "work", "--yes")
+        credguard("rotate", "work", "--rollback", "--yes")
+    credguard("config", "set", "rotation.grace", "0s")
+    credguard("rotate", "work", "--yes")
     assert ready.iam().keys("dev") == [(ready.key_id, "Active")]
     assert _works("work") == ready.key_id
     assert journal.identities(Context().db) == []
@@ -123,7 +91,7 @@ def test_a_kill_in_an_emergency(ready: Simulator, number: int) -> None:
     killed = _run("-c", KILLER, str(number), "after", "rotate", "work", "--emergency", "--yes")
     assert killed.returncode == -9, killed.stderr
     _works("work")
-    _credguard("rotate", "work", "--yes")
+    credguard("rotate", "work", "--yes")
     ((key_id, status),) = ready.iam().keys("dev")
     assert (key_id != ready.key_id, status) == (True, "Active")
     assert _works("work") == key_id

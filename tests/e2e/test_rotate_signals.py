@@ -17,9 +17,9 @@ from credguard.app import keys
 from credguard.app.context import Context
 from credguard.aws import sts
 from credguard.store import journal, profiles
-from tests.support import samples
 from tests.support.fault_table import Fault
 from tests.support.faults import FaultProxy
+from tests.support.person import add_key, credguard, file_vault, wait_for_nothing
 from tests.support.simulator import Simulator
 from tests.support.wire import Request
 
@@ -36,29 +36,17 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
-def credguard(*arguments: str, stdin: str = "") -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "credguard", *arguments],
-        input=stdin, capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
 def prepare(simulator: Simulator, backend: str) -> None:
     credguard("config", "set", "vault.backend", backend)
-    for name in ("grace", "soak", "orphan_wait", "prove_interval"):
-        credguard("config", "set", f"rotation.{name}", "0s")
-    credguard("add", "work", stdin=f"{simulator.key_id}\n{simulator.secret.reveal()}\n")
+    wait_for_nothing()
+    add_key(simulator)
 
 
 @pytest.fixture
 def ready(
     faults: FaultProxy, simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Simulator:
-    passphrase = poisoned / "passphrase"
-    passphrase.write_text(samples.text(20))
-    passphrase.chmod(0o600)
-    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
+    file_vault(poisoned, monkeypatch)
     prepare(simulator, "file")
     return simulator
 

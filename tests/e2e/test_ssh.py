@@ -3,38 +3,21 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support import samples
 from tests.support.openssh import Server
+from tests.support.person import add_key, credguard, file_vault
 from tests.support.simulator import Simulator
-
-
-def credguard(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "credguard", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
 
 
 @pytest.fixture
 def key(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The private key file of the key called k."""
-    passphrase = poisoned / "passphrase"
-    passphrase.write_text(samples.text(20))
-    passphrase.chmod(0o600)
-    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
-    assert credguard("config", "set", "vault.backend", "file").returncode == 0
-    secrets = f"{simulator.key_id}\n{simulator.secret.reveal()}\n"
-    assert credguard("add", "work", stdin=secrets).returncode == 0
+    file_vault(poisoned, monkeypatch)
+    add_key(simulator)
     made = credguard("ssh", "create", "--name", "k", "--regions", "us-east-1")
-    assert made.returncode == 0, made.stderr
     assert "credguard ssh add" in made.stderr
     return poisoned / ".ssh" / "credguard_k"
 
@@ -53,7 +36,6 @@ def test_a_person_logs_in_with_the_key(
     spy.chmod(0o700)
     monkeypatch.setenv("PATH", f"{spy.parent}{os.pathsep}{os.environ['PATH']}")
     done = credguard("ssh", "add", "--lifetime", "1h")
-    assert done.returncode == 0, done.stderr
     assert "ssh-agent holds k (SHA256:" in done.stderr
     assert sshd.login("echo", "in").stdout == "in\n"
     seen = (tmp_path / "seen").read_text()
@@ -62,7 +44,7 @@ def test_a_person_logs_in_with_the_key(
 
 
 def test_the_agent_gives_it_up_after_its_lifetime(key: Path, agent: str) -> None:
-    assert credguard("ssh", "add", "k", "--lifetime", "1s").returncode == 0
+    credguard("ssh", "add", "k", "--lifetime", "1s")
     from tests.support.daemon import until
 
     listing = ["ssh-add", "-l"]
@@ -70,8 +52,7 @@ def test_the_agent_gives_it_up_after_its_lifetime(key: Path, agent: str) -> None
 
 
 def test_without_an_agent_it_says_how_to_start_one(key: Path) -> None:
-    done = credguard("ssh", "add")
-    assert done.returncode == 2
+    done = credguard("ssh", "add", ok=2)
     assert 'hint: start one: eval "$(ssh-agent)"' in done.stderr
 
 
@@ -91,12 +72,10 @@ def test_an_agent_that_went_away_and_a_locked_one(
 
 
 def test_an_unknown_name_and_a_missing_file(key: Path, agent: str) -> None:
-    done = credguard("ssh", "add", "other")
-    assert done.returncode == 2
+    done = credguard("ssh", "add", "other", ok=2)
     assert "hint: name one: credguard ssh add k" in done.stderr
     key.unlink()
-    done = credguard("ssh", "add")
-    assert done.returncode == 2
+    done = credguard("ssh", "add", ok=2)
     assert f"cannot read {key}" in done.stderr
 
 
@@ -104,7 +83,6 @@ def test_what_is_registered_nowhere_is_not_said_to_be_usable(
     key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    done = credguard("ssh", "create", "--name", "other", "--regions", "us-east-1")
-    assert done.returncode == 2
+    done = credguard("ssh", "create", "--name", "other", "--regions", "us-east-1", ok=2)
     assert "can use the key pair" not in done.stderr
     assert "is not registered in us-east-1" in done.stderr

@@ -14,24 +14,13 @@ from credguard.rotation.model import (
     UNKNOWN_USE,
     Action,
     Facts,
-    Limits,
     Mode,
     Record,
     Remote,
     State,
     Use,
 )
-
-LIMITS = Limits(grace=100, soak=200, orphan_wait=300)
-RECORD = Record("aws/1/dev", "t", State.INTENT, "old", ("old",), 1000.0, 1000.0)
-OLD_KEY, NEW_KEY = Remote(True, 0.0), Remote(True, 1001.0)
-BOTH = {"old": OLD_KEY, "new": NEW_KEY}
-RESTING = {"old": Remote(False, 0.0), "new": NEW_KEY}
-HELD = frozenset({"old", "new"})
-
-
-def at(state: State, since: float = 1000.0, mode: Mode = Mode.NORMAL) -> Record:
-    return replace(RECORD, state=state, new_id="new", since=since, mode=mode)
+from tests.rotation.cases import BOTH, HELD, LIMITS, NEW_KEY, OLD_KEY, RECORD, RESTING, at
 
 
 def facts(pointer: str = "new", **more: object) -> Facts:

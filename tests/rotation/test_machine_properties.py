@@ -12,20 +12,13 @@ from credguard.rotation.model import (
     UNKNOWN_USE,
     Action,
     Facts,
-    Limits,
     Mode,
     Record,
     Remote,
     State,
     Use,
 )
-
-LIMITS = Limits(grace=100, soak=200, orphan_wait=300)
-RECORD = Record("aws/1/dev", "t", State.INTENT, "old", ("old",), 1000.0, 1000.0)
-OLD_KEY, NEW_KEY = Remote(True, 0.0), Remote(True, 1001.0)
-BOTH = {"old": OLD_KEY, "new": NEW_KEY}
-RESTING = {"old": Remote(False, 0.0), "new": NEW_KEY}
-HELD = frozenset({"old", "new"})
+from tests.rotation.cases import LIMITS
 
 _IDS = st.sampled_from(["old", "new", "foreign", "stray"])
 _USES = st.sampled_from([NEVER, UNKNOWN_USE, Use(10.0, "s3", "r"), Use(99999.0, "s3", "r")])
