@@ -13,7 +13,8 @@ import pytest
 from credguard import paths
 from credguard.app import keys
 from credguard.store import db, handouts
-from tests.e2e.test_credentials import _add, ready, run
+from tests.e2e.test_credentials import ready
+from tests.support.person import add_key, credguard
 from tests.support.simulator import Simulator
 
 __all__ = ["ready"]  # a fixture
@@ -28,10 +29,10 @@ def process(**options: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="who asked is read from /proc")
 def test_both_ways_out_name_who_asked(ready: Simulator) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     assert process().returncode == 0
-    run("exec", "work", "--", sys.executable, "-c", "")
-    rows = json.loads(run("log", "--kind", "handout", "--json").stdout)
+    credguard("exec", "work", "--", sys.executable, "-c", "")
+    rows = json.loads(credguard("log", "--kind", "handout", "--json").stdout)
     assert [row["detail"]["how"] for row in rows] == ["credential_process", "exec"]
     for row in rows:
         assert row["subject"] == "work"
@@ -43,10 +44,10 @@ def test_both_ways_out_name_who_asked(ready: Simulator) -> None:
 
 
 def test_what_is_refused_is_no_hand_out(ready: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", "/nonexistent")
     assert process().returncode == 2
-    run("exec", "work", "--", "true", ok=2)
+    credguard("exec", "work", "--", "true", ok=2)
     assert handouts.recent(db.connect()) == []
 
 
@@ -70,11 +71,11 @@ def take_the_table_away() -> None:
 def test_a_row_that_cannot_be_written_keeps_no_key_back(
     ready: Simulator, damage: Callable[[], None]
 ) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     damage()
     answered_with_one_line(ready, process())
     code = 'import os; print(os.environ["AWS_ACCESS_KEY_ID"])'
-    done = run("exec", "work", "--", sys.executable, "-c", code)
+    done = credguard("exec", "work", "--", sys.executable, "-c", code)
     assert done.stdout.strip() == ready.key_id
     assert done.stderr.count("\n") == 1
 
@@ -89,7 +90,7 @@ def answered_with_one_line(ready: Simulator, done: subprocess.CompletedProcess[s
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
 @pytest.mark.parametrize("another_has_it_open", [False, True])
 def test_a_full_disk_keeps_no_key_back(ready: Simulator, another_has_it_open: bool) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     other = db.connect()
     handouts.record(other, 1, "work", "KEY", "exec", handouts.Asker())
     if not another_has_it_open:
@@ -99,22 +100,22 @@ def test_a_full_disk_keeps_no_key_back(ready: Simulator, another_has_it_open: bo
 
 
 def test_a_writer_that_stays_keeps_no_key_back(ready: Simulator) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     with db.transaction(db.connect()):
         answered_with_one_line(ready, process())
 
 
 def test_the_log_holds_no_secret(ready: Simulator, poisoned: Path) -> None:
-    _add(ready, "work")
-    run("secret", "add", "token", stdin="canary-in-the-vault\n")
-    run("secret", "get", "token")
+    add_key(ready, "work")
+    credguard("secret", "add", "token", stdin="canary-in-the-vault\n")
+    credguard("secret", "get", "token")
     process()
-    run("exec", "--secret", "TOKEN=token", "work", "--", sys.executable, "-c", "")
-    run("rotate", "work", "--yes")
+    credguard("exec", "--secret", "TOKEN=token", "work", "--", sys.executable, "-c", "")
+    credguard("rotate", "work", "--yes")
     process()
-    key = run("exec", "work", "--", sys.executable, "-c",
+    key = credguard("exec", "work", "--", sys.executable, "-c",
               'import os; print(os.environ["AWS_SECRET_ACCESS_KEY"])').stdout.strip()  # fmt: skip
-    shown = "".join(run("log", *options).stdout for options in ([], ["--json"], ["--jsonl"]))
+    shown = "".join(credguard("log", *options).stdout for options in ([], ["--json"], ["--jsonl"]))
     stored = b"".join(path.read_bytes() for path in Path(paths.state_dir()).iterdir())
     assert len(key) == 40
     assert "rotation.switched" in shown

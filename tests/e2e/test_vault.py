@@ -9,8 +9,9 @@ import pytest
 
 from credguard.app import keys
 from credguard.awsfiles import files
-from tests.e2e.test_credentials import _WHO, _add, _process, ready, run
+from tests.e2e.test_credentials import _WHO, _process, ready
 from tests.support import samples
+from tests.support.person import add_key, credguard
 from tests.support.simulator import Simulator
 
 __all__ = ["ready"]
@@ -32,7 +33,7 @@ def _bytes(*arguments: str, stdin: bytes = b"", ok: int = 0) -> subprocess.Compl
 def test_a_secret_of_any_bytes_comes_back_and_stands_in_an_environment_where_it_can(
     ready: Simulator, value: bytes
 ) -> None:
-    _add(ready, "work")
+    add_key(ready, "work")
     _bytes("secret", "add", "s", stdin=value)
     assert _bytes("secret", "get", "s").stdout == value
     code = 'import os; os.write(1, os.environb[b"X"])'
@@ -46,10 +47,10 @@ def test_a_secret_of_any_bytes_comes_back_and_stands_in_an_environment_where_it_
 
 
 def test_an_empty_secret_and_a_question_with_nobody_there(ready: Simulator) -> None:
-    assert "is empty" in run("secret", "add", "s", stdin="", ok=2).stderr
-    run("secret", "add", "s", stdin="v")
-    assert "--yes" in run("secret", "remove", "s", ok=2).stderr
-    assert run("secret", "get", "s").stdout == "v"
+    assert "is empty" in credguard("secret", "add", "s", stdin="", ok=2).stderr
+    credguard("secret", "add", "s", stdin="v")
+    assert "--yes" in credguard("secret", "remove", "s", ok=2).stderr
+    assert credguard("secret", "get", "s").stdout == "v"
 
 
 @pytest.mark.parametrize("given", [b"\xff\xfe \xff", b"one", b"", b"a b c", b"AKIA" * 5 + b" \xff"])
@@ -63,25 +64,25 @@ def test_a_restore_tells_of_each_profile_that_is_not_as_in_the_backup(
     ready: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a", "b", "c"):
-        _add(ready, name)
+        add_key(ready, name)
     copy = str(tmp_path / "backup")
-    run("vault", "backup", copy)
+    credguard("vault", "backup", copy)
     other = tmp_path / "other"
     (other / ".aws").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(other))
-    run("config", "set", "vault.backend", "file")
+    credguard("config", "set", "vault.backend", "file")
     key_id, secret = ready.seed_user("second")
-    run("add", "b", stdin=f"{key_id}\n{secret.reveal()}\n")
+    credguard("add", "b", stdin=f"{key_id}\n{secret.reveal()}\n")
     config = other / ".aws" / "config"
     theirs = "[profile a]\ncredential_process = /bin/other\n"
     config.write_text(theirs + config.read_text())
     for _ in range(2):
-        said = run("vault", "restore", copy, ok=2).stderr
+        said = credguard("vault", "restore", copy, ok=2).stderr
         assert "profile b keeps the key it has" in said
         assert "profile a has another credential_process" in said
         assert files.process_of("c") == keys.command("c")
     config.write_text(config.read_text().removeprefix(theirs))
-    run("vault", "restore", copy)
+    credguard("vault", "restore", copy)
     assert files.process_of("a") == keys.command("a")
     assert json.loads(_process("b").stdout)["AccessKeyId"] == key_id
 
@@ -92,10 +93,10 @@ def test_a_damaged_backup_is_one_line_and_changes_nothing(
 ) -> None:
     copy = tmp_path / "backup"
     copy.write_bytes(damage)
-    said = run("vault", "restore", str(copy), ok=2).stderr
+    said = credguard("vault", "restore", str(copy), ok=2).stderr
     assert "is damaged" in said
     assert "another copy" in said
-    assert json.loads(run("list", "--json").stdout) == []
+    assert json.loads(credguard("list", "--json").stdout) == []
 
 
 def test_copies_of_an_imported_key_are_pointed_out(ready: Simulator, poisoned: Path) -> None:
@@ -104,11 +105,11 @@ def test_copies_of_an_imported_key_are_pointed_out(ready: Simulator, poisoned: P
     text = f"aws_access_key_id = {ready.key_id}\naws_secret_access_key = {ready.secret.reveal()}\n"
     for name in ("credentials", "credentials~"):
         (folder / name).write_text(f"[work]\n{text}[same one]\n{text}")
-    said = run("import", "work", "--yes").stderr
+    said = credguard("import", "work", "--yes").stderr
     assert "no plaintext is left" not in said
     assert f"{folder}/credentials still holds the secret" in said
     assert f"{folder}/credentials~ still holds the secret" in said
-    said = run("import", "--all", "--yes").stderr
+    said = credguard("import", "--all", "--yes").stderr
     assert f"no plaintext is left in {folder}/credentials" in said
     assert f"{folder}/credentials still holds" not in said
     assert f"{folder}/credentials~ still holds the secret" in said
@@ -119,26 +120,26 @@ def test_copies_of_an_imported_key_are_pointed_out(ready: Simulator, poisoned: P
 def test_backup_and_restore_on_another_machine(
     ready: Simulator, tmp_path: Path, poisoned: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(ready, "work")
-    run("secret", "add", "token", stdin="a value to keep\n")
+    add_key(ready, "work")
+    credguard("secret", "add", "token", stdin="a value to keep\n")
     copy = tmp_path / "backup"
-    run("vault", "backup", str(copy))
+    credguard("vault", "backup", str(copy))
     assert ready.secret.reveal().encode() not in copy.read_bytes()
     assert copy.stat().st_mode & 0o077 == 0
-    assert "exists already" in run("vault", "backup", str(copy), ok=2).stderr
+    assert "exists already" in credguard("vault", "backup", str(copy), ok=2).stderr
     other = tmp_path / "other"
     other.mkdir()
     monkeypatch.setenv("HOME", str(other))
-    run("config", "set", "vault.backend", "file")
+    credguard("config", "set", "vault.backend", "file")
     wrong = tmp_path / "wrong"
     wrong.write_text(samples.text(20, 5))
     wrong.chmod(0o600)
-    said = run("vault", "restore", str(copy), "--passphrase-file", str(wrong), ok=2).stderr
+    said = credguard("vault", "restore", str(copy), "--passphrase-file", str(wrong), ok=2).stderr
     assert "does not open" in said
-    run("vault", "restore", str(copy))
-    assert run("secret", "get", "token").stdout == "a value to keep"
-    (row,) = json.loads(run("list", "--json").stdout)
+    credguard("vault", "restore", str(copy))
+    assert credguard("secret", "get", "token").stdout == "a value to keep"
+    (row,) = json.loads(credguard("list", "--json").stdout)
     assert (row["profile"], row["key_id"]) == ("work", ready.key_id)
     assert files.process_of("work") == keys.command("work")
-    done = run("exec", "work", "--", sys.executable, "-c", _WHO)
+    done = credguard("exec", "work", "--", sys.executable, "-c", _WHO)
     assert done.stdout.strip().endswith(":user/dev")
