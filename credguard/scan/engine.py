@@ -29,10 +29,14 @@ class Engine:
     Time is linear in the size of the input, whatever matches in it.
     """
 
-    def __init__(self, database: Any, rows: list[Row]) -> None:
-        """`database`: a Hyperscan block database whose ids are the indices of `rows`."""
+    def __init__(self, database: Any, rows: list[Row], probes: tuple[str, ...] = ()) -> None:
+        """`database`: a Hyperscan block database; its ids count through `rows`, then `probes`.
+
+        A probe is no rule: it tells where to look more closely; see `credguard.scan.probes`.
+        """
         self._database = database
         self._rows = rows
+        self._probes = probes
         self._compiled: dict[int, Any] = {}
 
     def scan(self, data: bytes, path: bytes) -> list[Finding]:
@@ -40,6 +44,10 @@ class Engine:
 
         UTF-16 and UTF-8 byte order marks are understood; lines count the same in any encoding.
         """
+        return self.examine(data, path)[0]
+
+    def examine(self, data: bytes, path: bytes) -> tuple[list[Finding], dict[str, list[int]]]:
+        """What `scan` gives, and for each probe that matched where its matches end (in `plain`)."""
         data = plain(data)
         hits: dict[int, list[int]] = {}
 
@@ -51,7 +59,13 @@ class Engine:
                 ends.append(end)
 
         self._database.scan(data, match_event_handler=hit)
-        return self._confirmed(data, path, hits) if hits else []
+        if not hits:
+            return [], {}
+        rules = len(self._rows)
+        probed = {
+            self._probes[rule - rules]: hits.pop(rule) for rule in sorted(hits) if rule >= rules
+        }
+        return (self._confirmed(data, path, hits) if hits else []), probed
 
     def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Finding]:
         from credguard.scan.values import plausible

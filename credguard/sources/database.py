@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NAME = "rules.hsdb"
 # The file: this mark, size and checksum of what comes next (8 bytes each), the marshalled stamp
 # and rows, and the serialised database, which carries a checksum of its own.
-_MARK = b"credguard rules 2\n"
+_MARK = b"credguard rules 3\n"
 _HEAD = len(_MARK) + 16
 
 
@@ -33,7 +33,8 @@ def load_engine(cache_dir: str) -> Engine:
     hyperscan = _extension()
     folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
     rules = os.path.join(folder, "rules.toml")
-    sources = (rules, os.path.join(folder, "rules.py"), hyperscan.__file__)
+    probes = os.path.join(folder, "probes.py")
+    sources = (rules, os.path.join(folder, "rules.py"), probes, hyperscan.__file__)
     stamp = (*(_stamp(source) for source in sources), sys.hexversion)
     path = os.path.join(cache_dir, _NAME)
     packed = _read(path)
@@ -41,7 +42,7 @@ def load_engine(cache_dir: str) -> Engine:
         try:
             database = hyperscan.loadb(packed[2], hyperscan.HS_MODE_BLOCK)
             database.scratch = hyperscan.Scratch(database)
-            return Engine(database, packed[1])
+            return Engine(database, packed[1], packed[3])
         except hyperscan.error:
             pass  # damaged, or built for another processor: build it again
     return _build(hyperscan, rules, stamp, path)
@@ -77,7 +78,7 @@ def _extension() -> Any:
 
 
 def _read(path: str) -> Any:
-    """(stamp, rows, serialised database); None: absent, not ours, damaged or not readable."""
+    """(stamp, rows, database, probes); None: absent, not ours, damaged or not readable."""
     try:
         # Non-blocking: a FIFO in its place must not hang the commit.
         descriptor = os.open(
@@ -105,10 +106,10 @@ def _checksum(data: bytes) -> bytes:
     return bytes(source_hash(0, data))
 
 
-def _pack(stamp: Any, rows: Any, database: bytes) -> bytes:
+def _pack(stamp: Any, rows: Any, database: bytes, probes: tuple[str, ...]) -> bytes:
     from marshal import dumps
 
-    packed = dumps((stamp, rows))
+    packed = dumps((stamp, rows, probes))
     return _MARK + len(packed).to_bytes(8, "little") + _checksum(packed) + packed + database
 
 
@@ -122,33 +123,36 @@ def _unpack(data: bytes) -> Any:
     from marshal import loads
 
     # Marshal trusts its input: the file is ours alone, see the modes above, and whole.
-    stamp, rows = loads(packed)  # noqa: S302
-    return stamp, rows, data[_HEAD + size :]
+    stamp, rows, probes = loads(packed)  # noqa: S302
+    return stamp, rows, data[_HEAD + size :], probes
 
 
 def _build(hyperscan: Any, rules: str, stamp: Any, path: str) -> Engine:
     from credguard.atomic import write_private
+    from credguard.scan.probes import PROBES
     from credguard.scan.rules import RuleError, parse, rows, scan_pattern
 
     try:
         with open(rules, encoding="utf-8") as file:
             tables = parse(file.read())
         database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        patterns = [scan_pattern(table) for table in tables]
+        patterns = [scan_pattern(table) for table in tables] + [probe[1] for probe in PROBES]
+        once = [hyperscan.HS_FLAG_SINGLEMATCH if probe[2] else 0 for probe in PROBES]
         database.compile(
             expressions=patterns,
             ids=list(range(len(patterns))),
             elements=len(patterns),
-            flags=[0] * len(patterns),
+            flags=[0] * len(tables) + once,
         )
     except (OSError, RuleError, hyperscan.error) as exc:
         raise CredguardError(
             f"the rules cannot be compiled: {exc}", hint="run ./install.sh again"
         ) from exc
     table_rows = rows(tables)
+    names = tuple(probe[0] for probe in PROBES)
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        write_private(path, _pack(stamp, table_rows, hyperscan.dumpb(database)))
+        write_private(path, _pack(stamp, table_rows, hyperscan.dumpb(database), names))
     except OSError:
         pass  # a read-only home: the engine works, only slower next time
-    return Engine(database, table_rows)
+    return Engine(database, table_rows, names)
