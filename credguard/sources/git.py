@@ -26,10 +26,13 @@ _SAFE = ("-c", "core.fsmonitor=false", "--no-pager", "--no-replace-objects")
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 _ENVIRONMENT = {
     "GIT_NO_LAZY_FETCH": "1",
+    # Before git 2.44 only this keeps a partial clone from fetching what it lacks.
+    "GIT_ALLOW_PROTOCOL": "none",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
+_NAMES = ("diff", "cat-file", "diff-tree", "rev-list")
 _OF_ANOTHER_REPOSITORY = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -60,12 +63,18 @@ def git_environment(*, inherit: bool) -> dict[str, str]:
 class Process:
     """A git process with pipes (POSIX). Reads fail after `QUIET_S` seconds of silence."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        """Start `command`. Raises GitError when there is no git."""
+    def __init__(
+        self, command: list[str], environment: dict[str, str], source: Process | None = None
+    ) -> None:
+        """Start `command`; its input is what `source` prints, which is then not to be read here.
+
+        Raises GitError when there is no git.
+        """
         from select import POLLIN, poll
 
-        self._name = next((a for a in command if a in ("diff", "cat-file")), command[-1])
-        ends = [*os.pipe(), *os.pipe(), *os.pipe()]
+        self._name = next((a for a in command if a in _NAMES), command[-1])
+        into = os.pipe() if source is None else (source.hand_over(), -1)
+        ends = [*into, *os.pipe(), *os.pipe()]
         actions = [
             (os.POSIX_SPAWN_DUP2, ends[0], 0),
             (os.POSIX_SPAWN_DUP2, ends[3], 1),
@@ -77,7 +86,8 @@ class Process:
             )
         except OSError as exc:
             for end in ends:
-                os.close(end)
+                if end >= 0:
+                    os.close(end)
             raise GitError(f"cannot run git: {exc.strerror}", hint="install git") from exc
         for end in (ends[0], ends[3], ends[5]):
             os.close(end)
@@ -86,6 +96,12 @@ class Process:
         self._poll = poll()
         self._poll.register(self._stdout, POLLIN)
         self._poll.register(self._stderr, POLLIN)
+
+    def hand_over(self) -> int:
+        """The descriptor of standard output, from now on the caller's to read and to close."""
+        self._poll.unregister(self._stdout)
+        given, self._stdout = self._stdout, -1
+        return given
 
     def write(self, data: bytes) -> None:
         """Send `data`, which must fit a pipe. Raises GitError when git is gone."""
@@ -121,7 +137,8 @@ class Process:
     def finish(self) -> int:
         """The exit code, once standard output has ended."""
         self.close_stdin()
-        self._poll.unregister(self._stdout)
+        if self._stdout >= 0:
+            self._poll.unregister(self._stdout)
         while data := self._rest():
             self._errors += data
         return os.waitstatus_to_exitcode(self._reap())
@@ -132,7 +149,8 @@ class Process:
         return os.read(self._stderr, _READ) if ready else b""
 
     def _reap(self) -> int:
-        os.close(self._stdout)
+        if self._stdout >= 0:
+            os.close(self._stdout)
         os.close(self._stderr)
         pid, self._pid = self._pid, 0
         return os.waitpid(pid, 0)[1]
@@ -191,7 +209,7 @@ def run(
     command = git_command(cwd, args, hooks=hooks)
     environment = git_environment(inherit=inherit)
     if sys.platform == "win32":
-        return _run_portable(command, environment, b"", ok)
+        return run_portable(command, environment, b"", ok)
     process = Process(command, environment)
     process.close_stdin()
     parts = []
@@ -202,9 +220,10 @@ def run(
     return b"".join(parts)
 
 
-def _run_portable(
+def run_portable(
     command: list[str], environment: dict[str, str], request: bytes, ok: tuple[int, ...] = (0,)
 ) -> bytes:
+    """As `run`, with `request` on its standard input, by way of subprocess: on Windows."""
     from subprocess import TimeoutExpired
     from subprocess import run as run_process
 
@@ -228,22 +247,30 @@ def _run_portable(
     return done.stdout
 
 
-def blobs(cwd: str | None, oids: list[str], paths: list[bytes]) -> Iterator[bytes]:
+def blobs(
+    cwd: str | None,
+    oids: list[str],
+    paths: list[bytes],
+    *,
+    lenient: bool = False,
+    inherit: bool = True,
+) -> Iterator[bytes]:
     """The objects `oids` in order, through one `cat-file --batch`.
 
-    `paths` names each for the person. Raises GitError.
+    `paths` names each for the person. `lenient`: one that is not here, as in a partial clone, is
+    empty. Raises GitError: no such object, or one over `MAX_BLOB`.
     """
     command = git_command(cwd, ("cat-file", "--batch"), hooks=False)
-    environment = git_environment(inherit=True)
+    environment = git_environment(inherit=inherit)
     if sys.platform == "win32":
         request = "".join(f"{oid}\n" for oid in oids).encode()
-        output = _run_portable(command, environment, request)
+        output = run_portable(command, environment, request)
         feed: Iterator[bytes] = iter([output])
-        yield from _parse(oids, paths, feed)
+        yield from _parse(oids, paths, feed, lenient=lenient)
         return
     process = Process(command, environment)
     try:
-        yield from _parse(oids, paths, chunks(process), process)
+        yield from _parse(oids, paths, chunks(process), process, lenient=lenient)
     finally:
         process.kill()
 
@@ -255,41 +282,59 @@ def chunks(process: Process) -> Iterator[bytes]:
 
 
 def _parse(
-    oids: list[str], paths: list[bytes], feed: Iterator[bytes], process: Process | None = None
+    oids: list[str],
+    paths: list[bytes],
+    feed: Iterator[bytes],
+    process: Process | None = None,
+    *,
+    lenient: bool = False,
 ) -> Iterator[bytes]:
     buffer = b""
     asked = 0
-    for number, oid in enumerate(oids):
+    for number, path in enumerate(paths):
         if process is not None and number == asked:
             ahead = oids[asked : asked + _AHEAD]
             process.write("".join(f"{name}\n" for name in ahead).encode())
             asked += len(ahead)
         while b"\n" not in buffer:
-            more = next(feed, b"")
-            if not more:
-                raise failed("cat-file", process.errors() if process else b"")
-            buffer += more
+            buffer += _more(feed, process)
         header, buffer = buffer.split(b"\n", 1)
-        words = header.split(b" ")
-        if len(words) != 3 or words[0] != oid.encode():
-            raise GitError(
-                f"git has not the object {oid} of {printable(paths[number])}",
-                hint="fetch what a partial clone lacks, or run: git fsck",
-            )
-        size = int(words[2])
-        if size > MAX_BLOB:
-            raise GitError(
-                f"{printable(paths[number])} is too large to scan ({size >> 20} MiB, the most is"
-                f" {MAX_BLOB >> 20})",
-                hint="keep it out of git, for instance with git lfs",
-            )
+        size = _size(header, path, lenient=lenient)
+        if size is None:
+            yield b""
+            continue
         parts, have = [buffer], len(buffer)
         while have <= size:
-            more = next(feed, b"")
-            if not more:
-                raise failed("cat-file", process.errors() if process else b"")
+            more = _more(feed, process)
             parts.append(more)
             have += len(more)
         joined = parts[0] if len(parts) == 1 else b"".join(parts)
         yield joined[:size]
         buffer = joined[size + 1 :]
+
+
+def _more(feed: Iterator[bytes], process: Process | None) -> bytes:
+    data = next(feed, b"")
+    if not data:
+        raise failed("cat-file", process.errors() if process else b"")
+    return data
+
+
+def _size(header: bytes, path: bytes, *, lenient: bool) -> int | None:
+    """The size that an answer of cat-file begins with; None: it has not the object."""
+    words = header.rsplit(b" ", 2)
+    if len(words) != 3 or not words[2].isdigit():
+        if lenient and words[-1] == b"missing":
+            return None
+        raise GitError(
+            f"git has not the object {printable(words[0])} of {printable(path)}",
+            hint="fetch what a partial clone lacks, or run: git fsck",
+        )
+    size = int(words[2])
+    if size > MAX_BLOB:
+        raise GitError(
+            f"{printable(path)} is too large to scan ({size >> 20} MiB, the most is"
+            f" {MAX_BLOB >> 20})",
+            hint="keep it out of git, for instance with git lfs",
+        )
+    return size

@@ -11,8 +11,11 @@ import pytest
 from credguard import paths
 from credguard.app import hook
 from credguard.app.context import Context
+from credguard.app.hookshim import INSTALLED
 from credguard.errors import GitError
 from tests.support import samples
+
+pytestmark = pytest.mark.usefixtures("compiled_rules")
 
 
 def git(cwd: Path, *args: str) -> str:
@@ -101,7 +104,7 @@ def test_a_hooks_path_inside_the_worktree(repo: Path, ctx: Context) -> None:
     git(repo, "config", "core.hooksPath", ".husky/_")
     (note,) = hook.install(ctx, str(repo), global_=False)
     assert "inside the work tree" in note
-    assert sorted(os.listdir(repo / ".husky/_")) == ["pre-commit", "pre-merge-commit"]
+    assert sorted(os.listdir(repo / ".husky/_")) == sorted(INSTALLED)
     hook.uninstall_all(ctx)
     assert os.listdir(repo / ".husky/_") == []
 
