@@ -9,6 +9,7 @@ import sys
 
 from credguard.errors import GitError
 from credguard.sources.git import (
+    MAX_BLOB,
     Process,
     blobs,
     chunks,
@@ -114,27 +115,38 @@ def walk(cwd: str | None, revisions: list[str], *, inherit: bool = True) -> Iter
 
 
 def committed(
-    cwd: str | None, revisions: list[str], *, inherit: bool = True
+    cwd: str | None,
+    revisions: list[str],
+    *,
+    inherit: bool = True,
+    most: int = MAX_BLOB,
+    too_large: list[bytes] | None = None,
 ) -> Iterator[CommittedFile]:
     """Every file and message that the commits of `git rev-list REVISIONS` bring, newest first.
 
     A few at a time are in memory; the same content at the same path comes once for every commit
-    that brings it. Raises GitError.
+    that brings it. `most`, `too_large`: as `blobs`. Raises GitError.
     """
     waiting: list[Change] = []
     for change in walk(cwd, revisions, inherit=inherit):
         waiting.append(change)
         if len(waiting) == _TOGETHER:
-            yield from _read(cwd, waiting, inherit=inherit)
+            yield from _read(cwd, waiting, inherit, most, too_large)
             waiting = []
     if waiting:
-        yield from _read(cwd, waiting, inherit=inherit)
+        yield from _read(cwd, waiting, inherit, most, too_large)
 
 
-def _read(cwd: str | None, waiting: list[Change], *, inherit: bool) -> Iterator[CommittedFile]:
+def _read(
+    cwd: str | None,
+    waiting: list[Change],
+    inherit: bool,
+    most: int,
+    too_large: list[bytes] | None,
+) -> Iterator[CommittedFile]:
     oids = [commit if file is None else file[1] for commit, file in waiting]
     names = [MESSAGE if file is None else file[0] for _, file in waiting]
-    contents = blobs(cwd, oids, names, inherit=inherit)
+    contents = blobs(cwd, oids, names, inherit=inherit, most=most, too_large=too_large)
     for (commit, file), data in zip(waiting, contents, strict=True):
         if file is None:
             # The headers before it hold only names, ids and signatures.

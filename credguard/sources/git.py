@@ -254,8 +254,12 @@ def blobs(
     *,
     lenient: bool = False,
     inherit: bool = True,
+    most: int = MAX_BLOB,
+    too_large: list[bytes] | None = None,
 ) -> Iterator[bytes]:
     """The objects `oids` in order, through one `cat-file --batch`.
+
+    `most` bytes are read of one; a larger raises, or with `too_large` is empty and its path there.
 
     `paths` names each for the person. `lenient`: one that is not here, as in a partial clone, is
     empty. Raises GitError: no such object, or one over `MAX_BLOB`.
@@ -266,11 +270,11 @@ def blobs(
         request = "".join(f"{oid}\n" for oid in oids).encode()
         output = run_portable(command, environment, request)
         feed: Iterator[bytes] = iter([output])
-        yield from _parse(oids, paths, feed, lenient=lenient)
+        yield from _parse(oids, paths, feed, None, lenient, most, too_large)
         return
     process = Process(command, environment)
     try:
-        yield from _parse(oids, paths, chunks(process), process, lenient=lenient)
+        yield from _parse(oids, paths, chunks(process), process, lenient, most, too_large)
     finally:
         process.kill()
 
@@ -285,9 +289,10 @@ def _parse(
     oids: list[str],
     paths: list[bytes],
     feed: Iterator[bytes],
-    process: Process | None = None,
-    *,
-    lenient: bool = False,
+    process: Process | None,
+    lenient: bool,
+    most: int,
+    too_large: list[bytes] | None,
 ) -> Iterator[bytes]:
     buffer = b""
     asked = 0
@@ -301,6 +306,21 @@ def _parse(
         header, buffer = buffer.split(b"\n", 1)
         size = _size(header, path, lenient=lenient)
         if size is None:
+            yield b""
+            continue
+        if size > most and too_large is None:
+            raise GitError(
+                f"{printable(path)} is too large to scan ({size >> 20} MiB, the most is"
+                f" {most >> 20})",
+                hint="keep it out of git, for instance with git lfs",
+            )
+        if size > most and too_large is not None:
+            too_large.append(path)
+            left = size + 1 - len(buffer)
+            while left > 0:
+                buffer = _more(feed, process)
+                left -= len(buffer)
+            buffer = buffer[len(buffer) + left :] if left else b""
             yield b""
             continue
         parts, have = [buffer], len(buffer)
@@ -330,11 +350,4 @@ def _size(header: bytes, path: bytes, *, lenient: bool) -> int | None:
             f"git has not the object {printable(words[0])} of {printable(path)}",
             hint="fetch what a partial clone lacks, or run: git fsck",
         )
-    size = int(words[2])
-    if size > MAX_BLOB:
-        raise GitError(
-            f"{printable(path)} is too large to scan ({size >> 20} MiB, the most is"
-            f" {MAX_BLOB >> 20})",
-            hint="keep it out of git, for instance with git lfs",
-        )
-    return size
+    return int(words[2])

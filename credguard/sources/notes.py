@@ -52,16 +52,17 @@ class Taken:
         self._file = os.path.join(inbox_dir(), kind)
         self._aside = self._file + ".taken"
 
-    def read(self) -> list[list[str]]:
-        """The fields of the notes set aside at the last call; sets aside what came since.
+    def read(self) -> list[list[str]] | None:
+        """The fields of the notes set aside at an earlier call; None: there were none.
 
-        A hook that had opened the file just before has that long to write. Raises OSError.
+        Then it sets aside what came since. A hook that had opened the file just before has that
+        long to write. Raises OSError.
         """
         with contextlib.suppress(FileNotFoundError), open(self._aside, "rb") as file:
             return parse(file.read(_MOST))
         with contextlib.suppress(FileNotFoundError):
             os.replace(self._file, self._aside)
-        return []
+        return None
 
     def done(self) -> None:
         """What `read` gave was dealt with. Raises OSError."""
