@@ -47,12 +47,13 @@ def hits_in(scanner: Engine, data: bytes, path: bytes) -> list[Finding]:
     return [hit for hit in scanner.scan(data, path) if hit.confidence >= MEDIUM]
 
 
-def findings(cwd: str | None = None) -> list[Finding]:
+def findings(cwd: str | None = None, against: str | None = None) -> list[Finding]:
     """The secrets, of medium confidence and above, that the next commit would add.
 
-    Raises CredguardError when that cannot be told.
+    `against`: a tree to compare with instead of HEAD. Raises CredguardError when that cannot be
+    told.
     """
-    staging = Staging(cwd)  # git works while the rules are loaded
+    staging = Staging(cwd, against)  # git works while the rules are loaded
     scanner = engine()
     found: list[Finding] = []
     for file in staging:

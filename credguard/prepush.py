@@ -52,11 +52,11 @@ def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> lis
     progress = _Progress()
     found: dict[tuple[str, bytes, bytes], Hit] = {}
     known: dict[tuple[str, bytes], list[Finding]] = {}
-    commits: set[str] = set()
+    commits: dict[str, None] = {}
     files = 0
     try:
         for file in pushed(cwd, sent, remote, url):
-            commits.add(file.commit)
+            commits[file.commit] = None
             files += 1
             progress.tick(len(commits), files)
             key = (file.oid, file.path)
@@ -70,7 +70,10 @@ def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> lis
                     found[hit.rule_id, hit.path, hit.value] = (hit, file.commit)
     finally:
         progress.end()
-    return list(found.values())[::-1]
+    order = {commit: number for number, commit in enumerate(commits)}
+    return sorted(
+        found.values(), key=lambda hit: (-order[hit[1]], hit[0].path, hit[0].line, hit[0].column)
+    )
 
 
 def _input() -> bytes:

@@ -8,11 +8,13 @@ import os
 from dataclasses import dataclass
 
 from credguard import paths
+from credguard.app import hooktemplate
 from credguard.app.context import Context
 from credguard.app.hookfiles import (
     Place,
     install_one,
     is_ours,
+    make_inbox,
     place_around,
     place_of_ours,
     read,
@@ -81,19 +83,13 @@ def install(ctx: Context, repository: str | None, *, global_: bool) -> list[str]
     notes = _where(place)
     try:
         os.makedirs(place.folder, exist_ok=True)
-        _make_inbox()
+        make_inbox()
         store.add(ctx.db, store.Hook(place.key, place.folder, None), ctx.now())
         for name in INSTALLED:
             install_one(place.folder, name, shim(name), notes)
     except OSError as exc:
         raise GitError(f"cannot install the hook in {place.folder}: {exc.strerror}") from exc
     return notes
-
-
-def _make_inbox() -> None:
-    """The shims of NOTED append to files there, and make nothing themselves."""
-    paths.private_dir(paths.state_dir())
-    paths.private_dir(paths.inbox_dir())
 
 
 def _where(place: Place) -> list[str]:
@@ -131,7 +127,7 @@ def _install_global(ctx: Context) -> list[str]:
         store.add(ctx.db, store.Hook(store.GLOBAL, folder, previous), ctx.now())
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        _make_inbox()
+        make_inbox()
         for name in _ALL:
             data = shim(name, global_=True, chain_to=chain_to)
             write_private(os.path.join(folder, name), data, 0o755)
@@ -210,6 +206,9 @@ def uninstall_all(ctx: Context) -> list[str]:
     """
     notes: list[str] = []
     for hook in store.installed(ctx.db):
+        if hook.repository == store.TEMPLATE:
+            notes += hooktemplate.uninstall(ctx)
+            continue
         if hook.repository == store.GLOBAL:
             notes += [*_uninstall_global(ctx), "restored the global core.hooksPath"]
             continue
@@ -232,6 +231,11 @@ def refresh_all(ctx: Context) -> list[str]:
         folder = hook.hooks_path
         if not os.path.isdir(folder):
             continue
+        # An earlier version had two hooks for a repository; the rest is this version's to add.
+        early = not global_ and {name for name in INSTALLED if is_ours(f"{folder}/{name}")} == {
+            "pre-commit",
+            "pre-merge-commit",
+        }
         try:
             for name in _ALL if global_ else INSTALLED:
                 path = os.path.join(folder, name)
@@ -239,6 +243,8 @@ def refresh_all(ctx: Context) -> list[str]:
                 if is_ours(path) and read(path) != data:
                     write_private(path, data, 0o755)
                     changed.append(folder)
+                elif early and not os.path.lexists(path):
+                    install_one(folder, name, data, [])
         except OSError as exc:
             raise GitError(f"cannot renew the hooks in {folder}: {exc.strerror}") from exc
     return list(dict.fromkeys(changed))

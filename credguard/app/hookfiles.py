@@ -7,6 +7,7 @@ their second line.
 import os
 from dataclasses import dataclass
 
+from credguard import paths
 from credguard.app.hookshim import KEPT, MARK
 from credguard.atomic import write_private
 from credguard.errors import GitError
@@ -142,6 +143,15 @@ def remove_one(folder: str, name: str, notes: list[str]) -> None:
         os.unlink(kept)  # an install was interrupted here
     elif os.path.lexists(kept):
         notes.append(f"{path} was changed since and stays; the earlier hook is {kept}")
+
+
+def make_inbox() -> None:
+    """Make the folder of notes: the shims of NOTED append to files there and make nothing.
+
+    Raises StoreError.
+    """
+    paths.private_dir(paths.state_dir())
+    paths.private_dir(paths.inbox_dir())
 
 
 def read(path: str) -> bytes:

@@ -183,18 +183,22 @@ class Staging:
     Honours GIT_DIR and GIT_INDEX_FILE. One use.
     """
 
-    def __init__(self, cwd: str | None = None) -> None:
-        """Start reading. Raises GitError when there is no git."""
+    def __init__(self, cwd: str | None = None, against: str | None = None) -> None:
+        """Start reading; `against`: a tree to compare with instead of HEAD.
+
+        Raises GitError when there is no git.
+        """
         self._cwd = cwd
         self._process: Process | None = None
-        command = git_command(cwd, _DIFF, hooks=False)
+        self._args = _DIFF if against is None else (*_DIFF, against, "--")
+        command = git_command(cwd, self._args, hooks=False)
         if sys.platform != "win32":
             self._process = Process(command, git_environment(inherit=True))
             self._process.close_stdin()
 
     def _raw(self) -> bytes:
         if self._process is None:
-            return run(self._cwd, *_DIFF, inherit=True)
+            return run(self._cwd, *self._args, inherit=True)
         raw = b"".join(chunks(self._process))
         if self._process.finish() != 0:
             errors = self._process.errors()

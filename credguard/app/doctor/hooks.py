@@ -56,7 +56,8 @@ def gather(ctx: Context) -> Hooks:
         return Hooks([], None, [])
     connection = state.store(ctx)
     rows = store.installed(connection)
-    one = [_installed(ctx, _top(row.repository)) for row in rows if row.repository != store.GLOBAL]
+    named = (store.GLOBAL, store.TEMPLATE)
+    one = [_installed(ctx, _top(row.repository)) for row in rows if row.repository not in named]
     everywhere, uncovered = None, []
     for row in rows:
         if row.repository == store.GLOBAL:
