@@ -87,7 +87,7 @@ def _at_rest(ctx: Context, identity: str, group: list[profiles.Profile]) -> list
 
 def _old_next(record: Record, limit: Limits) -> tuple[str, float | None]:
     if record.state is State.SWITCHED:
-        return "deactivate", record.since + limit.grace
+        return "deactivate", max(record.since + limit.grace, record.until)
     if record.state is State.DEACTIVATED:
         return "delete", record.since + limit.soak
     if record.state is State.DELETED:
