@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 
-from credguard.app import notes
+from credguard.app import key_marks, notes
 from credguard.app.context import Context
 from credguard.errors import CredguardError, InvalidKey, NotPermitted, RotationRefused
 from credguard.secret import Secret
@@ -130,6 +130,8 @@ def _put(
         consent=same and known[name].consent,
         used_elsewhere=used_elsewhere or (same and known[name].used_elsewhere),
     )
+    key_marks.works(ctx, key.key_id)
+    key_marks.settle(ctx)
     notes.note(ctx, profiles.profile(ctx.db, name))
 
 
@@ -224,6 +226,7 @@ def remove(ctx: Context, name: str, *, write_back_first: bool) -> bool:
     _leave_default(name)
     notes.forget(ctx, name)
     profiles.remove_profile(ctx.db, name)
+    key_marks.settle(ctx)
     key = profile.key
     shared = any(each.key.key_id == key.key_id for each in profiles.profiles(ctx.db))
     if not shared:

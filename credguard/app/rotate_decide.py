@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from credguard.app import key_marks
 from credguard.app.context import Context
 from credguard.app.rotate import (
     Outcome,
@@ -11,6 +12,7 @@ from credguard.app.rotate import (
     guarded,
     outcome,
     record_of,
+    replaced,
     start,
     told,
     users,
@@ -22,6 +24,7 @@ from credguard.errors import NotPermitted, QuotaExceeded, RotationRefused, Store
 from credguard.rotation.machine import after_leak, rolled_back
 from credguard.rotation.model import Mode, Record
 from credguard.store import events, journal, profiles
+from credguard.store.db import transaction
 
 
 def rollback(ctx: Context, name: str, wanted: Wanted) -> Outcome:
@@ -99,7 +102,7 @@ def _emergency(ctx: Context, identity: str, wanted: Wanted, leaked: str | None) 
             f"no profile hands out key {leaked}", hint="see: credguard rotate --status"
         )
     record = start(ctx, effects, group, wanted, Mode.EMERGENCY)
-    return told(ctx, identity, record, go_on(ctx, effects, record, wanted))
+    return replaced(told(ctx, identity, record, go_on(ctx, effects, record, wanted)))
 
 
 def _hasten(
@@ -134,7 +137,9 @@ def _lock_out(ctx: Context, identity: str, wanted: Wanted) -> Outcome:
     except NotPermitted:
         effects.delete(key_id, key_id)
         how = "deleted"
-    events.record(ctx.db, ctx.now(), "rotation.locked_out", identity, key_id=key_id, how=how)
+    with transaction(ctx.db):
+        key_marks.mark(ctx, key_id, key_marks.LOCKED_OUT)
+        events.record(ctx.db, ctx.now(), "rotation.locked_out", identity, key_id=key_id, how=how)
     done = outcome(ctx, identity, "locked-out")
     return replace(done, why=f"key {key_id} is {how}; sessions made from it may live on for hours")
 

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from credguard import config as settings
-from credguard.app import password, rotate
+from credguard.app import key_marks, password, rotate
 from credguard.app.context import Context
 from credguard.errors import (
     Busy,
@@ -49,6 +49,7 @@ def tick(ctx: Context) -> list[Note]:
     """
     if not profiles.profiles(ctx.db):
         return []  # no key, no vault to unlock
+    key_marks.settle(ctx)
     notes = [*_soon(ctx), *_old_passwords(ctx)]
     now = ctx.now()
     unaged = [each for each in _ageless(ctx) if _next_try(ctx, each) <= now]
