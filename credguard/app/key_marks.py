@@ -39,6 +39,11 @@ def kind_of(ctx: Context, key_id: str) -> str:
     return "" if found is None else found.kind
 
 
+def any_leaked(ctx: Context, group: list[profiles.Profile]) -> bool:
+    """Whether a key that these profiles hand out leaked. Raises StoreError."""
+    return any(kind_of(ctx, each.key.key_id) == LEAKED for each in group)
+
+
 def works(ctx: Context, key_id: str) -> None:
     """AWS was seen to take the key: it is locked out no more. Raises StoreError."""
     if kind_of(ctx, key_id) == LOCKED_OUT:

@@ -140,7 +140,7 @@ def due(ctx: Context) -> list[str]:
     found = set(rotation_midway(ctx))
     for identity, group in users(ctx).items():
         at = due_at(ctx, group[0].key)
-        if (at is not None and at <= now) or _leaked(ctx, group):
+        if (at is not None and at <= now) or key_marks.any_leaked(ctx, group):
             found.add(identity)
     return sorted(found)
 
@@ -184,7 +184,7 @@ def rotate_users(
 def guarded(ctx: Context, identity: str, act: Callable[[], Outcome]) -> Outcome:
     """What `act` gives, under the user's lock; its failure as an Outcome."""
     try:
-        with alone(identity):
+        with alone(identity, *profiles.user_ids(ctx.db, identity)):
             ctx.look_again()
             return act()
     except NeedsCode as error:
@@ -253,7 +253,7 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
                 hint=f"to replace the key with no grace: credguard rotate {group[0].name}"
                 " --yes --deactivate",
             )
-        leaked = _leaked(ctx, group)
+        leaked = key_marks.any_leaked(ctx, group)
         if not leaked:  # else it was agreed to when the person said so
             _agreed(ctx, group, wanted.yes)
         record = start(ctx, effects, group, wanted, Mode.EMERGENCY if leaked else Mode.NORMAL)
@@ -267,10 +267,6 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
         ended = go_on(ctx, effects, record, wanted)
     done = told(ctx, effects.user.identity, record, ended)
     return _looked_at(effects, begun, ended.record, replaced(done)) if asked else done
-
-
-def _leaked(ctx: Context, group: list[profiles.Profile]) -> bool:
-    return any(key_marks.kind_of(ctx, each.key.key_id) == key_marks.LEAKED for each in group)
 
 
 def _once_more(record: Record, ended: Ended, *, asked: bool) -> Mode | None:

@@ -4,7 +4,7 @@ import contextlib
 import threading
 from dataclasses import replace
 
-from credguard.app import key_marks, notes
+from credguard.app import key_marks, notes, renames
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.signing import Signer
@@ -139,16 +139,9 @@ class RealEffects:
     def _follow_rename(self, signer: str) -> None:
         """IAM's unique id of a user outlives its name. Raises RotationRefused: another user."""
         who = self.identity(signer)
-        if who.user_id != self._user.user_id or who.user_name in {None, self._user.user_name}:
+        if who.user_id != self._user.user_id or who.user_name in (None, self._user.user_name):
             raise RotationRefused(f"key {signer} belongs to {who.arn}, not {self._user.identity}")
-        old, new_name = self._user, str(who.user_name)
-        self._user = replace(old, user_name=new_name)
-        with transaction(self._ctx.db):
-            profiles.rename_user(self._ctx.db, old, new_name)
-            journal.rename(self._ctx.db, old.identity, self._user.identity)
-            events.record(
-                self._ctx.db, self.now(), "user.renamed", self._user.identity, before=old.identity
-            )
+        self._user = renames.follow(self._ctx, self._user, who.user_name)
 
     def used(self, signer: str, key_id: str) -> Use:
         """See Effects."""

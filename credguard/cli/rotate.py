@@ -88,6 +88,11 @@ def _decision(why: str, name: str) -> str:
             f"activate it in the IAM console; or go back to the old key:"
             f" credguard rotate {name} --rollback"
         )
+    if "AWS does not accept" in why and "see the IAM console" in why:
+        return (
+            f"activate one in the IAM console, then: credguard rotate {name}; are they gone for"
+            f" good: credguard rotate --rebuild {name}, then: credguard add {name}"
+        )
     if "the vault does not hold" in why:
         return f"restore a backup: credguard vault restore FILE; then: credguard rotate {name}"
     if "unknown key" in why:
@@ -189,7 +194,9 @@ def _status_row(row: KeyState) -> dict[str, object]:
 @click.option("--rollback", is_flag=True, help="Go back to the old key; until it is deleted.")
 @click.option("--emergency", is_flag=True, help="The key leaked: replace it with no grace.")
 @click.option("--lock-out", is_flag=True, help="Stop the key at once, without a new one.")
-@click.option("--rebuild", is_flag=True, help="Give up a journal that is damaged.")
+@click.option(
+    "--rebuild", is_flag=True, help="Give up a journal that is damaged, or whose keys are gone."
+)
 @click.option("--deactivate", is_flag=True, help="Deactivate the old key now, used or not.")
 @click.option(
     "--keep",
