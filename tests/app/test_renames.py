@@ -101,6 +101,7 @@ def test_a_rotation_midway_is_seen_when_the_key_is_added_under_its_new_name(
 
 def test_the_lock_outlives_the_name(ctx: Context) -> None:
     key = profiles.profile(ctx.db, "work").key
+    rename()
     with alone(OLD, key.user_id):
         renames.follow(ctx, key, "ann")
         (outcome,) = rotate.rotate(ctx, ["work"], wanted=YES)
