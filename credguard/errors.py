@@ -136,6 +136,8 @@ class NeedsCode(AwsError):
     """A policy asks for MFA and nobody was there to give a code."""
 
     hint = "run it at a terminal, or give the code: --code-stdin"
+    # For a caller that takes no code, such as an AWS tool; a profile follows.
+    at_a_terminal = "run, at a terminal: credguard exec "
 
 
 class NotPermitted(AwsError):

@@ -25,7 +25,7 @@ from credguard.app.rotate_guard import alone
 from credguard.atomic import locked, sync_dir, write_private
 from credguard.errors import CredguardError, StoreError, VaultCorrupt, VaultError
 from credguard.secret import Secret
-from credguard.store import events
+from credguard.store import events, profiles
 from credguard.vault.base import Vault, check
 from credguard.vault.select import open_vault
 
@@ -129,7 +129,7 @@ def _alone(ctx: Context) -> Iterator[None]:
             locked(paths.lock_file("migrate"), 1.0, "another credguard migrates the vault")
         )
         for identity in sorted({*users(ctx), *rotation_midway(ctx)}):
-            held.enter_context(alone(identity))
+            held.enter_context(alone(identity, *profiles.user_ids(ctx.db, identity)))
         yield
 
 

@@ -4,7 +4,7 @@ import contextlib
 import threading
 from dataclasses import replace
 
-from credguard.app import notes
+from credguard.app import key_marks, notes, renames
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.signing import Signer
@@ -20,7 +20,7 @@ from credguard.errors import (
     VaultError,
 )
 from credguard.ipc import calls as agent
-from credguard.rotation.model import UNKNOWN_USE, Proof, Record, Remote, Use
+from credguard.rotation.model import UNKNOWN_USE, Mode, Proof, Record, Remote, Use
 from credguard.secret import Secret
 from credguard.store import events, handouts, journal, profiles
 from credguard.store.db import transaction
@@ -90,8 +90,12 @@ class RealEffects:
             )
 
     def end(self, record: Record) -> None:
-        """See Effects."""
+        """See Effects. A leaked key that is handed out still is marked, for the next run."""
+        key_id = self.pointer(record)
+        old_leaked = record.mode is Mode.EMERGENCY and key_id == record.old_id
         with transaction(self._ctx.db):
+            if old_leaked or record.mode is Mode.CLEAR:
+                key_marks.mark(self._ctx, key_id, key_marks.LEAKED)
             journal.remove(self._ctx.db, self._user.identity)
             events.record(
                 self._ctx.db,
@@ -135,16 +139,9 @@ class RealEffects:
     def _follow_rename(self, signer: str) -> None:
         """IAM's unique id of a user outlives its name. Raises RotationRefused: another user."""
         who = self.identity(signer)
-        if who.user_id != self._user.user_id or who.user_name in {None, self._user.user_name}:
+        if who.user_id != self._user.user_id or who.user_name in (None, self._user.user_name):
             raise RotationRefused(f"key {signer} belongs to {who.arn}, not {self._user.identity}")
-        old, new_name = self._user, str(who.user_name)
-        self._user = replace(old, user_name=new_name)
-        with transaction(self._ctx.db):
-            profiles.rename_user(self._ctx.db, old, new_name)
-            journal.rename(self._ctx.db, old.identity, self._user.identity)
-            events.record(
-                self._ctx.db, self.now(), "user.renamed", self._user.identity, before=old.identity
-            )
+        self._user = renames.follow(self._ctx, self._user, who.user_name)
 
     def used(self, signer: str, key_id: str) -> Use:
         """See Effects."""
@@ -285,6 +282,7 @@ class RealEffects:
         if to_id not in {each.key_id for each in profiles.keys(self._ctx.db)}:
             self._index(to_id, None)  # stored, but a crash came before its index entry
         profiles.switch(self._ctx.db, from_id, to_id)
+        key_marks.settle(self._ctx)
         # The agent sees by itself that the pointer moved; this only empties its memory at once.
         with contextlib.suppress(CredguardError):
             agent.drop(self._user.identity)

@@ -282,8 +282,7 @@ class _Run:
             raise NeedsCode(
                 f"profile {self._plan.profile} needs a code of {serial} and nobody is here to"
                 " give it",
-                hint="run, at a terminal: credguard exec"
-                f" {shlex.quote(self._plan.profile)} -- true",
+                hint=f"{NeedsCode.at_a_terminal}{shlex.quote(self._plan.profile)} -- true",
             )
         return self._codes.code(serial)
 

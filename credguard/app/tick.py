@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from credguard import config as settings
-from credguard.app import password, rotate
+from credguard.app import key_marks, password, rotate
 from credguard.app.context import Context
 from credguard.errors import (
     Busy,
@@ -49,6 +49,7 @@ def tick(ctx: Context) -> list[Note]:
     """
     if not profiles.profiles(ctx.db):
         return []  # no key, no vault to unlock
+    key_marks.settle(ctx)
     notes = [*_soon(ctx), *_old_passwords(ctx)]
     now = ctx.now()
     unaged = [each for each in _ageless(ctx) if _next_try(ctx, each) <= now]
@@ -99,7 +100,8 @@ def told(ctx: Context, note: Note) -> None:
 
 
 def _next_try(ctx: Context, identity: str) -> float:
-    return schedule.get(ctx.db, _SUBJECT + identity).next_run or 0.0
+    at = schedule.get(ctx.db, _SUBJECT + identity).next_run or 0.0
+    return 0.0 if at - ctx.now() > _LATEST_S else at  # a clock that was ahead had set it
 
 
 def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
@@ -108,7 +110,9 @@ def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
     if error is not None:
         kind, what, hint = type(error).__name__, str(error), error.hint
     elif outcome.state == "asks":
-        kind, what, hint = "asks: " + outcome.why, outcome.why, "see: credguard rotate --status"
+        # What stands in brackets, such as the last use, moves on without being another problem.
+        kind, what = "asks: " + outcome.why.partition(" (")[0], outcome.why
+        hint = "see: credguard rotate --status"
     elif outcome.state == "aborted" and outcome.why:
         kind, what = "aborted", f"the new key was given up, the old one goes on: {outcome.why}"
         hint = f"nothing to do, it is tried again; what happened: credguard log --profile {name}"
@@ -121,7 +125,7 @@ def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
     if not isinstance(error, RotationRefused):  # a refusal asks nobody, and a yes ends it at once
         pause = min(max(now - problem.since, _SOONEST_S), _LATEST_S)
         schedule.put(ctx.db, subject, schedule.Entry(now, now + pause))
-    passing = isinstance(error, _PASSING) and now - problem.since < _PATIENCE_S
+    passing = isinstance(error, _PASSING) and 0 <= now - problem.since < _PATIENCE_S
     return Note(subject, what, hint, _failed(error), not problem.told and not passing)
 
 

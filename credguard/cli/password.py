@@ -12,7 +12,7 @@ from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.cli import complete
 from credguard.cli.ask import code_asker
-from credguard.errors import CredguardError
+from credguard.errors import CredguardError, NeedsCode
 from credguard.secret import Secret
 
 _DAY_S = 86400
@@ -40,7 +40,12 @@ def rotate(profile: str, current_stdin: bool, as_json: bool) -> None:
     """
     ctx = Context()
     codes = Codes(ctx, [profile], ask=code_asker())
-    outcome = app.rotate(ctx, profile, _current(ctx, profile, current_stdin), codes)
+    try:
+        outcome = app.rotate(ctx, profile, _current(ctx, profile, current_stdin), codes)
+    except NeedsCode as needs:
+        if needs.hint == NeedsCode.hint:
+            needs.hint = "run it at a terminal, or set mfa_process for the profile in ~/.aws/config"
+        raise
     if as_json:
         error = outcome.error
         click.echo(

@@ -87,6 +87,8 @@ def _done(op: str, **fields: str | int) -> bytes:
 
 def _error(kind: int, answer: bytes) -> CredguardError:
     what, _, hint = answer.decode("utf-8", "replace").partition("; ")
+    if hint.startswith(NeedsCode.at_a_terminal):
+        hint = ""  # that is for AWS tools; a command of ours may be given a code
     if kind == wire.ELSEWHERE:
         return client.NoAgent(what, hint=hint)
     classes = {wire.NEEDS_CODE: NeedsCode, wire.LOCKED: VaultLocked}

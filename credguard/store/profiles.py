@@ -114,8 +114,9 @@ def set_created(connection: sqlite3.Connection, key_id: str, created: float) -> 
 def rename_user(connection: sqlite3.Connection, old: Key, user_name: str) -> None:
     """The IAM user of `old` is called `user_name` now: its keys say so. In a transaction."""
     connection.execute(
-        "UPDATE key SET user_name = ? WHERE partition = ? AND account = ? AND user_name = ?",
-        (user_name, old.partition, old.account, old.user_name),
+        "UPDATE key SET user_name = ?"
+        " WHERE partition = ? AND account = ? AND user_name = ? AND user_id = ?",
+        (user_name, old.partition, old.account, old.user_name, old.user_id),
     )
 
 
@@ -154,6 +155,11 @@ def remove_profile(connection: sqlite3.Connection, name: str) -> None:
 def set_consent(connection: sqlite3.Connection, name: str, consent: bool = True) -> None:
     """A person agreed that `name`'s key is rotated, unattended too; or no more."""
     connection.execute("UPDATE profile SET consent = ? WHERE name = ?", (int(consent), name))
+
+
+def user_ids(connection: sqlite3.Connection, identity: str) -> set[str]:
+    """IAM's unique ids of the user: more than one where a name was given to another user."""
+    return {key.user_id for key in keys(connection) if key.identity == identity}
 
 
 def switch(connection: sqlite3.Connection, old_id: str, new_id: str) -> int:
