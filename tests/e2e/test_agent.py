@@ -185,6 +185,37 @@ def test_what_is_no_agent_of_ours_does_not_keep_the_key_back(ready: Simulator, k
         assert key_of(ask()) == ready.key_id
 
 
+@pytest.mark.parametrize("kind", ["file", "folder", "symlink", "open folder", "file for folder"])
+def test_what_lies_in_the_sockets_place_is_named_with_what_to_type(
+    ready: Simulator, poisoned: Path, kind: str
+) -> None:
+    """A profile that needs the agent: the line itself says why there is none, and the way out."""
+    config = Path(paths.aws_config_file())
+    config.write_text(config.read_text() + "credguard_session = true\n")
+    path = Path(paths.agent_socket())
+    if kind == "file for folder":
+        path.parent.write_text("")
+    else:
+        path.parent.mkdir(mode=0o700)
+    if kind == "file":
+        path.write_text("")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "symlink":
+        path.symlink_to("/nonexistent")
+    elif kind == "open folder":
+        path.parent.chmod(0o755)
+    done = ask()
+    assert done.returncode == 2
+    what, _, way_out = done.stderr.strip().partition("; ")
+    assert str(path.parent) in what
+    subprocess.run(["sh", "-c", way_out.partition(": ")[2]], check=True)
+    try:
+        assert json.loads(ask().stdout)["SessionToken"]
+    finally:
+        calls.stop()
+
+
 def _answer_garbage(listening: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while True:
