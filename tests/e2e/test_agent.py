@@ -224,6 +224,39 @@ def _answer_garbage(listening: socket.socket) -> None:
                 sock.recv(65536)
 
 
+@pytest.mark.parametrize("kind", ["line", "size"])
+@pytest.mark.parametrize("name", ["config", "credentials"])
+def test_a_damaged_aws_file_keeps_no_key_back_that_needs_nothing_of_it(
+    ready: Simulator, poisoned: Path, process: Start, kind: str, name: str
+) -> None:
+    """It tells of the damage; a session that the file asks for is not passed by."""
+    file = poisoned / ".aws" / name
+    damage = "no setting\n" if kind == "line" else "# more\n" * 600_000
+    before = file.read_text() if file.exists() else ""
+    file.write_text(f"{before}\n[profile other]\n{damage}")
+
+    def told() -> None:
+        done = subprocess.run(
+            shlex.split(keys.command("work")), capture_output=True, text=True, timeout=100
+        )
+        assert key_of(done) == ready.key_id
+        assert str(file) in done.stderr
+
+    told()
+    process()
+    told()
+    told()
+    mine = "[profile work]" if name == "config" else "[work]"
+    rest = before.replace(mine, "")
+    file.write_text(f"{mine}\nmfa_serial = x\n{rest}[profile other]\n{damage}")
+    for _ in range(2):
+        done = ask()
+        assert done.returncode == 2
+        assert str(file) in done.stderr
+        with contextlib.suppress(client.NoAgent):
+            calls.stop()
+
+
 def test_a_locked_vault_of_the_agent_is_opened_at_the_askers_side(
     ready: Simulator, process: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
