@@ -1,6 +1,7 @@
 """Use case: what a person decides about a rotation: the way back, an emergency, a lock-out."""
 
 from dataclasses import replace
+from shlex import quote
 
 from credguard.app.context import Context
 from credguard.app.rotate import (
@@ -79,7 +80,7 @@ def emergency(ctx: Context, name: str, wanted: Wanted, leaked: str | None = None
     if isinstance(done.error, NotPermitted | QuotaExceeded):
         done.error.hint += (
             f"\nor, to stop the leaked key at once and be locked out:"
-            f" credguard rotate --lock-out {name}"
+            f" credguard rotate --lock-out {quote(name)}"
         )
     return done
 
@@ -152,7 +153,7 @@ def _rebuild(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
     try:
         if record_of(ctx, identity) is not None:
             raise RotationRefused(
-                f"the journal of {identity} is whole", hint=f"run: credguard rotate {name}"
+                f"the journal of {identity} is whole", hint=f"run: credguard rotate {quote(name)}"
             )
     except StoreError:
         journal.remove(ctx.db, identity)
@@ -167,7 +168,9 @@ def _rebuild(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
     said = [f"{key_id} is in use and {state}"]
     for other in sorted(others):
         if other in ours:
-            said.append(f"{other} is in the vault too: credguard rotate {name} --yes lets it go")
+            said.append(
+                f"{other} is in the vault too: credguard rotate {quote(name)} --yes lets it go"
+            )
         else:
             said.append(f"{other} is not in the vault, so it is not touched")
     done = outcome(ctx, identity, "rebuilt")

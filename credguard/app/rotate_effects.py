@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from dataclasses import replace
+from shlex import quote
 
 from credguard.app import notes
 from credguard.app.context import Context
@@ -203,7 +204,7 @@ class RealEffects:
         if users and signer != key_id:
             raise RotationRefused(
                 f"{key_id} is still handed out by {', '.join(users)}, so it was not stopped",
-                hint=f"run: credguard remove {users[0]}, or give that profile the other key",
+                hint=f"run: credguard remove {quote(users[0])}, or give that profile the other key",
             )
 
     def prove(self, key_id: str) -> Proof:

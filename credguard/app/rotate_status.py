@@ -1,6 +1,7 @@
 """Use case: where every key stands, told without asking AWS, the vault or a person."""
 
 from dataclasses import dataclass
+from shlex import quote
 
 from credguard.app.context import Context
 from credguard.app.rotate import due_at, limits, profile_of, record_of, rotation_midway, users
@@ -59,7 +60,7 @@ def _damaged(identity: str, group: list[profiles.Profile], name: str, why: str) 
             each.key.key_id,
             "UNKNOWN",
             each.key.created,
-            f"rebuild: credguard rotate --rebuild {name}",
+            f"rebuild: credguard rotate --rebuild {quote(name)}",
             None,
             why,
         )
@@ -75,7 +76,7 @@ def _at_rest(ctx: Context, identity: str, group: list[profiles.Profile]) -> list
         step = (
             "rotate"
             if agreed
-            else f"needs a yes: credguard rotate {profile_of(ctx, identity)} --yes"
+            else f"needs a yes: credguard rotate {quote(profile_of(ctx, identity))} --yes"
         )
         key = using[0].key
         names = [each.name for each in using]

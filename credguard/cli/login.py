@@ -5,6 +5,7 @@ import secrets
 import sys
 import threading
 import webbrowser
+from shlex import quote
 from typing import Any
 
 import click
@@ -60,7 +61,7 @@ def login(
     if not _open(browser, made.url):
         raise CredguardError(
             "the browser did not come for the sign-in URL",
-            hint=f"print it instead: credguard login --stdout {profile}",
+            hint=f"print it instead: credguard login --stdout {quote(profile)}",
         )
     click.echo(f"The console is open in your browser, signed in as {profile}.", err=True)
 
