@@ -82,6 +82,12 @@ def keys(connection: sqlite3.Connection) -> list[Key]:
     return [_key(row) for row in connection.execute("SELECT * FROM key ORDER BY added, key_id")]
 
 
+def newest(connection: sqlite3.Connection) -> float | None:
+    """When the last key was remembered, Unix seconds; None: there is none."""
+    found: float | None = connection.execute("SELECT max(added) FROM key").fetchone()[0]
+    return found
+
+
 def add_key(connection: sqlite3.Connection, key: Key, now: float) -> None:
     """Remember `key`; safe to repeat."""
     connection.execute(
