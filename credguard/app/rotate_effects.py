@@ -297,6 +297,10 @@ class RealEffects:
         last = handouts.last(self._ctx.db, key_id)
         return 0.0 if last is None else last + handouts.LIFETIME_S
 
+    def sessions_until(self, key_id: str) -> float:
+        """See Effects."""
+        return handouts.sessions_until(self._ctx.db, key_id)
+
     def elsewhere(self, key_id: str) -> bool:
         """See Effects. Keys that a rotation made were never anywhere else."""
         origin = {key.key_id: key.origin for key in profiles.keys(self._ctx.db)}

@@ -335,7 +335,8 @@ class Agent:
     def _deliver(self, waiting: list[tuple[Request, Reply]], entry: Entry) -> None:
         askers = [(request, reply) for request, reply in waiting if reply.wanted()]
         rows = [(request.profile, request.how, reply.pid) for request, reply in askers]
-        problem = self._ledger.note(rows, entry.source_key or entry.key_id)
+        session_end = None if entry.long_term else entry.expiration
+        problem = self._ledger.note(rows, entry.source_key or entry.key_id, session_end)
         if problem:
             self._log(f"{problem}; the key is handed out all the same")
         kind, head = wire.OK, b""

@@ -110,6 +110,7 @@ def add_key(connection: sqlite3.Connection, key: Key, now: float) -> None:
 def forget_key(connection: sqlite3.Connection, key_id: str) -> None:
     """Drop `key_id` from the index; no profile may point at it (sqlite3.IntegrityError)."""
     connection.execute("DELETE FROM key WHERE key_id = ?", (key_id,))
+    connection.execute("DELETE FROM session_end WHERE key_id = ?", (key_id,))
 
 
 def set_created(connection: sqlite3.Connection, key_id: str, created: float) -> None:

@@ -236,6 +236,13 @@ def test_the_grace_outlasts_what_clients_were_handed() -> None:
     assert world.deactivated == {} or min(world.deactivated.values()) >= world.own_use_until
 
 
+def test_the_grace_outlasts_the_sessions_that_were_got_with_the_key() -> None:
+    world = World()
+    world.sessions_until = world.clock + 3 * DAY
+    assert run(world, ZERO, meddle=lambda _n, _c: None) is None
+    assert min(world.deactivated.values()) >= world.sessions_until
+
+
 def test_a_stray_that_somebody_activates_is_theirs_to_decide() -> None:
     world = World(fault="lost")
     woken = []
