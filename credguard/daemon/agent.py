@@ -119,6 +119,7 @@ class Agent:
         elif request.op == "lock":
             self._lock("asked to")
             self._cache.drop()
+            answer = opens_again().encode()
         elif request.op == "drop":
             self._drop(request.identity)
         elif request.op == "stop":
@@ -359,6 +360,18 @@ def installed() -> str:
     import sys
 
     return os.path.realpath(sys.executable)
+
+
+def opens_again() -> str:
+    """Why a lock does not last: this process was started with a passphrase of its own; or empty."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if os.environ.get("CREDGUARD_PASSPHRASE_FILE"):
+        source = "CREDGUARD_PASSPHRASE_FILE"
+    elif folder and os.path.exists(os.path.join(folder, "credguard.passphrase")):
+        source = "the systemd credential credguard.passphrase"
+    else:
+        return ""
+    return f"the agent was started with {source} and opens the vault again by that when it is asked"
 
 
 def line(error: CredguardError) -> bytes:

@@ -273,6 +273,28 @@ def test_a_locked_vault_of_the_agent_is_opened_at_the_askers_side(
     assert key_of(ask()) == ready.key_id
 
 
+def test_a_lock_that_does_not_last_says_so(
+    ready: Simulator, process: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = os.environ["CREDGUARD_PASSPHRASE_FILE"]
+    running = process()
+    said = credguard("lock")
+    assert "started with CREDGUARD_PASSPHRASE_FILE" in said.stdout + said.stderr
+    calls.stop()
+    running.wait(30)
+    monkeypatch.delenv("CREDGUARD_PASSPHRASE_FILE")
+    process()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CREDGUARD_PASSPHRASE_FILE", word)
+        credguard("unlock")
+    assert key_of(ask()) == ready.key_id
+    said = credguard("lock")
+    assert "started with" not in said.stdout + said.stderr
+    done = ask()
+    assert done.returncode == 2
+    assert "credguard unlock" in done.stderr
+
+
 def test_an_unknown_profile_is_one_line(ready: Simulator, process: Start) -> None:
     process()
     for name in ("unknown", "\udc80", "x" * 200, "a\nb"):
