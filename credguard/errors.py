@@ -72,7 +72,7 @@ class VaultError(CredguardError):
 class VaultLocked(VaultError):
     """The vault needs unlocking by a person."""
 
-    hint = "unlock the login keyring, then run it again"
+    hint = "open it: credguard unlock; then run it again"
 
 
 class VaultUnavailable(VaultError):

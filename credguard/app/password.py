@@ -1,6 +1,7 @@
 """Use case: the console password of a profile's IAM user: change, hand out, age."""
 
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from credguard import config as settings
 from credguard.app import renames
@@ -74,8 +75,8 @@ def record_of(ctx: Context, identity: str) -> Record | None:
         raise StoreError(
             f"the journal of the console password of {identity} is damaged",
             hint="every password stays in the vault; give the one that you sign in with:"
-            f" credguard password rotate {name} --current-stdin (the vault's: credguard password"
-            f" show {name} --generation N, from {_last(ctx, identity)} on)",
+            f" credguard password rotate {quote(name)} --current-stdin (the vault's: credguard"
+            f" password show {quote(name)} --generation N, from {_last(ctx, identity)} on)",
         ) from exc
 
 
@@ -222,19 +223,20 @@ def _why(name: str, row: Outcome, met: AwsError | None) -> CredguardError:
         return PasswordRefused(
             f"it cannot be told which console password of {row.identity} is in force: AWS took none"
             f" of generations {shown}; all are kept ({met or 'no answer yet'})",
-            hint=f"try each at the console: credguard password copy {name} --generation"
-            f" {row.candidates[0]}; then: credguard password rotate {name} --current-stdin",
+            hint=f"try each at the console: credguard password copy {quote(name)} --generation"
+            f" {row.candidates[0]}; then: credguard password rotate {quote(name)} --current-stdin",
         )
     if met is None:
         return VaultError(
             f"the vault lost the current console password of {row.identity}",
-            hint=f"give it: credguard password rotate {name} --current-stdin",
+            hint=f"give it: credguard password rotate {quote(name)} --current-stdin",
         )
     if isinstance(met, NotPermitted | PasswordPolicyViolation):
         return met
     return PasswordRefused(
         f"{met}: nothing was changed; most often the current password is another one",
-        hint=f"give the one you sign in with: credguard password rotate {name} --current-stdin",
+        hint="give the one you sign in with:"
+        f" credguard password rotate {quote(name)} --current-stdin",
     )
 
 
@@ -271,14 +273,14 @@ def _which(ctx: Context, name: str, identity: str) -> int:
         raise CredguardError(
             f"a change of the console password of {identity} is midway; one of generations {shown}"
             " is in force",
-            hint=f"run: credguard password rotate {name}; or name one with --generation",
+            hint=f"run: credguard password rotate {quote(name)}; or name one with --generation",
         )
     if len(maybe) == 1:
         return maybe[0]
     if held is None:
         raise CredguardError(
             f"credguard has no console password of {identity}",
-            hint=f"run: credguard password rotate {name}",
+            hint=f"run: credguard password rotate {quote(name)}",
         )
     return held.generation
 

@@ -102,7 +102,7 @@ def record_of(ctx: Context, identity: str) -> Record | None:
         raise StoreError(
             f"the journal of {identity} is damaged",
             hint="both keys stay as they are; to go on from what IAM says: credguard rotate"
-            f" --rebuild {profile_of(ctx, identity)}",
+            f" --rebuild {shlex.quote(profile_of(ctx, identity))}",
         ) from exc
 
 
@@ -250,8 +250,8 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
         if wanted.deactivate and not wanted.yes:
             raise RotationRefused(
                 f"no rotation of {identity} is on the way, so there is no old key to deactivate",
-                hint=f"to replace the key with no grace: credguard rotate {group[0].name}"
-                " --yes --deactivate",
+                hint="to replace the key with no grace:"
+                f" credguard rotate {shlex.quote(group[0].name)} --yes --deactivate",
             )
         leaked = key_marks.any_leaked(ctx, group)
         if not leaked:  # else it was agreed to when the person said so
@@ -402,5 +402,5 @@ def _agreed(ctx: Context, group: list[profiles.Profile], yes: bool) -> None:
         elif not profile.consent:
             raise RotationRefused(
                 f"nobody agreed yet to replace the key of profile {profile.name}",
-                hint=f"run once: credguard rotate {profile.name} --yes",
+                hint=f"run once: credguard rotate {shlex.quote(profile.name)} --yes",
             )

@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import replace
+from shlex import quote
 
 from credguard.app import key_marks
 from credguard.app.context import Context
@@ -83,7 +84,7 @@ def emergency(ctx: Context, name: str, wanted: Wanted, leaked: str | None = None
     if isinstance(done.error, NotPermitted | QuotaExceeded):
         done.error.hint += (
             f"\nor, to stop the leaked key at once and be locked out:"
-            f" credguard rotate --lock-out {name}"
+            f" credguard rotate --lock-out {quote(name)}"
         )
     return done
 
@@ -169,7 +170,7 @@ def _rebuild(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
         record = record_of(ctx, identity)
         if record is not None and not _dead(effects, record):
             raise RotationRefused(
-                f"the journal of {identity} is whole", hint=f"run: credguard rotate {name}"
+                f"the journal of {identity} is whole", hint=f"run: credguard rotate {quote(name)}"
             )
     except StoreError:
         pass
@@ -192,7 +193,9 @@ def _rebuild(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
     said = [f"{key_id} is in use and {state}"]
     for other in sorted(others):
         if other in ours:
-            said.append(f"{other} is in the vault too: credguard rotate {name} --yes lets it go")
+            said.append(
+                f"{other} is in the vault too: credguard rotate {quote(name)} --yes lets it go"
+            )
         else:
             said.append(f"{other} is not in the vault, so it is not touched")
     done = outcome(ctx, identity, "rebuilt")

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from dataclasses import replace
+from shlex import quote
 
 from credguard.app import key_marks, notes, renames
 from credguard.app.context import Context
@@ -200,7 +201,7 @@ class RealEffects:
         if users and signer != key_id:
             raise RotationRefused(
                 f"{key_id} is still handed out by {', '.join(users)}, so it was not stopped",
-                hint=f"run: credguard remove {users[0]}, or give that profile the other key",
+                hint=f"run: credguard remove {quote(users[0])}, or give that profile the other key",
             )
 
     def prove(self, key_id: str) -> Proof:
@@ -293,6 +294,10 @@ class RealEffects:
         """See Effects. A tool keeps what it was handed for as long as the answer said."""
         last = handouts.last(self._ctx.db, key_id)
         return 0.0 if last is None else last + handouts.LIFETIME_S
+
+    def sessions_until(self, key_id: str) -> float:
+        """See Effects."""
+        return handouts.sessions_until(self._ctx.db, key_id)
 
     def elsewhere(self, key_id: str) -> bool:
         """See Effects. Keys that a rotation made were never anywhere else."""

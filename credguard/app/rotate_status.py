@@ -1,7 +1,7 @@
 """Use case: where every key stands, told without asking AWS, the vault or a person."""
 
-import shlex
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from credguard.app import key_marks
 from credguard.app.context import Context
@@ -58,7 +58,7 @@ def _marked(ctx: Context, row: KeyState) -> KeyState:
     """`row` with what a person said of the key that is handed out."""
     kind = key_marks.kind_of(ctx, row.key_id) if row.profiles else ""
     if kind == key_marks.LOCKED_OUT:
-        step = f"needs another key: credguard add {shlex.quote(row.profiles[0])}"
+        step = f"needs another key: credguard add {quote(row.profiles[0])}"
         return replace(row, state=kind, next_step=step, next_at=None)
     if kind == key_marks.LEAKED:
         return replace(row, state=kind, next_step="replace at once", next_at=ctx.now())
@@ -73,7 +73,7 @@ def _damaged(identity: str, group: list[profiles.Profile], name: str, why: str) 
             each.key.key_id,
             "UNKNOWN",
             each.key.created,
-            f"rebuild: credguard rotate --rebuild {name}",
+            f"rebuild: credguard rotate --rebuild {quote(name)}",
             None,
             why,
         )
@@ -89,7 +89,7 @@ def _at_rest(ctx: Context, identity: str, group: list[profiles.Profile]) -> list
         step = (
             "rotate"
             if agreed
-            else f"needs a yes: credguard rotate {profile_of(ctx, identity)} --yes"
+            else f"needs a yes: credguard rotate {quote(profile_of(ctx, identity))} --yes"
         )
         key = using[0].key
         names = [each.name for each in using]

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from shlex import quote
 
 from credguard import config as settings
 from credguard.app import key_marks, password, rotate
@@ -115,11 +116,12 @@ def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
         hint = "see: credguard rotate --status"
     elif outcome.state == "aborted" and outcome.why:
         kind, what = "aborted", f"the new key was given up, the old one goes on: {outcome.why}"
-        hint = f"nothing to do, it is tried again; what happened: credguard log --profile {name}"
+        hint = "nothing to do, it is tried again; what happened:"
+        hint += f" credguard log --profile {quote(name)}"
     else:
         return None
     if outcome.state == "needs-code":
-        hint = f"run: credguard rotate {name}"
+        hint = f"run: credguard rotate {quote(name)}"
     subject, now = _SUBJECT + outcome.identity, ctx.now()
     problem = problems.put(ctx.db, now, subject, kind, what, hint)
     if not isinstance(error, RotationRefused):  # a refusal asks nobody, and a yes ends it at once
@@ -152,7 +154,7 @@ def _soon(ctx: Context) -> list[Note]:
         hint = "nothing to do"
         if not all(each.consent for each in group):
             what = f"the key of {names} is due on {day}, and nobody agreed to its replacement yet"
-            hint = f"run: credguard rotate {group[0].name} --yes"
+            hint = f"run: credguard rotate {quote(group[0].name)} --yes"
         notes.append(_news(identity, "credguard: a key is due", what, hint))
     return notes
 
@@ -165,7 +167,7 @@ def _old_passwords(ctx: Context) -> list[Note]:
         if problems.first_time(ctx.db, now, subject, str(now // _MONTH_S)):
             group = rotate.users(ctx).get(identity)
             name = group[0].name if group else "PROFILE"
-            what, hint = f"the {subject} is old", f"run: credguard password rotate {name}"
+            what, hint = f"the {subject} is old", f"run: credguard password rotate {quote(name)}"
             title = "credguard: a console password is old"
             notes.append(Note(subject, what, hint, False, True, title, problem=False))
     return notes

@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 import time
+from shlex import quote
 
 import click
 
@@ -80,13 +81,13 @@ def _decision(why: str, name: str) -> str:
     """What a person can type about a rotation that asks."""
     if why.startswith("blocked"):
         return (
-            f"move what uses it, then: credguard rotate {name} --deactivate;"
-            f" or go back: credguard rotate {name} --rollback"
+            f"move what uses it, then: credguard rotate {quote(name)} --deactivate;"
+            f" or go back: credguard rotate {quote(name)} --rollback"
         )
     if "the key in use" in why and "AWS does not accept" in why:
         return (
             f"activate it in the IAM console; or go back to the old key:"
-            f" credguard rotate {name} --rollback"
+            f" credguard rotate {quote(name)} --rollback"
         )
     if "AWS does not accept" in why and "see the IAM console" in why:
         return (
@@ -94,14 +95,18 @@ def _decision(why: str, name: str) -> str:
             f" good: credguard rotate --rebuild {name}, then: credguard add {name}"
         )
     if "the vault does not hold" in why:
-        return f"restore a backup: credguard vault restore FILE; then: credguard rotate {name}"
+        return (
+            f"restore a backup: credguard vault restore FILE; then: credguard rotate {quote(name)}"
+        )
     if "unknown key" in why:
-        return f"if it is yours: credguard rotate {name} --keep KEY_ID; else delete it in IAM"
+        return (
+            f"if it is yours: credguard rotate {quote(name)} --keep KEY_ID; else delete it in IAM"
+        )
     if "clock" in why:
-        return f"set the clock, then: credguard rotate {name}"
+        return f"set the clock, then: credguard rotate {quote(name)}"
     if "someone activated" in why or "was used after" in why:
-        return f"to go on all the same: credguard rotate {name} --deactivate"
-    return f"look at the user's keys in the IAM console, then: credguard rotate {name}"
+        return f"to go on all the same: credguard rotate {quote(name)} --deactivate"
+    return f"look at the user's keys in the IAM console, then: credguard rotate {quote(name)}"
 
 
 def run(

@@ -57,9 +57,12 @@ def stop() -> None:
     _done("stop")
 
 
-def lock() -> None:
-    """Make the agent forget the passphrase and all credentials. Raises NoAgent."""
-    _done("lock")
+def lock() -> str:
+    """Make the agent forget the passphrase and all credentials; why that does not last, or empty.
+
+    Raises NoAgent.
+    """
+    return _done("lock").decode("utf-8", "replace")
 
 
 def unlock(passphrase: Secret, timeout_s: int | None = None) -> None:

@@ -82,6 +82,12 @@ def keys(connection: sqlite3.Connection) -> list[Key]:
     return [_key(row) for row in connection.execute("SELECT * FROM key ORDER BY added, key_id")]
 
 
+def newest(connection: sqlite3.Connection) -> float | None:
+    """When the last key was remembered, Unix seconds; None: there is none."""
+    found: float | None = connection.execute("SELECT max(added) FROM key").fetchone()[0]
+    return found
+
+
 def add_key(connection: sqlite3.Connection, key: Key, now: float) -> None:
     """Remember `key`; safe to repeat."""
     connection.execute(
@@ -104,6 +110,7 @@ def add_key(connection: sqlite3.Connection, key: Key, now: float) -> None:
 def forget_key(connection: sqlite3.Connection, key_id: str) -> None:
     """Drop `key_id` from the index; no profile may point at it (sqlite3.IntegrityError)."""
     connection.execute("DELETE FROM key WHERE key_id = ?", (key_id,))
+    connection.execute("DELETE FROM session_end WHERE key_id = ?", (key_id,))
 
 
 def set_created(connection: sqlite3.Connection, key_id: str, created: float) -> None:

@@ -243,6 +243,13 @@ def test_a_grace_of_zero_is_the_persons_word_and_waits_for_nobody() -> None:
     assert list(world.keys) == [world.handed_out] != [OLD]
 
 
+def test_the_grace_outlasts_the_sessions_that_were_got_with_the_key() -> None:
+    world = World()
+    world.sessions_until = world.clock + 3 * DAY
+    assert run(world, Limits(1, 0, 0, 3), meddle=lambda _n, _c: None) is None
+    assert min(world.deactivated.values()) >= world.sessions_until
+
+
 def test_a_stray_that_somebody_activates_is_theirs_to_decide() -> None:
     world = World(fault="lost")
     woken = []
