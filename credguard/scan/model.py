@@ -12,7 +12,9 @@ CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}
 class Finding:
     """One secret in one place. `value` never leaves the process except as `masked()`."""
 
-    __slots__ = ("column", "confidence", "end_line", "line", "path", "rule_id", "title", "value")
+    __slots__ = (
+        "column", "confidence", "end_line", "line", "path", "rule_id", "signals", "title", "value",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -24,8 +26,12 @@ class Finding:
         title: str,
         confidence: int,
         value: bytes,
+        signals: tuple[str, ...] = (),
     ) -> None:
-        """Place, rule and the secret bytes found."""
+        """Place, rule and the secret bytes found.
+
+        `signals`: of a general rule those that were weighed; `general.score.explain` tells how.
+        """
         self.path = path
         self.line = line
         self.column = column
@@ -34,6 +40,7 @@ class Finding:
         self.title = title
         self.confidence = confidence
         self.value = value
+        self.signals = signals
 
     def masked(self) -> str:
         """The value with at most four characters, and at most a fifth, readable."""
