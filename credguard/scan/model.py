@@ -1,6 +1,7 @@
 """What the scanner takes and gives. Plain slotted classes: the hook cannot afford dataclasses.
 
-Offsets are bytes; lines and columns count from 1. Paths are bytes until a reporter shows them.
+Offsets are bytes; lines and columns count from 1, columns in characters (an undecodable byte is
+one). Paths are bytes until a reporter shows them.
 """
 
 from __future__ import annotations
@@ -10,9 +11,22 @@ CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}
 
 
 class Finding:
-    """One secret in one place. `value` never leaves the process except as `masked()`."""
+    """One secret in one place. `value` never leaves the process except as `masked()`.
 
-    __slots__ = ("column", "confidence", "end_line", "line", "path", "rule_id", "title", "value")
+    `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does.
+    """
+
+    __slots__ = (
+        "allowed",
+        "column",
+        "confidence",
+        "end_line",
+        "line",
+        "path",
+        "rule_id",
+        "title",
+        "value",
+    )
 
     def __init__(
         self,
@@ -26,6 +40,7 @@ class Finding:
         value: bytes,
     ) -> None:
         """Place, rule and the secret bytes found."""
+        self.allowed = ""
         self.path = path
         self.line = line
         self.column = column
