@@ -8,6 +8,7 @@ from credguard import paths
 from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
 from credguard.sources.git import run
+from credguard.sources.settings import Settings
 
 
 @dataclass(slots=True)
@@ -27,9 +28,11 @@ def scan_paths(
 
     `on_file` hears (files, bytes) so far. Raises CredguardError when the rules do not load.
     """
+    from credguard.scan.engine import plain
     from credguard.sources.database import load_engine
     from credguard.sources.files import files
 
+    settings = Settings()
     engine = load_engine(paths.cache_dir())
     result = Result()
     seen: set[bytes] = set()
@@ -45,8 +48,9 @@ def scan_paths(
                 continue
             result.scanned += 1
             result.size += len(file.data)
-            hits = engine.scan(file.data, file.path)
-            result.findings += [hit for hit in hits if hit.confidence >= least]
+            hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= least]
+            settings.judge(hits, plain(file.data), file.path)
+            result.findings += hits
             on_file(result.scanned, result.size)
     return result
 
@@ -58,10 +62,12 @@ def scan_staged(least: int = LOW) -> Result:
     """
     if run(None, "rev-parse", "--is-bare-repository", inherit=True).strip() == b"true":
         raise GitError("nothing is staged here: a bare repository has no index")
-    from credguard.scan.engine import on_lines
+    from credguard.scan.engine import on_lines, plain
     from credguard.sources.database import load_engine
     from credguard.sources.staging import Staging
 
+    top = run(None, "rev-parse", "--show-toplevel", inherit=True).rstrip(b"\n")
+    settings = Settings()
     staging = Staging(None)
     engine = load_engine(paths.cache_dir())
     result = Result()
@@ -69,5 +75,6 @@ def scan_staged(least: int = LOW) -> Result:
         result.scanned += 1
         hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= least]
         if hits:
+            settings.judge(hits, plain(file.data), os.path.join(top, file.path))
             result.findings += on_lines(hits, file.added)
     return result
