@@ -22,7 +22,11 @@ class Result:
 
 
 def scan_paths(
-    names: list[str], least: int = LOW, on_file: Callable[[int, int], None] = lambda _n, _b: None
+    names: list[str],
+    least: int = LOW,
+    on_file: Callable[[int, int], None] = lambda _n, _b: None,
+    *,
+    deep: bool = False,
 ) -> Result:
     """Scan every file at and below `names`; findings of confidence `least` and above.
 
@@ -34,6 +38,7 @@ def scan_paths(
 
     settings = Settings()
     engine = load_engine(paths.cache_dir())
+    look = deep_look(least) if deep else None
     result = Result()
     seen: set[bytes] = set()
     for name in names:
@@ -49,13 +54,34 @@ def scan_paths(
             result.scanned += 1
             result.size += len(file.data)
             hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= least]
+            if look is not None:
+                more, cut = look(file.data, file.path, hits)
+                hits += more
+                result.unread += cut
             settings.judge(hits, plain(file.data), file.path)
             result.findings += hits
             on_file(result.scanned, result.size)
     return result
 
 
-def scan_staged(least: int = LOW) -> Result:
+Look = Callable[[bytes, bytes, list[Finding]], tuple[list[Finding], list[tuple[bytes, str]]]]
+
+
+def deep_look(least: int) -> Look:
+    """The second look that `scan --deep` takes at each file: its bytes, path, what was found.
+
+    It gives what is found beyond that, and problems. Raises CredguardError.
+    """
+    from functools import partial
+
+    from credguard.app.deep import look
+    from credguard.config import load
+    from credguard.sources.deep import Plugins
+
+    return partial(look, Plugins(load().scan.plugins), least)
+
+
+def scan_staged(least: int = LOW, *, deep: bool = False) -> Result:
     """Scan what the next commit would add, in the repository around the working directory.
 
     Raises GitError, CredguardError.
@@ -70,10 +96,15 @@ def scan_staged(least: int = LOW) -> Result:
     settings = Settings()
     staging = Staging(None)
     engine = load_engine(paths.cache_dir())
+    look = deep_look(least) if deep else None
     result = Result()
     for file in staging:
         result.scanned += 1
         hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= least]
+        if look is not None:
+            more, cut = look(file.data, file.path, hits)
+            hits += more
+            result.unread += cut
         if hits:
             settings.judge(hits, plain(file.data), os.path.join(top, file.path))
             result.findings += on_lines(hits, file.added)

@@ -108,3 +108,59 @@ def audit(path: tuple[str, ...], name: str) -> None:
     left = len(app.unaudited(known, result.findings))
     real = sum(1 for verdict in known.baseline.entries.values() if verdict == SECRET)
     click.echo(f"{left} left to judge, {real} real; replace those at their issuer", err=True)
+
+
+@baseline.command(name="import", epilog="Example: credguard baseline import .secrets.baseline")
+@click.argument("theirs", type=click.Path())
+@_FILE
+def import_(theirs: str, name: str) -> None:
+    """Take over a baseline of detect-secrets, verdicts included.
+
+    It is read as data: what it names to be run is told, never run. Its hashes are compared with
+    what credguard finds now in the files that it names; the rest stays behind.
+    """
+    from credguard.app.detect_secrets import take_over
+
+    known = app.load(name) if os.path.lexists(name) else app.new(name)
+    taken = take_over(known, app.read(theirs), theirs)
+    known.save()
+    for each in taken.ignored:
+        click.echo(f"credguard: ignored, names code to run: {printable(each)}", err=True)
+    for unread, why in taken.unread:
+        click.echo(f"credguard: not read: {path_text(unread)}: {why}", err=True)
+    click.echo(f"{name}: {count(taken.taken, 'finding')} taken over", err=True)
+    if taken.left:
+        click.echo(f"{taken.left} left: credguard does not report them", err=True)
+    if taken.unread:
+        raise click.exceptions.Exit(2)
+
+
+@baseline.command(epilog="Example: credguard baseline export . > .secrets.baseline")
+@click.argument("path", nargs=-1, type=click.Path())
+@click.option(
+    "--format", "style", type=click.Choice(["detect-secrets"]), default="detect-secrets",
+    show_default=True,
+)  # fmt: skip
+@_FILE
+def export(path: tuple[str, ...], style: str, name: str) -> None:
+    """Print the baseline as one of detect-secrets, for its own audit and hook.
+
+    That form holds SHA-1 sums without a salt, which whoever reads the file can try guesses against:
+    values of under 80 bits are left out.
+    """
+    from credguard.app.detect_secrets import write_out
+
+    known = app.load(name)
+    _, result = _scan(known, path)
+    written = write_out(known, result.findings)
+    click.echo(written.text, nl=False)
+    click.echo(
+        "credguard: warning: this form holds unsalted SHA-1 sums; do not publish it", err=True
+    )
+    click.echo(
+        f"{written.written} written; left out: {written.weak} too weak,"
+        f" {written.foreign} that detect-secrets does not find",
+        err=True,
+    )
+    if result.unread:
+        raise click.exceptions.Exit(2)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import click
 
 from credguard.app.baseline import Known, load
-from credguard.app.findings import make_report, rendered
+from credguard.app.findings import Verdict, make_report, rendered
 from credguard.errors import CredguardError
 from credguard.report.model import Report
 from credguard.report.text import path_text
@@ -24,6 +24,7 @@ class Shown:
     output: str | None = None
     baseline: str | None = None
     allowed: bool = False
+    verify: bool = False
     known: Known | None = None
 
     def check(self) -> None:
@@ -50,7 +51,10 @@ def show(
 
     `started`: Unix seconds. Raises CredguardError.
     """
-    report = make_report(found, unread, scanned, style=shown.style, known=shown.known)
+    verified = _verified(shown, found) if shown.verify else None
+    report = make_report(
+        found, unread, scanned, style=shown.style, known=shown.known, verified=verified
+    )
     hidden = len(report.hidden)
     if not shown.allowed:
         report.hidden = []
@@ -69,6 +73,21 @@ def show(
         _write(shown.output, text)
     _tell(report, hidden, shown.allowed)
     return len(report.rows)
+
+
+def _verified(shown: Shown, found: list[Finding]) -> dict[int, Verdict]:
+    """Ask the issuers of what is not known yet; what is sent where is said before."""
+    from credguard import config
+    from credguard.app.verify import carry_out, plan
+
+    known = shown.known
+    fresh = [each for each in found if known is None or known.verdict(each) is None]
+    todo = plan(fresh, config.load().verify)
+    for line in todo.sends:
+        click.echo(f"credguard: --verify sends {line}", err=True)
+    if not todo.sends:
+        click.echo("credguard: --verify: nothing found that an issuer can be asked about", err=True)
+    return carry_out(todo)
 
 
 def _write(path: str, text: str) -> None:

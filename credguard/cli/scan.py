@@ -27,6 +27,8 @@ _TICK_S = 0.2
 @click.option("--format", "style", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", metavar="FILE", help="Write the report to FILE.")
+@click.option("--deep", is_flag=True, help="Run detect-secrets' plugins too; much slower.")
+@click.option("--verify", is_flag=True, help="Ask issuers whether what is found still works.")
 @click.option("--show-allowed", is_flag=True, help="Show also what marks and settings let pass.")
 def scan(
     path: tuple[str, ...],
@@ -36,6 +38,8 @@ def scan(
     style: str,
     as_json: bool,
     output: str | None,
+    deep: bool,
+    verify: bool,
     show_allowed: bool,
 ) -> None:
     """Look for secrets in the files at and below each PATH, or in what is staged.
@@ -47,10 +51,13 @@ def scan(
     if staged == bool(path):
         raise click.UsageError("name at least one PATH, or --staged")
     least = {name: level for level, name in CONFIDENCE_NAMES.items()}[confidence]
-    shown = Shown("json" if as_json else style, output, baseline, show_allowed)
+    shown = Shown("json" if as_json else style, output, baseline, show_allowed, verify)
     shown.check()
     started = time.time()
-    result = app.scan_staged(least) if staged else app.scan_paths(list(path), least, _progress())
+    if staged:
+        result = app.scan_staged(least, deep=deep)
+    else:
+        result = app.scan_paths(list(path), least, _progress(), deep=deep)
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", err=True, nl=False)
     found = show(shown, result.findings, result.unread, result.scanned, started)

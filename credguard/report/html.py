@@ -41,7 +41,7 @@ td small{color:var(--soft);display:block}
 td .sev{font-weight:600}
 .clean{padding:2.5rem;text-align:center;font-size:1.1rem}
 h2{font-size:1.1rem;margin:2rem 0 .5rem}
-@media print{body{background:#fff;color:#000}input,label{display:none}}
+@media print{body{background:#fff;color:#000}form{display:none}}
 """
 _SCRIPT = """
 "use strict";
@@ -56,6 +56,8 @@ head.setAttribute("aria-sort",up?"ascending":"descending");
 const rows=[...body.rows];
 rows.sort((a,b)=>key(a,at).localeCompare(key(b,at),undefined,{numeric:true})*(up?1:-1));
 body.append(...rows);}));
+const form=document.querySelector("form");form.hidden=false;
+form.addEventListener("submit",event=>event.preventDefault());
 const box=document.querySelector("input");
 box.addEventListener("input",()=>{const wanted=box.value.toLowerCase();
 for(const row of body.rows)row.hidden=!row.textContent.toLowerCase().includes(wanted);});
@@ -102,8 +104,8 @@ def _table(rows: list[Row]) -> str:
     )
     cells = "".join(_cells(each) for each in rows)
     return (
-        '<label for="filter">Show only rows that contain</label>'
-        '<input id="filter" type="search" autocomplete="off">'
+        '<form class="filter" hidden><label for="filter">Show only rows that contain</label>'
+        '<input id="filter" type="search" autocomplete="off"></form>'
         f'<div class="wide"><table><thead><tr>{heads}</tr></thead>\n<tbody>{cells}</tbody>'
         "</table></div>"
     )
