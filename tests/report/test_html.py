@@ -21,8 +21,9 @@ def opened(tmp_path: Path, page: str) -> str:
     file.write_text(page, encoding="utf-8")
     done = subprocess.run(
         [
-            str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom",
+            str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu",
+            "--disable-dev-shm-usage", f"--user-data-dir={tmp_path / 'profile'}",
+            "--virtual-time-budget=3000", "--dump-dom",
             file.as_uri(),
         ],
         capture_output=True, text=True, timeout=100, check=True,

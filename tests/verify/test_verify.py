@@ -59,7 +59,8 @@ def server(answer: Callable[[str, str, dict[str, str]], Reply]) -> Iterator[tupl
             self.end_headers()
             self.wfile.write(data)
 
-        do_POST = do_GET
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             pass
@@ -124,9 +125,11 @@ def test_the_token_goes_into_the_header_and_nowhere_else() -> None:
 
 
 def test_a_redirect_is_not_followed() -> None:
-    with server(lambda *_: (200, {"login": "thief"})) as (other, stolen):
-        with server(lambda *_: (302, {"location": other + "/user"})) as (address, _):
-            assert ask(GITHUB, address, Secret("tok")).status == UNKNOWN
+    with (
+        server(lambda *_: (200, {"login": "thief"})) as (other, stolen),
+        server(lambda *_: (302, {"location": other + "/user"})) as (address, _),
+    ):
+        assert ask(GITHUB, address, Secret("tok")).status == UNKNOWN
     assert stolen == []
 
 
