@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     # start and end of the secret; its rank and its rule: what wins sorts first
     Span = tuple[int, int, int, int]
 
-ALLOW = (b"credguard:allow", b"pragma: allowlist secret", b"gitleaks:allow")
-ALLOW_NEXT = b"pragma: allowlist nextline secret"
 # Which of two that overlap is kept, the lowest first: a vendor's format is surer than a name.
 _RULE_RANK = {HIGH: 0, MEDIUM: 1, LOW: 2}
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
@@ -103,21 +101,17 @@ class Engine:
     def _findings(
         self, data: bytes, path: bytes, spans: list[Span], judged: list[Judged]
     ) -> list[Finding]:
-        """The findings of sorted `spans`: the best of those that overlap, no allowed ones."""
+        """The findings of sorted `spans`: the best of those that overlap."""
         found: list[Finding] = []
-        allowed = _allowed(data)
-        at, line, line_start, passed = 0, 1, 0, 0
+        at, line, column = 0, 1, 1
         rules = len(self._rows)
         for start, end, _, rule in _best(spans):
             lines = data.count(b"\n", at, start)
             if lines:
                 line += lines
-                line_start = data.rfind(b"\n", at, start) + 1
+                column, at = 1, data.rfind(b"\n", at, start) + 1
+            column += _characters(data[at:start])
             at = start
-            while passed < len(allowed) and allowed[passed][1] < start:
-                passed += 1
-            if passed < len(allowed) and allowed[passed][0] < end:
-                continue
             value = data[start:end]
             signals: tuple[str, ...] = ()
             if rule < rules:
@@ -127,7 +121,7 @@ class Engine:
 
                 _, _, confidence, general, signals = judged[rule - rules]
                 rule_id, title = GENERAL_RULES[general][:2]
-            column, end_line = start - line_start + 1, line + value.count(b"\n")
+            end_line = line + value.count(b"\n")
             found.append(
                 Finding(path, line, column, end_line, rule_id, title, confidence, value, signals)
             )
@@ -202,26 +196,8 @@ def _disjoint(group: list[Span], reach: int) -> list[Span]:
     return kept
 
 
-def _allowed(data: bytes) -> list[tuple[int, int]]:
-    """The lines, as offsets of their start and end, whose secrets a comment lets pass; in order."""
-    found = []
-    for mark in (*ALLOW, ALLOW_NEXT):
-        last = 0
-        while (at := data.find(mark, last)) >= 0:
-            first = data.rfind(b"\n", last, at) + 1 or last
-            last = _line_end(data, at)
-            if mark == ALLOW_NEXT:
-                first, next_end = last + 1, _line_end(data, last + 1)
-                found.append((first, next_end))
-            else:
-                found.append((first, last))
-    found.sort()
-    return found
-
-
-def _line_end(data: bytes, at: int) -> int:
-    end = data.find(b"\n", at)
-    return len(data) if end < 0 else end
+def _characters(data: bytes) -> int:
+    return len(data) if data.isascii() else len(data.decode("utf-8", "replace"))
 
 
 def on_lines(found: list[Finding], lines: list[tuple[int, int]] | None) -> list[Finding]:
