@@ -46,7 +46,7 @@ def make_report(
 
     `verified`: by `id` of a finding. Raises CredguardError.
     """
-    facts = _facts() if style not in ("github", "junit") or found else {}
+    facts = _facts() if found or style == "sarif" else {}
     report = Report([], __version__, facts, scanned=scanned)
     report.unread = [(path_text(path), why) for path, why in unread]
     prints = _Prints(known, report.notes) if style in _KEYED else None
