@@ -5,18 +5,22 @@ Imports nothing at load: the hook pays for `re` and the value tests only when so
 
 from __future__ import annotations
 
-from credguard.scan.model import Finding
+from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from credguard.scan.general.detect import Judged
     from credguard.scan.rules import Row
 
-    # start and end of the secret; its confidence, negative, and its rule: what wins sorts first
+    # start and end of the secret; its rank and its rule: what wins sorts first
     Span = tuple[int, int, int, int]
 
+# Which of two that overlap is kept, the lowest first: a vendor's format is surer than a name.
+_RULE_RANK = {HIGH: 0, MEDIUM: 1, LOW: 2}
+_GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
 # Past the end that Hyperscan tells, so much that a look-ahead sees what follows.
 _AHEAD = 1
 
@@ -63,9 +67,21 @@ class Engine:
         probed = {
             self._probes[rule - rules]: hits.pop(rule) for rule in sorted(hits) if rule >= rules
         }
-        return (self._confirmed(data, path, hits) if hits else []), probed
+        spans = self._confirmed(data, path, hits) if hits else []
+        judged: list[Judged] = []
+        if any(name.startswith("general.") for name in probed):
+            from credguard.scan.general.detect import find
 
-    def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Finding]:
+            judged = find(data, path, probed)
+            spans.extend(
+                (start, end, _GENERAL_RANK[confidence], rules + index)
+                for index, (start, end, confidence, _, _) in enumerate(judged)
+            )
+            spans.sort()
+        return (self._findings(data, path, spans, judged) if spans else []), probed
+
+    def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Span]:
+        """The spans that the vendors' rules hold for secrets, by place."""
         from credguard.scan.values import plausible
 
         name = path.rsplit(b"/", 1)[-1].lower()
@@ -78,11 +94,18 @@ class Engine:
             for span in self._matches(rule, data, hits[rule]):
                 if span not in seen and plausible(data[span[0] : span[1]], least, tests):
                     seen.add(span)
-                    spans.append((*span, -confidence, rule))
+                    spans.append((*span, _RULE_RANK[confidence], rule))
         spans.sort()
+        return spans
+
+    def _findings(
+        self, data: bytes, path: bytes, spans: list[Span], judged: list[Judged]
+    ) -> list[Finding]:
+        """The findings of sorted `spans`: the best of those that overlap."""
         found: list[Finding] = []
         at, line, column = 0, 1, 1
-        for start, end, confidence, rule in _best(spans):
+        rules = len(self._rows)
+        for start, end, _, rule in _best(spans):
             lines = data.count(b"\n", at, start)
             if lines:
                 line += lines
@@ -90,9 +113,18 @@ class Engine:
             column += _characters(data[at:start])
             at = start
             value = data[start:end]
-            rule_id, title = self._rows[rule][:2]
+            signals: tuple[str, ...] = ()
+            if rule < rules:
+                rule_id, title, confidence = self._rows[rule][:3]
+            else:
+                from credguard.scan.general.kinds import GENERAL_RULES
+
+                _, _, confidence, general, signals = judged[rule - rules]
+                rule_id, title = GENERAL_RULES[general][:2]
             end_line = line + value.count(b"\n")
-            found.append(Finding(path, line, column, end_line, rule_id, title, -confidence, value))
+            found.append(
+                Finding(path, line, column, end_line, rule_id, title, confidence, value, signals)
+            )
         return found
 
     def _matches(self, rule: int, data: bytes, ends: list[int]) -> Iterator[tuple[int, int]]:

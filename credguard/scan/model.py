@@ -17,16 +17,9 @@ class Finding:
     """
 
     __slots__ = (
-        "allowed",
-        "column",
-        "confidence",
-        "end_line",
-        "line",
-        "path",
-        "rule_id",
-        "title",
-        "value",
-    )
+        "allowed", "column", "confidence", "end_line", "line", "path", "rule_id", "signals",
+        "title", "value",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -38,8 +31,12 @@ class Finding:
         title: str,
         confidence: int,
         value: bytes,
+        signals: tuple[str, ...] = (),
     ) -> None:
-        """Place, rule and the secret bytes found."""
+        """Place, rule and the secret bytes found.
+
+        `signals`: of a general rule those that were weighed; `general.score.explain` tells how.
+        """
         self.allowed = ""
         self.path = path
         self.line = line
@@ -49,6 +46,7 @@ class Finding:
         self.title = title
         self.confidence = confidence
         self.value = value
+        self.signals = signals
 
     def masked(self) -> str:
         """The value with at most four characters, and at most a fifth, readable."""

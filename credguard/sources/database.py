@@ -33,8 +33,9 @@ def load_engine(cache_dir: str) -> Engine:
     hyperscan = extension()
     folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
     rules = os.path.join(folder, "rules.toml")
-    probes = os.path.join(folder, "probes.py")
-    sources = (rules, os.path.join(folder, "rules.py"), probes, hyperscan.__file__)
+    names = ("rules.py", "probes.py", os.path.join("general", "probes.py"))
+    probes = [os.path.join(folder, name) for name in names]
+    sources = (rules, *probes, hyperscan.__file__)
     stamp = (*(_stamp(source) for source in sources), sys.hexversion)
     path = os.path.join(cache_dir, _NAME)
     packed = _read(path)
