@@ -227,3 +227,12 @@ def test_on_a_terminal_the_place_comes_first_and_colour_can_be_switched_off(
     _, shown = at_terminal("scan", "a.ini", answers={})
     assert "\x1b[3" not in shown
     assert "a.ini:1:25\r\n  AWS secret access key  " in shown
+
+
+def test_explain_tells_every_signal(tmp_path: Path) -> None:
+    (tmp_path / "a.cfg").write_text(f"db_password = '{samples.text(18)}'\n")
+    done = run("a.cfg", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no words in it" in done.stdout
+    done = run("a.cfg", "--explain", cwd=tmp_path)
+    assert " name:password" in done.stdout
