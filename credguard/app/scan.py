@@ -39,6 +39,8 @@ def scan_paths(
     settings = Settings()
     engine = load_engine(paths.cache_dir())
     look = deep_look(least) if deep else None
+    for name in names:  # a mistake in a file of settings is told though nothing is found
+        settings.check(os.fsencode(name))
     result = Result()
     seen: set[bytes] = set()
     for name in names:

@@ -25,6 +25,7 @@ class Shown:
     baseline: str | None = None
     allowed: bool = False
     verify: bool = False
+    explain: bool = False
     known: Known | None = None
 
     def check(self) -> None:
@@ -53,7 +54,13 @@ def show(
     """
     verified = _verified(shown, found) if shown.verify else None
     report = make_report(
-        found, unread, scanned, style=shown.style, known=shown.known, verified=verified
+        found,
+        unread,
+        scanned,
+        style=shown.style,
+        known=shown.known,
+        verified=verified,
+        all_signals=shown.explain,
     )
     hidden = len(report.hidden)
     if not shown.allowed:

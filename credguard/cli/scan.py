@@ -29,6 +29,7 @@ _TICK_S = 0.2
 @click.option("--output", metavar="FILE", help="Write the report to FILE.")
 @click.option("--deep", is_flag=True, help="Run detect-secrets' plugins too; much slower.")
 @click.option("--verify", is_flag=True, help="Ask issuers whether what is found still works.")
+@click.option("--explain", is_flag=True, help="Tell every signal that was weighed.")
 @click.option("--show-allowed", is_flag=True, help="Show also what marks and settings let pass.")
 def scan(
     path: tuple[str, ...],
@@ -40,6 +41,7 @@ def scan(
     output: str | None,
     deep: bool,
     verify: bool,
+    explain: bool,
     show_allowed: bool,
 ) -> None:
     """Look for secrets in the files at and below each PATH, or in what is staged.
@@ -51,7 +53,7 @@ def scan(
     if staged == bool(path):
         raise click.UsageError("name at least one PATH, or --staged")
     least = {name: level for level, name in CONFIDENCE_NAMES.items()}[confidence]
-    shown = Shown("json" if as_json else style, output, baseline, show_allowed, verify)
+    shown = Shown("json" if as_json else style, output, baseline, show_allowed, verify, explain)
     shown.check()
     started = time.time()
     if staged:
