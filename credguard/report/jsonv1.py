@@ -25,6 +25,7 @@ def findings_json(findings: list[Finding], unread: list[tuple[bytes, str]], scan
                     "title": each.title,
                     "confidence": CONFIDENCE_NAMES[each.confidence],
                     "masked": each.masked(),
+                    "via": each.via,
                 }
                 for each in findings
             ],

@@ -12,7 +12,9 @@ CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}
 class Finding:
     """One secret in one place. `value` never leaves the process except as `masked()`."""
 
-    __slots__ = ("column", "confidence", "end_line", "line", "path", "rule_id", "title", "value")
+    __slots__ = (
+        "column", "confidence", "end_line", "line", "path", "rule_id", "title", "value", "via",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -25,7 +27,10 @@ class Finding:
         confidence: int,
         value: bytes,
     ) -> None:
-        """Place, rule and the secret bytes found."""
+        """Place, rule and the secret bytes found.
+
+        `via` is set where the value stands encoded or packed: the chain, such as `base64>gzip`.
+        """
         self.path = path
         self.line = line
         self.column = column
@@ -34,6 +39,7 @@ class Finding:
         self.title = title
         self.confidence = confidence
         self.value = value
+        self.via = ""
 
     def masked(self) -> str:
         """The value with at most four characters, and at most a fifth, readable."""
