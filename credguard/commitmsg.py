@@ -7,12 +7,12 @@ import stat
 import sys
 
 from credguard.errors import GitError
-from credguard.precommit import MESSAGE, engine, guarded, hits_in, leave_with
+from credguard.precommit import MESSAGE, Look, engine, guarded, leave_with
 from credguard.sources.git import run as run_git
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from credguard.scan.model import Finding
+    from credguard.precommit import Found
 
 _MOST = 64 << 20
 _SCISSORS = b" ------------------------ >8 ------------------------"
@@ -72,9 +72,11 @@ def as_kept(message: bytes) -> bytes:
     )
 
 
-def findings(path: str) -> list[Finding]:
+def findings(path: str) -> Found:
     """The secrets in the message in file `path`. Raises CredguardError."""
-    return hits_in(engine(), as_kept(_read(path)), b"commit message")
+    look = Look(engine())
+    hits = look.hits(as_kept(_read(path)), b"commit message")
+    return [(hit, "") for hit in hits], look.problems, 1
 
 
 def _read(path: str) -> bytes:
@@ -93,7 +95,7 @@ def _read(path: str) -> bytes:
 
 def run(path: str) -> int:
     """Look at the message in file `path`, tell the person, give the exit code."""
-    return guarded(MESSAGE, lambda: [(hit, "") for hit in findings(path)])
+    return guarded(MESSAGE, lambda: findings(path))
 
 
 def main() -> None:

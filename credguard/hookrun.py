@@ -9,19 +9,23 @@ import sys
 
 from credguard import commitmsg, precommit, prepush
 from credguard.errors import GitError
-from credguard.report.blocked import Hit
 from credguard.sources.git import run as run_git
 from credguard.sources.staging import Staging
 
 _ZERO = "0" * 40
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from credguard.precommit import Found
 
-def findings(name: str, args: list[str]) -> list[Hit]:
+
+def findings(name: str, args: list[str]) -> Found:
     """What hook `name` would block, `args` and standard input as git gives them to it.
 
-    Raises CredguardError.
+    And what could not be read to its end, with why, and the number of files. Raises CredguardError.
     """
-    return precommit.kept(_findings(name, args))
+    found, problems, scanned = _findings(name, args)
+    return precommit.kept(found), problems, scanned
 
 
 def run(name: str, args: list[str]) -> int:
@@ -30,11 +34,11 @@ def run(name: str, args: list[str]) -> int:
     return precommit.guarded(what or precommit.COMMIT, lambda: _findings(name, args))
 
 
-def _findings(name: str, args: list[str]) -> list[Hit]:
+def _findings(name: str, args: list[str]) -> Found:
     if name == "commit-msg":
         if len(args) != 1:
             raise GitError("commit-msg needs the file of the message", hint="name that file")
-        return [(hit, "") for hit in commitmsg.findings(args[0])]
+        return commitmsg.findings(args[0])
     framework = bool(os.environ.get("PRE_COMMIT"))
     if name == "pre-push":
         remote, url = (*args, "", "")[:2]
@@ -47,8 +51,8 @@ def _findings(name: str, args: list[str]) -> list[Hit]:
         return prepush.findings(_of_framework(), "", "")
     if framework and next(iter(Staging()), None) is None:
         empty = run_git(None, "hash-object", "-t", "tree", "/dev/null", inherit=True)
-        return [(hit, "") for hit in precommit.findings(None, empty.decode().strip())]
-    return [(hit, "") for hit in precommit.findings()]
+        return precommit.look_at_index(empty.decode().strip())
+    return precommit.look_at_index()
 
 
 def _of_framework() -> bytes:

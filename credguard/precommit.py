@@ -19,15 +19,24 @@ from credguard.sources.staging import Staging
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from typing import NoReturn
 
     from credguard.report.blocked import Hit
     from credguard.scan.engine import Engine
     from credguard.scan.model import Finding
+    from credguard.sources.indexed import Settings
+    from credguard.sources.staging import StagedFile
+
+    # What blocks; what could not be read to its end, with why; how many files were looked at.
+    Found = tuple[list[Hit], list[tuple[bytes, str]], int]
 
 COMMIT, MESSAGE, PUSH = "commit", "message", "push"
 """What was looked at."""
+_SHOWN = 20
+_DEEPER_S = 10.0
+"""So long may all archives and encoded texts be read; the texts themselves always are."""
+_COMMAND = {COMMIT: "commit", MESSAGE: "commit", PUSH: "push"}
 _ANYWAY = {
     COMMIT: "to commit unchecked is your own decision: git commit --no-verify",
     MESSAGE: "to commit unchecked is your own decision: git commit --no-verify",
@@ -42,33 +51,89 @@ def engine() -> Engine:
     return load_engine(cache_dir())
 
 
-def hits_in(scanner: Engine, data: bytes, path: bytes) -> list[Finding]:
-    """The secrets in `data` that block: of medium confidence and above."""
-    return [hit for hit in scanner.scan(data, path) if hit.confidence >= MEDIUM]
+class Look:
+    """What blocks in one file after the other, in all its layers. Not for several threads.
+
+    `problems`: what could not be read to its end, and why.
+    """
+
+    def __init__(self, scanner: Engine, unread_ok: Collection[bytes] = ()) -> None:
+        """`unread_ok`: paths whose problems a person takes upon them."""
+        self._scanner = scanner
+        self._unread_ok = unread_ok
+        self._expired: Callable[[], bool] | None = None
+        self.problems: list[tuple[bytes, str]] = []
+        self.scanned = 0
+
+    def hits(self, data: bytes, path: bytes) -> list[Finding]:
+        """The secrets in `data` that block: of medium confidence and above.
+
+        Those in a member of an archive have a path of their own.
+        """
+        from credguard.scan.engine import layered, plain
+
+        self.scanned += 1
+        data = plain(data)
+        hits, probed = self._scanner.examine(data, path)
+        if layered(data, probed):
+            from credguard.scan.layers import Limits, scan_below
+
+            self._expired = self._expired or _deadline()
+            scanned = scan_below(
+                self._scanner, data, path, hits, probed, Limits(expired=self._expired)
+            )
+            hits = scanned.findings
+            if path not in self._unread_ok:
+                self.problems += scanned.problems
+        return [hit for hit in hits if hit.confidence >= MEDIUM]
 
 
-def findings(cwd: str | None = None, against: str | None = None) -> list[Finding]:
+def _deadline() -> Callable[[], bool]:
+    from time import monotonic
+
+    end = monotonic() + _DEEPER_S
+    return lambda: monotonic() > end
+
+
+def fresh(hits: list[Finding], file: StagedFile, settings: Settings) -> list[Finding]:
+    """Those of `hits` in `file` that it brings and that neither a mark nor `settings` lets pass."""
+    from credguard.scan.engine import on_lines, plain
+
+    # Lines of an archive's member are not those of the file.
+    here = [hit for hit in hits if hit.path == file.path]
+    beside = [hit for hit in hits if hit.path != file.path]
+    here = settings.judged(on_lines(here, file.added), plain(file.data), file.path)
+    return here + settings.judged(beside, b"", file.path)
+
+
+def findings(
+    cwd: str | None = None, unread_ok: Collection[bytes] = (), against: str | None = None
+) -> tuple[list[Finding], Look]:
     """The secrets, of medium confidence and above, that the next commit would add.
 
-    `against`: a tree to compare with instead of HEAD. Raises CredguardError when that cannot be
-    told.
+    And the Look that has what could not be read; not of the paths `unread_ok`. `against`: a tree to
+    compare with instead of HEAD. Raises CredguardError when that cannot be told.
     """
     staging = Staging(cwd, against)  # git works while the rules are loaded
-    scanner = engine()
+    look = Look(engine(), unread_ok)
+    settings: Settings | None = None
     found: list[Finding] = []
     for file in staging:
-        hits = hits_in(scanner, file.data, file.path)
+        hits = look.hits(file.data, file.path)
         if hits:
-            from credguard.scan.engine import on_lines
+            from credguard.sources.indexed import Settings
 
-            found += on_lines(hits, file.added)
-    return found
+            settings = settings or Settings(cwd, say=say)
+            found += fresh(hits, file, settings)
+    if settings is not None:
+        settings.tell()
+    return found, look
 
 
 def kept(found: list[Hit]) -> list[Hit]:
     """Those of `found` that block: without what CREDGUARD_SKIP lets pass, which is told and noted.
 
-    What a repository's own settings and baseline allow is to be taken out here as well.
+    A baseline is to be taken out here as well.
     """
     text = os.environ.get("CREDGUARD_SKIP", "")
     if not text:
@@ -81,7 +146,7 @@ def kept(found: list[Hit]) -> list[Hit]:
         say(f"credguard: {skips.problem}\n")
     blocking = []
     for hit in found:
-        reason = skips.reason(hit[0])
+        reason = skips.reason(hit[0].rule_id, hit[0].path)
         if reason is None:
             blocking.append(hit)
             continue
@@ -89,6 +154,38 @@ def kept(found: list[Hit]) -> list[Hit]:
         say(f"credguard: let pass: {place}  {hit[0].rule_id}: {printable(reason)}\n")
         leave(SKIPS, os.getcwd(), place, hit[0].rule_id, printable(reason))
     return blocking
+
+
+def _unread_kept(problems: list[tuple[bytes, str]]) -> list[tuple[bytes, str]]:
+    """As `kept`, of what could not be read: by its path."""
+    text = os.environ.get("CREDGUARD_SKIP", "")
+    if not text:
+        return problems
+    from credguard.scan.skip import Skips
+    from credguard.sources.notes import SKIPS, leave
+
+    skips = Skips(text)
+    blocking = []
+    for path, why in problems:
+        reason = skips.reason("", path.partition(b"!")[0])
+        if reason is None:
+            blocking.append((path, why))
+            continue
+        say(f"credguard: let pass unread: {printable(path)}: {printable(reason)}\n")
+        leave(SKIPS, os.getcwd(), printable(path), "unread", printable(reason))
+    return blocking
+
+
+def unread(problems: list[tuple[bytes, str]], what: str) -> str:
+    """What the person reads when nothing was found, but not all could be looked at."""
+    lines = [f"credguard: blocked, not all of the {what} could be read"]
+    lines += [f"  {printable(path)}: {printable(why)}" for path, why in problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        lines.append(f"  and {len(problems) - _SHOWN} more")
+    path = printable(problems[0][0].partition(b"!")[0])
+    lines.append(f"  to let it pass unread: CREDGUARD_SKIP='{path}:why' git {_COMMAND[what]} ...")
+    lines.append(f"  {_ANYWAY[what]}")
+    return "\n".join(lines) + "\n"
 
 
 def say(text: str) -> None:
@@ -99,25 +196,24 @@ def say(text: str) -> None:
         return  # nobody listens; the exit code still blocks
 
 
-def guarded(what: str, look: Callable[[], list[Hit]]) -> int:
+def guarded(what: str, look: Callable[[], Found]) -> int:
     """Tell the person what `look` finds, or why it could not; the exit code.
 
     `what`: COMMIT, MESSAGE or PUSH.
     """
     try:
-        found = look()
+        found, problems, _ = look()
         if found:
             found = kept(found)
-        if not found:
-            return 0
-        from credguard.report.blocked import text_for_person
-
-        colour = (
-            os.isatty(2) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        )
-        width = os.get_terminal_size(2).columns if os.isatty(2) else 0
-        say(text_for_person(found, what, colour=colour, width=width))
-        return 1
+        if found:
+            say(_blocked(found, what))
+            return 1
+        if problems:
+            problems = _unread_kept(problems)
+        if problems:
+            say(unread(problems, what))
+            return 2
+        return 0
     except CredguardError as error:
         hint = f"  hint: {printable(error.hint)}\n" if error.hint else ""
         say(
@@ -142,9 +238,24 @@ def guarded(what: str, look: Callable[[], list[Hit]]) -> int:
         return 3
 
 
+def _blocked(found: list[Hit], what: str) -> str:
+    from credguard.report.blocked import text_for_person
+
+    terminal = os.isatty(2)
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = os.get_terminal_size(2).columns if terminal else 0
+    return text_for_person(found, what, colour=colour, width=width)
+
+
+def look_at_index(against: str | None = None) -> Found:
+    """As `findings`, in the form that `guarded` takes."""
+    found, look = findings(against=against)
+    return [(hit, "") for hit in found], look.problems, look.scanned
+
+
 def run() -> int:
     """Look at what is staged, tell the person, give the exit code."""
-    return guarded(COMMIT, lambda: [(hit, "") for hit in findings()])
+    return guarded(COMMIT, look_at_index)
 
 
 def leave_with(code: int) -> NoReturn:

@@ -6,13 +6,15 @@ import os
 import sys
 from time import monotonic
 
-from credguard.precommit import PUSH, engine, guarded, hits_in, leave_with, say
+from credguard.precommit import PUSH, Look, engine, fresh, guarded, leave_with, say
 from credguard.sources.push import pushed, updates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from credguard.precommit import Found
     from credguard.report.blocked import Hit
     from credguard.scan.model import Finding
+    from credguard.sources.indexed import Settings
 
 _SILENT_S = 1.0
 _TICK_S = 0.2
@@ -39,7 +41,7 @@ class _Progress:
             say("\r\x1b[K")
 
 
-def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> list[Hit]:
+def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> Found:
     """The secrets that a push sends, each once with the oldest commit that brings it.
 
     `lines`: what git gives the hook on standard input; `remote`: name of the remote, or its URL.
@@ -47,8 +49,9 @@ def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> lis
     """
     sent = [each for each in updates(lines) if each.local is not None]
     if not sent:
-        return []
-    scanner = engine()
+        return [], [], 0
+    look = Look(engine())
+    settings: Settings | None = None
     progress = _Progress()
     found: dict[tuple[str, bytes, bytes], Hit] = {}
     known: dict[tuple[str, bytes], list[Finding]] = {}
@@ -62,18 +65,22 @@ def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> lis
             key = (file.oid, file.path)
             hits = known.get(key)
             if hits is None:
-                hits = known[key] = hits_in(scanner, file.data, file.path)
+                hits = known[key] = look.hits(file.data, file.path)
             if hits:
-                from credguard.scan.engine import on_lines
+                from credguard.sources.indexed import Settings
 
-                for hit in on_lines(hits, file.added):
+                settings = settings or Settings(cwd, [each.local or "" for each in sent], say=say)
+                for hit in fresh(hits, file, settings):
                     found[hit.rule_id, hit.path, hit.value] = (hit, file.commit)
     finally:
         progress.end()
+    if settings is not None:
+        settings.tell()
     order = {commit: number for number, commit in enumerate(commits)}
-    return sorted(
+    hits_found = sorted(
         found.values(), key=lambda hit: (-order[hit[1]], hit[0].path, hit[0].line, hit[0].column)
     )
+    return hits_found, look.problems, look.scanned
 
 
 def _input() -> bytes:

@@ -1,14 +1,15 @@
 """`credguard hook`: install, remove or look at the git hooks."""
 
 import json
+import time
 
 import click
 
 from credguard.app import hook as app
 from credguard.app import hooktemplate
 from credguard.app.context import Context
+from credguard.app.findings import FORMATS
 from credguard.app.hookshim import CHECKED
-from credguard.report.jsonv1 import findings_json
 
 _GLOBAL = click.option("--global", "global_", is_flag=True, help="For all your repositories.")
 _TEMPLATE = click.option(
@@ -86,7 +87,7 @@ def status(path: str | None, as_json: bool) -> None:
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(FORMATS),
     default="text",
     show_default=True,
     help="For a person on standard error, or for a program on standard output.",
@@ -101,14 +102,14 @@ def run(name: str, args: tuple[str, ...], format_: str) -> None:
 
     if format_ == "text":
         raise click.exceptions.Exit(hookrun.run(name, list(args)))
-    found = hookrun.findings(name, list(args))
-    document = json.loads(findings_json([hit for hit, _ in found], [], 0))
-    del document["scanned"]
-    for row, (_, commit) in zip(document["findings"], found, strict=True):
-        row["commit"] = commit or None
-    click.echo(json.dumps(document, indent=2))
-    if found:
+    from credguard.cli.findings import Shown, show
+
+    started = time.time()
+    found, unread, scanned = hookrun.findings(name, list(args))
+    if show(Shown(format_), [hit for hit, _ in found], unread, scanned, started):
         raise click.exceptions.Exit(1)
+    if unread:
+        raise click.exceptions.Exit(2)
 
 
 def _check(path: str | None, global_: bool, template: bool) -> None:

@@ -26,12 +26,14 @@ from credguard.daemon.announcer import Announcer
 from credguard.daemon.children import ENTRY
 from credguard.daemon.commits import Commits
 from credguard.daemon.inbox import Inbox
+from credguard.daemon.layered import Layered
 from credguard.daemon.scheduler import Scheduler
 from credguard.daemon.tick import Tick
 from credguard.daemon.watcher import PRUNED, Watcher, pruned
-from credguard.daemon.worker import Worker, fingerprint_key, real, shown
+from credguard.daemon.worker import Worker, real, shown
 from credguard.errors import CredguardError, Unsupported
 from credguard.store import findings, problems, watches
+from credguard.store.fingerprint_key import fingerprint_key
 
 _LOG = logging.getLogger("credguard.daemon")
 
@@ -69,7 +71,8 @@ def run(ctx: Context) -> None:
         )
         ctx.db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
         _compile_rules()
-        engine, key = load_engine(paths.private_dir(paths.cache_dir())), fingerprint_key()
+        engine = Layered(load_engine(paths.private_dir(paths.cache_dir())))
+        key = fingerprint_key()
         most = config.max_file_mb * 1_000_000
         worker = Worker(engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time)
         commits = Commits(engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time)

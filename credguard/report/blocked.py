@@ -1,6 +1,7 @@
 """What a blocked person reads: place, rule, masked value, why; then three ways on."""
 
 from credguard.report.text import path_text, printable
+from credguard.report.why import why as in_words
 from credguard.scan.model import CONFIDENCE_NAMES, Finding
 
 Hit = tuple[Finding, str]
@@ -62,10 +63,9 @@ def text_for_person(found: list[Hit], what: str, *, colour: bool, width: int) ->
 def _finding(hit: Finding, commit: str, style: _Style) -> list[str]:
     place = f"{path_text(hit.path)}:{hit.line}:{hit.column}"
     of = f"  (commit {commit[:12]})" if commit else ""
-    why = (
-        f"it matches the rule {hit.rule_id} and is no placeholder;"
-        f" confidence {CONFIDENCE_NAMES[hit.confidence]}"
-    )
+    reason = in_words(hit) or "it has the format of that rule and is no placeholder"
+    where = f"; in {printable(hit.via)}" if hit.via else ""
+    why = f"rule {hit.rule_id}: {reason}{where}; confidence {CONFIDENCE_NAMES[hit.confidence]}"
     return [
         f"  {style(_BOLD, place)}  {printable(hit.title)}{of}",
         f"    {style(_DIM, 'value')}  {printable(hit.masked())}",

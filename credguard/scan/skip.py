@@ -5,13 +5,9 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from credguard.scan.model import Finding
+from credguard.scan.allow import OWN_RULES
 
 VARIABLE = "CREDGUARD_SKIP"
-OWN = "own-"
-"""The rules of the vault's own values begin so: nothing hides them."""
 
 
 class Skips:
@@ -33,13 +29,16 @@ class Skips:
                 return
             self._entries.append((what, reason))
 
-    def reason(self, finding: Finding) -> str | None:
-        """Why `finding` is let pass; None: it is not. A path is whole, or ends with /*."""
-        if finding.rule_id.startswith(OWN):
+    def reason(self, rule_id: str, path: bytes) -> str | None:
+        """Why what a rule found in `path` is let pass; None: it is not.
+
+        A path is whole, or ends with /*.
+        """
+        if rule_id.startswith(OWN_RULES):
             return None
-        path = finding.path.decode("utf-8", "backslashreplace")
+        text = path.decode("utf-8", "backslashreplace")
         for what, reason in self._entries:
-            folder = what.endswith("/*") and path.startswith(what[:-1])
-            if what in (finding.rule_id, path) or folder:
+            folder = what.endswith("/*") and text.startswith(what[:-1])
+            if what in (rule_id, text) or folder:
                 return reason
         return None

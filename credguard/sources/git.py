@@ -299,7 +299,7 @@ def _parse(
     for number, path in enumerate(paths):
         if process is not None and number == asked:
             ahead = oids[asked : asked + _AHEAD]
-            process.write("".join(f"{name}\n" for name in ahead).encode())
+            process.write(os.fsencode("".join(f"{name}\n" for name in ahead)))
             asked += len(ahead)
         while b"\n" not in buffer:
             buffer += _more(feed, process)

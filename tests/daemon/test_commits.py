@@ -10,7 +10,6 @@ import pytest
 from credguard.app import hook
 from credguard.app.context import Context
 from credguard.daemon.commits import Commits
-from credguard.daemon.worker import fingerprint_key
 from credguard.errors import GitError
 from credguard.paths import cache_dir
 from credguard.sources import reflog
@@ -18,6 +17,7 @@ from credguard.sources.database import load_engine
 from credguard.sources.notes import COMMITS, Taken, leave
 from credguard.store import commits as store
 from credguard.store import events
+from credguard.store.fingerprint_key import fingerprint_key
 from tests.support import samples
 from tests.support.daemon import leak
 
