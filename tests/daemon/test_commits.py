@@ -94,6 +94,8 @@ def test_a_note_of_the_installed_hook_leads_to_the_commit(repo: Path, service: S
     service.turn()
     assert secrets(service) == {("a", "aws-access-key-id"), ("a", "aws-secret-access-key")}
     (body,) = service.told
+    logged = events.recent(service.ctx.db, families=frozenset({"finding"}))
+    assert {each.detail["commit"] for each in logged} == {oid[:12]}
     assert f"{repo}: a:1 in commit {oid[:12]}" in body
     assert "git commit --amend" in body
     assert samples.aws_secret() not in "".join(service.ctx.db.iterdump()) + body
@@ -190,6 +192,7 @@ def test_a_skip_is_kept_in_the_log(
     (event,) = events.recent(service.ctx.db, families=frozenset({"finding"}))
     assert event.kind == "finding.skipped"
     assert event.detail["reason"] == "an example of the vendor's"
+    assert service.told == []
 
 
 def test_a_crash_before_notes_were_dealt_with_loses_none(repo: Path) -> None:
