@@ -25,7 +25,10 @@ _SIGPIPE = 13  # importing signal costs an enum
 _SAFE = ("-c", "core.fsmonitor=false", "--no-pager", "--no-replace-objects")
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 _ENVIRONMENT = {
+    # A partial clone is never made to fetch; git before 2.45 knows only the second, which allows
+    # no transport but one that does not exist.
     "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "-",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
