@@ -38,6 +38,9 @@ class Options:
             return os.cpu_count() or 1
 
 
+DEFAULT = Options()
+
+
 @dataclass(slots=True)
 class Result:
     """What a scan found; complete once its findings have been gone through.
@@ -65,12 +68,12 @@ Progress = Callable[[Result], None]
 """Hears of the result so far, many times a second."""
 
 
-def _silent(_result: Result) -> None:
-    return
+def silent(_result: Result) -> None:
+    """Progress that nobody sees."""
 
 
 def scan_paths(
-    names: list[str], options: Options = Options(), on_progress: Progress = _silent
+    names: list[str], options: Options = DEFAULT, on_progress: Progress = silent
 ) -> Result:
     """Scan every file at and below `names`; the order of findings depends on the names alone.
 
@@ -159,7 +162,7 @@ def _batches(
         yield job
 
 
-def scan_stream(pieces: Iterable[bytes], path: bytes, options: Options = Options()) -> Result:
+def scan_stream(pieces: Iterable[bytes], path: bytes, options: Options = DEFAULT) -> Result:
     """Scan the text that `pieces` make up as if it stood in the file `path`."""
     setting = Setting(paths.cache_dir(), options.least)
     result = Result()
@@ -167,7 +170,7 @@ def scan_stream(pieces: Iterable[bytes], path: bytes, options: Options = Options
     return result
 
 
-def scan_staged(options: Options = Options(), on_progress: Progress = _silent) -> Result:
+def scan_staged(options: Options = DEFAULT, on_progress: Progress = silent) -> Result:
     """Scan what the next commit would add, in the repository around the working directory.
 
     Raises GitError, CredguardError.

@@ -7,6 +7,7 @@ import time
 import click
 
 from credguard.app import scan as app
+from credguard.app import scan_history as commits
 from credguard.cli.stdin import pieces
 from credguard.report.jsonv1 import findings_json
 from credguard.report.text import findings_text, path_text
@@ -20,6 +21,11 @@ _AFTER_S, _TICK_S = 1.0, 0.2
 @click.option("--staged", is_flag=True, help="What the next commit would add, instead of files.")
 @click.option("--stdin", is_flag=True, help="The text on standard input, instead of files.")
 @click.option("--path", "name", metavar="NAME", help="With --stdin: the file it belongs to.")
+@click.option("--range", "span", metavar="A..B", help="What each commit of the range added.")
+@click.option("--history", is_flag=True, help="Every version of every file, in all commits.")
+@click.option("--branch", multiple=True, metavar="NAME", help="With --history: only this branch.")
+@click.option("--since", metavar="DATE", help="With --history: only commits since then.")
+@click.option("--no-resume", is_flag=True, help="With --history: not on from where one stopped.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only files that match.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match.")
 @click.option("--no-gitignore", is_flag=True, help="Also what git ignores.")
@@ -39,6 +45,11 @@ def scan(
     staged: bool,
     stdin: bool,
     name: str | None,
+    span: str | None,
+    history: bool,
+    branch: tuple[str, ...],
+    since: str | None,
+    no_resume: bool,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     no_gitignore: bool,
@@ -48,35 +59,60 @@ def scan(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Look for secrets in the files at and below each PATH, or in what is staged.
+    """Look for secrets in the files at and below each PATH, in what is staged, or in commits.
 
     In a git repository all files are scanned but those that git ignores; elsewhere folders that
     git, package managers, caches and virtual environments keep are left out. What is named as
-    PATH is always scanned. GLOB is a pattern of .gitignore's syntax.
+    PATH is always scanned. With --range and --history PATH is the repository, else the one here is
+    taken. GLOB is a pattern of .gitignore's syntax.
     Exit code 0: none, 1: some, 2: something could not be read, so it cannot be told.
     """
-    if [bool(path), staged, stdin].count(True) != 1:
-        raise click.UsageError("name at least one PATH, or --staged, or --stdin")
-    if name is not None and not stdin:
-        raise click.UsageError("--path belongs to --stdin")
+    _check(path, staged, stdin, name, span, history, bool(branch or since or no_resume))
     least = {word: level for level, word in CONFIDENCE_NAMES.items()}[confidence]
     options = app.Options(least, include, exclude, not no_gitignore, jobs or 0)
-    progress = _Progress(quiet)
+    progress = _Progress(quiet, "blobs" if span or history else "files")
     if stdin:
         result = app.scan_stream(pieces(), os.fsencode(name or "<stdin>"), options)
     elif staged:
         result = app.scan_staged(options, progress)
+    elif span is not None:
+        result = commits.scan_range(span, next(iter(path), None), options, progress)
+    elif history:
+        result = commits.scan_history(
+            next(iter(path), None), options, progress,
+            branches=branch, since=since, resume=not no_resume,
+        )  # fmt: skip
     else:
         result = app.scan_paths(list(path), options, progress)
     progress.end()
-    _report(result, as_json, quiet)
+    _report(result, as_json, quiet, "blob" if span or history else "file")
     if result.findings:
         raise click.exceptions.Exit(1)
     if result.problems and not lenient:
         raise click.exceptions.Exit(2)
 
 
-def _report(result: app.Result, as_json: bool, quiet: bool) -> None:
+def _check(
+    path: tuple[str, ...],
+    staged: bool,
+    stdin: bool,
+    name: str | None,
+    span: str | None,
+    history: bool,
+    limited: bool,
+) -> None:
+    of_commits = span is not None or history
+    if [bool(path) and not of_commits, staged, stdin, span is not None, history].count(True) != 1:
+        raise click.UsageError("name at least one PATH, or --staged, --stdin, --range or --history")
+    if of_commits and len(path) > 1:
+        raise click.UsageError("name one repository")
+    if name is not None and not stdin:
+        raise click.UsageError("--path belongs to --stdin")
+    if limited and not history:
+        raise click.UsageError("--branch, --since and --no-resume belong to --history")
+
+
+def _report(result: app.Result, as_json: bool, quiet: bool, noun: str) -> None:
     if as_json:
         click.echo(findings_json(result.findings, result.problems, result.scanned))
     else:
@@ -89,7 +125,7 @@ def _report(result: app.Result, as_json: bool, quiet: bool) -> None:
         click.echo(f"{_count(len(result.problems), 'problem')}: see above", err=True)
     if result.findings and not quiet:
         click.echo(
-            f"{_count(len(result.findings), 'secret')} in {_count(result.scanned, 'file')}",
+            f"{_count(len(result.findings), 'secret')} in {_count(result.scanned, noun)}",
             err=True,
         )
 
@@ -101,7 +137,8 @@ def _count(number: int, noun: str) -> str:
 class _Progress:
     """Writes one line that is overwritten, on a terminal only, once it takes over a second."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, noun: str) -> None:
+        self._noun = noun
         self._start = self._last = time.monotonic()
         self._on = not quiet and sys.stderr.isatty()
         self._shown = False
@@ -114,7 +151,7 @@ class _Progress:
             return
         self._last, self._shown = now, True
         megabytes = result.size / 1e6
-        text = f"{result.scanned:,} files, {megabytes:,.0f} MB"
+        text = f"{result.scanned:,} {self._noun}, {megabytes:,.0f} MB"
         text += f", {megabytes / (now - self._start):,.0f} MB/s, {len(result.findings):,} found"
         click.echo(f"\r\x1b[K{text}", err=True, nl=False)
 

@@ -9,7 +9,7 @@ def findings_json(findings: list[Finding], unread: list[tuple[bytes, str]], scan
     r"""An object: version, scanned (files), findings, unread (files and why). No secret value.
 
     `path` is text, bytes that are not UTF-8 as surrogate escapes turned to \\xNN; lines and columns
-    count from 1, columns in bytes.
+    count from 1, columns in bytes. A scan of history adds commit, author and date (ISO 8601).
     """
     return json.dumps(
         {
@@ -25,6 +25,15 @@ def findings_json(findings: list[Finding], unread: list[tuple[bytes, str]], scan
                     "title": each.title,
                     "confidence": CONFIDENCE_NAMES[each.confidence],
                     "masked": each.masked(),
+                    **(
+                        {
+                            "commit": each.commit.oid,
+                            "author": each.commit.author,
+                            "date": each.commit.date,
+                        }
+                        if each.commit
+                        else {}
+                    ),
                 }
                 for each in findings
             ],

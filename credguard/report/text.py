@@ -19,6 +19,13 @@ def findings_text(findings: list[Finding]) -> str:
     """One line a finding: place, rule, confidence, masked value; ends with a line end, or ""."""
     return "".join(
         f"{path_text(each.path)}:{each.line}:{each.column}  {each.rule_id}"
-        f"  {CONFIDENCE_NAMES[each.confidence]}  {printable(each.masked())}\n"
+        f"  {CONFIDENCE_NAMES[each.confidence]}  {printable(each.masked())}{_commit(each)}\n"
         for each in findings
     )
+
+
+def _commit(finding: Finding) -> str:
+    commit = finding.commit
+    if commit is None:
+        return ""
+    return f"  {commit.oid[:12]}  {commit.date[:10]}  {printable(commit.author)}"

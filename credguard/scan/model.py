@@ -9,10 +9,32 @@ LOW, MEDIUM, HIGH = 1, 2, 3
 CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}
 
 
+class Commit:
+    """The commit that brought a finding in: its id, its author, and the date of writing (ISO)."""
+
+    __slots__ = ("author", "date", "oid")
+
+    def __init__(self, oid: str, author: str, date: str) -> None:
+        """`author`: name and address."""
+        self.oid = oid
+        self.author = author
+        self.date = date
+
+
 class Finding:
     """One secret in one place. `value` never leaves the process except as `masked()`."""
 
-    __slots__ = ("column", "confidence", "end_line", "line", "path", "rule_id", "title", "value")
+    __slots__ = (
+        "column",
+        "commit",
+        "confidence",
+        "end_line",
+        "line",
+        "path",
+        "rule_id",
+        "title",
+        "value",
+    )
 
     def __init__(
         self,
@@ -26,6 +48,7 @@ class Finding:
         value: bytes,
     ) -> None:
         """Place, rule and the secret bytes found."""
+        self.commit: Commit | None = None  # set by a scan of history alone
         self.path = path
         self.line = line
         self.column = column

@@ -24,8 +24,8 @@ Setting = TypeVar("Setting")
 _FORK = multiprocessing.get_context("fork") if sys.platform == "linux" else None
 _AHEAD = 2  # one in work, one waiting, so that no worker idles
 _MOST_DEATHS = 8
-# A job larger than what any pipe takes at once could block both sides.
-_JOB_BYTES = 4096
+# Two jobs larger than what a socket takes at once could block both sides.
+_JOB_BYTES = 40 << 10 if sys.platform == "linux" else 2 << 10
 
 
 class Died:

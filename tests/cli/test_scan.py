@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import samples
+from tests.support.repositories import commit, git, line
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -283,3 +284,33 @@ def _reading(pid: int) -> bool:
         return "_hs_ext" in Path(f"/proc/{pid}/maps").read_text()
     except OSError:
         return False
+
+
+def test_history_and_range(tmp_path: Path) -> None:
+    repo = tmp_path / "r"
+    repo.mkdir()
+    git(repo, "init", "-q")
+    first = commit(repo, a__ini="x\n" + line(1))
+    commit(repo, a__ini="clean\n")
+    done = run("--history", str(repo))
+    assert done.returncode == 1
+    assert "a.ini:2:25  aws-secret-access-key  high" in done.stdout
+    assert first[:12] in done.stdout
+    assert "Test Person <test@example.invalid>" in done.stdout
+    assert "1 secret in 2 blobs" in done.stderr
+    (row,) = json.loads(run("--history", "--json", cwd=repo).stdout)["findings"]
+    assert (row["commit"], row["author"][:11], row["date"][:2]) == (first, "Test Person", "20")
+    assert run("--range", "HEAD~..HEAD", cwd=repo).returncode == 0
+    assert run("--history", "--exclude", "*.ini", cwd=repo).returncode == 0
+    assert run("--history", "--since", "2100-01-01", cwd=repo).returncode == 0
+    assert run("--history", str(tmp_path)).returncode == 2
+
+
+@pytest.mark.parametrize("wrong", [
+    ("--history", "--staged"), ("--history", "a", "b"), ("--branch", "x", "."), ("--since", "x", "."),
+    ("--range", "a..b", "--history"), ("--path", "x", "."), ("--range", "HEAD"), ("--jobs", "0", "."),
+])  # fmt: skip
+def test_options_that_do_not_go_together(tmp_path: Path, wrong: tuple[str, ...]) -> None:
+    done = run(*wrong, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "hint:" in done.stderr
