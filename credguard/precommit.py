@@ -29,7 +29,7 @@ def findings(cwd: str | None = None) -> list[Finding]:
     Raises CredguardError when that cannot be told.
     """
     staging = Staging(cwd)  # git works while the rules are loaded
-    from credguard.scan.engine import on_lines
+    from credguard.scan.engine import on_lines, plain
     from credguard.sources.database import load_engine
 
     engine = load_engine(cache_dir())
@@ -37,7 +37,10 @@ def findings(cwd: str | None = None) -> list[Finding]:
     for file in staging:
         hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= MEDIUM]
         if hits:
-            found += on_lines(hits, file.added)
+            from credguard.scan.allow import Allow
+
+            Allow().judge(hits, plain(file.data), file.path)
+            found += on_lines([hit for hit in hits if not hit.allowed], file.added)
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from credguard import config as settings
+from credguard.app import key_marks
 from credguard.app.context import Context
 from credguard.app.mfa import Ask, Codes
 from credguard.app.rotate_effects import RealEffects
@@ -44,8 +45,9 @@ def _nobody(_identity: str, _step: Step) -> None:
 class Outcome:
     """What became of one user's rotation.
 
-    `state`: planned, midway (a dry run found one on the way), done, aborted, waiting, asks,
-    needs-code, failed. `until`: when it goes on, Unix seconds; None: not by itself.
+    `state`: planned, midway (a dry run found one on the way), done, aborted, given-up (aborted
+    where a person asked for a new key), waiting, asks, needs-code, failed. `until`: when it goes
+    on, Unix seconds; None: not by itself.
     `old_id`/`new_id`: None where there is none.
     """
 
@@ -100,7 +102,7 @@ def record_of(ctx: Context, identity: str) -> Record | None:
         raise StoreError(
             f"the journal of {identity} is damaged",
             hint="both keys stay as they are; to go on from what IAM says: credguard rotate"
-            f" --rebuild {profile_of(ctx, identity)}",
+            f" --rebuild {shlex.quote(profile_of(ctx, identity))}",
         ) from exc
 
 
@@ -133,12 +135,12 @@ def due_at(ctx: Context, key: profiles.Key) -> float | None:
 
 
 def due(ctx: Context) -> list[str]:
-    """The identities that need something now: an old key, or a rotation whose wait may be over."""
+    """The identities with an old key, one that leaked, or a rotation whose wait may be over."""
     now = ctx.now()
     found = set(rotation_midway(ctx))
     for identity, group in users(ctx).items():
         at = due_at(ctx, group[0].key)
-        if at is not None and at <= now:
+        if (at is not None and at <= now) or key_marks.any_leaked(ctx, group):
             found.add(identity)
     return sorted(found)
 
@@ -182,7 +184,7 @@ def rotate_users(
 def guarded(ctx: Context, identity: str, act: Callable[[], Outcome]) -> Outcome:
     """What `act` gives, under the user's lock; its failure as an Outcome."""
     try:
-        with alone(identity):
+        with alone(identity, *profiles.user_ids(ctx.db, identity)):
             ctx.look_again()
             return act()
     except NeedsCode as error:
@@ -248,11 +250,13 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
         if wanted.deactivate and not wanted.yes:
             raise RotationRefused(
                 f"no rotation of {identity} is on the way, so there is no old key to deactivate",
-                hint=f"to replace the key with no grace: credguard rotate {group[0].name}"
-                " --yes --deactivate",
+                hint="to replace the key with no grace:"
+                f" credguard rotate {shlex.quote(group[0].name)} --yes --deactivate",
             )
-        _agreed(ctx, group, wanted.yes)
-        record = start(ctx, effects, group, wanted)
+        leaked = key_marks.any_leaked(ctx, group)
+        if not leaked:  # else it was agreed to when the person said so
+            _agreed(ctx, group, wanted.yes)
+        record = start(ctx, effects, group, wanted, Mode.EMERGENCY if leaked else Mode.NORMAL)
     elif wanted.delete:
         raise RotationRefused(f"a rotation of {identity} is on the way; no key is in its way")
     if wanted.keep:
@@ -262,7 +266,7 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
         record = start(ctx, effects, users(ctx)[effects.user.identity], wanted, mode)
         ended = go_on(ctx, effects, record, wanted)
     done = told(ctx, effects.user.identity, record, ended)
-    return _looked_at(effects, begun, ended.record, done) if asked else done
+    return _looked_at(effects, begun, ended.record, replaced(done)) if asked else done
 
 
 def _once_more(record: Record, ended: Ended, *, asked: bool) -> Mode | None:
@@ -307,6 +311,7 @@ def start(
 ) -> Record:
     """Check everything, then make a new key, or take up one of ours whose journal was lost."""
     checked = precheck(ctx, effects, group, _wishes(wanted))
+    key_marks.works(ctx, group[0].key.key_id)
     key = replace(effects.user, key_id=group[0].key.key_id)
     transaction = str(uuid.uuid4())
     if checked.take_up is not None:
@@ -360,6 +365,11 @@ def told(ctx: Context, identity: str, before: Record, ended: Ended) -> Outcome:
     return outcome(ctx, identity, state, ended.record, ended.step)
 
 
+def replaced(done: Outcome) -> Outcome:
+    """`done` as the answer to a wish for a new key: an attempt that left none has failed."""
+    return replace(done, state="given-up") if done.state == "aborted" else done
+
+
 def _given_up(ctx: Context, identity: str, transaction: str) -> str:
     """Why the new key was given up; empty: there was none."""
     for event in events.recent(ctx.db, 20, families=frozenset({"rotation"})):
@@ -392,5 +402,5 @@ def _agreed(ctx: Context, group: list[profiles.Profile], yes: bool) -> None:
         elif not profile.consent:
             raise RotationRefused(
                 f"nobody agreed yet to replace the key of profile {profile.name}",
-                hint=f"run once: credguard rotate {profile.name} --yes",
+                hint=f"run once: credguard rotate {shlex.quote(profile.name)} --yes",
             )

@@ -10,7 +10,7 @@ from credguard import paths
 from credguard.app.scan_batch import Batch, Setting, scan_files, scan_text, scan_windows
 from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
-from credguard.sources.listing import Globs, Listed, listed
+from credguard.sources.listing import Listed, Wanted, listed
 
 # So much is scanned by this process alone: below it, starting others costs more than they save.
 _ALONE_BYTES, _ALONE_FILES = 12 << 20, 800
@@ -20,13 +20,17 @@ _BATCH_BYTES, _BATCH_FILES, _BATCH_NAMES = 2 << 20, 200, 32 << 10
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`least`: the confidence reported; `jobs`: processes at work, 0: one a core."""
+    """`least`: the confidence reported; `jobs`: processes at work, 0: one a core.
+
+    `deep`: run detect-secrets' plugins too.
+    """
 
     least: int = LOW
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     gitignore: bool = True
     jobs: int = 0
+    deep: bool = False
 
     def processes(self) -> int:
         """How many processes scan at once."""
@@ -88,7 +92,7 @@ def scan_paths(
 
 def stream_paths(names: list[str], options: Options, result: Result) -> Iterator[Batch]:
     """What `scan_paths` finds, as it comes, in the same order; `result` gets notices alone."""
-    setting = Setting(paths.cache_dir(), options.least)
+    setting = Setting(paths.cache_dir(), options.least, options.deep)
     setting.engine()  # before any worker is forked: they share it
     feed = _unique(names, options, result)
     alone = Batch()
@@ -107,7 +111,7 @@ def stream_paths(names: list[str], options: Options, result: Result) -> Iterator
 
 
 def _unique(names: list[str], options: Options, result: Result) -> Iterator[Listed]:
-    globs = Globs(options.include, options.exclude)
+    globs = Wanted(options.include, options.exclude)
     seen: set[bytes] = set()
     for name in names:
         for path, why in listed(
@@ -164,7 +168,7 @@ def _batches(
 
 def scan_stream(pieces: Iterable[bytes], path: bytes, options: Options = DEFAULT) -> Result:
     """Scan the text that `pieces` make up as if it stood in the file `path`."""
-    setting = Setting(paths.cache_dir(), options.least)
+    setting = Setting(paths.cache_dir(), options.least, options.deep)
     result = Result()
     result.add(scan_windows(setting, pieces, path))
     return result
@@ -182,8 +186,9 @@ def scan_staged(options: Options = DEFAULT, on_progress: Progress = silent) -> R
     if run(None, "rev-parse", "--is-bare-repository", inherit=True).strip() == b"true":
         raise GitError("nothing is staged here: a bare repository has no index")
     staging = Staging(None)
-    setting = Setting(paths.cache_dir(), options.least)
-    globs = Globs(options.include, options.exclude)
+    top = run(None, "rev-parse", "--show-toplevel", inherit=True).rstrip(b"\n")
+    setting = Setting(paths.cache_dir(), options.least, options.deep, top)
+    globs = Wanted(options.include, options.exclude)
     result = Result()
     for file in staging:
         if globs and not globs.file(file.path):

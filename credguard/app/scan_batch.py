@@ -5,6 +5,8 @@ Plain classes and few imports for the sake of the latter; see tests/arch.
 
 from __future__ import annotations
 
+import os
+
 from credguard.sources.database import load_engine
 from credguard.sources.files import Unreadable, blocks, read, windows
 
@@ -14,21 +16,33 @@ if TYPE_CHECKING:
 
     from credguard.scan.engine import Engine
     from credguard.scan.model import Finding
+    from credguard.sources.deep import Plugins
+    from credguard.sources.settings import Settings
 
     Problem = tuple[bytes, str]
 
 _ENGINES: dict[str, Engine] = {}
+_SETTINGS: list[Settings] = []
+_PLUGINS: dict[int, Plugins] = {}  # by process: a forked worker must not share its parent's child
 
 
 class Setting:
     """What every scan of a run shares."""
 
-    __slots__ = ("cache_dir", "least")
+    __slots__ = ("cache_dir", "deep", "least", "top")
 
-    def __init__(self, cache_dir: str, least: int) -> None:
-        """`cache_dir`: where the compiled rules lie; `least`: the least confidence told."""
+    def __init__(
+        self, cache_dir: str, least: int, deep: bool = False, top: bytes | None = b""
+    ) -> None:
+        """`cache_dir`: where the compiled rules lie; `least`: the least confidence told.
+
+        `deep`: take the second look. `top`: the folder that paths start from, for the
+        `.credguard.toml` files around them; None: there is none (a bare repository).
+        """
         self.cache_dir = cache_dir
         self.least = least
+        self.deep = deep
+        self.top = top
 
     def engine(self) -> Engine:
         """The engine, loaded once a process. Raises CredguardError."""
@@ -36,6 +50,34 @@ class Setting:
         if engine is None:
             engine = _ENGINES[self.cache_dir] = load_engine(self.cache_dir)
         return engine
+
+    def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
+        """Say of each of `found` what lets it pass. Raises ConfigError."""
+        from credguard.scan.engine import plain
+
+        if self.top is None:
+            from credguard.scan.allow import Allow
+
+            Allow().judge(found, plain(data), path)
+            return
+        if not _SETTINGS:
+            from credguard.sources.settings import Settings
+
+            _SETTINGS.append(Settings())
+        _SETTINGS[0].judge(found, plain(data), os.path.join(self.top, path))
+
+    def look(
+        self, data: bytes, path: bytes, found: list[Finding]
+    ) -> tuple[list[Finding], list[Problem]]:
+        """The second look of `--deep`. Raises CredguardError."""
+        if os.getpid() not in _PLUGINS:
+            from credguard.config import load
+            from credguard.sources.deep import Plugins
+
+            _PLUGINS[os.getpid()] = Plugins(load().scan.plugins)
+        from credguard.app.deep import look
+
+        return look(_PLUGINS[os.getpid()], self.least, data, path, found)
 
 
 class Batch:
@@ -59,8 +101,15 @@ class Batch:
 
 def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding], list[Problem]]:
     """Findings in `data` by place, and problems: every scan goes through here."""
-    found = setting.engine().scan(data, path)
-    return [each for each in found if each.confidence >= setting.least], []
+    scanned = setting.engine().scan(data, path)
+    found = [each for each in scanned if each.confidence >= setting.least]
+    problems: list[Problem] = []
+    if setting.deep:
+        more, problems = setting.look(data, path, found)
+        found += more
+    if found:
+        setting.judge(found, data, path)
+    return found, problems
 
 
 def scan_files(setting: Setting, files: list[bytes]) -> Batch:

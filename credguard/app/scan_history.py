@@ -7,19 +7,22 @@ path has it while no parent's version has.
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Iterator
 
 from credguard import __version__, paths
 from credguard.app.scan import DEFAULT, Options, Progress, Result, silent
 from credguard.app.scan_batch import Batch, Setting, scan_text, scan_windows
+from credguard.errors import GitError
 from credguard.scan.model import Finding
 from credguard.sources.files import WHOLE, Unreadable
 from credguard.sources.history import Blobs, Entry, Repository, check_range
-from credguard.sources.listing import Globs
+from credguard.sources.listing import Wanted
 from credguard.sources.progress import Seen
 
 _ALONE_BYTES, _ALONE_BLOBS = 3 << 20, 240
+_NOW_S = 30  # what git says of a text without a date is within so many seconds of now
 _BATCH_BYTES, _BATCH_BLOBS, _BATCH_NAMES = 2 << 20, 250, 24 << 10
 
 Job = list[tuple[str, bytes]]
@@ -32,8 +35,10 @@ class BlobSetting(Setting):
 
     __slots__ = ("cwd",)
 
-    def __init__(self, cache_dir: str, least: int, cwd: str | None) -> None:
-        super().__init__(cache_dir, least)
+    def __init__(
+        self, cache_dir: str, least: int, deep: bool, top: bytes | None, cwd: str | None
+    ) -> None:
+        super().__init__(cache_dir, least, deep, top)
         self.cwd = cwd
 
 
@@ -107,6 +112,8 @@ def scan_history(
     Raises GitError, CredguardError.
     """
     repository = Repository(cwd)
+    if since is not None:
+        _check_date(repository, since)
     if branches or since is not None:
         entries = repository.added(*branches, since=since)
     else:
@@ -116,6 +123,13 @@ def scan_history(
         what = "\0".join((*sorted(branches), since or "", str(options)))
         seen = Seen(_state_file(repository), _stamp(what))
     return _History(repository, options, entries, seen).run(on_progress)
+
+
+def _check_date(repository: Repository, text: str) -> None:
+    """Raises GitError for what is no date: git takes it for now, and would scan nothing."""
+    age = time.time() - repository.moment(text)
+    if abs(age) < _NOW_S and text.strip().lower() not in ("now", "today"):
+        raise GitError(f"not a date: {text}", hint="name one as 2026-01-31 or '2 weeks ago'")
 
 
 def scan_range(
@@ -154,9 +168,11 @@ class _History:
         self, repository: Repository, options: Options, entries: Iterator[Entry], seen: Seen | None
     ) -> None:
         self._repository = repository
-        self._setting = BlobSetting(paths.cache_dir(), options.least, repository.cwd)
+        self._setting = BlobSetting(
+            paths.cache_dir(), options.least, options.deep, repository.top(), repository.cwd
+        )
         self._processes = options.processes()
-        self._globs = Globs(options.include, options.exclude)
+        self._globs = Wanted(options.include, options.exclude)
         self._entries = entries
         self._seen = seen
         self._given: deque[list[Entry]] = deque()

@@ -3,14 +3,16 @@
 import os
 import sys
 import time
+from dataclasses import dataclass, fields
+from typing import Any
 
 import click
 
 from credguard.app import scan as app
 from credguard.app import scan_history as commits
+from credguard.app.findings import FORMATS
+from credguard.cli.findings import Shown, show
 from credguard.cli.stdin import pieces
-from credguard.report.jsonv1 import findings_json
-from credguard.report.text import findings_text, path_text
 from credguard.scan.model import CONFIDENCE_NAMES
 
 _AFTER_S, _TICK_S = 1.0, 0.2
@@ -39,17 +41,14 @@ _AFTER_S, _TICK_S = 1.0, 0.2
 @click.option("--lenient", is_flag=True, help="Exit with 0 where something could not be read.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes at work; else one a core.")
 @click.option("--quiet", is_flag=True, help="No progress and no counts.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--baseline", metavar="FILE", help="Leave out what this baseline knows.")
+@click.option("--format", "style", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--output", metavar="FILE", help="Write the report to FILE.")
+@click.option("--deep", is_flag=True, help="Run detect-secrets' plugins too; much slower.")
+@click.option("--verify", is_flag=True, help="Ask issuers whether what is found still works.")
+@click.option("--show-allowed", is_flag=True, help="Show also what marks and settings let pass.")
 def scan(
-    path: tuple[str, ...],
-    staged: bool,
-    stdin: bool,
-    name: str | None,
-    span: str | None,
-    history: bool,
-    branch: tuple[str, ...],
-    since: str | None,
-    no_resume: bool,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     no_gitignore: bool,
@@ -57,7 +56,8 @@ def scan(
     lenient: bool,
     jobs: int | None,
     quiet: bool,
-    as_json: bool,
+    deep: bool,
+    **rest: Any,
 ) -> None:
     """Look for secrets in the files at and below each PATH, in what is staged, or in commits.
 
@@ -67,71 +67,77 @@ def scan(
     taken. GLOB is a pattern of .gitignore's syntax.
     Exit code 0: none, 1: some, 2: something could not be read, so it cannot be told.
     """
-    _check(path, staged, stdin, name, span, history, bool(branch or since or no_resume))
+    what = _What(**{each.name: rest.pop(each.name) for each in fields(_What)})
+    what.check()
+    style = "json" if rest["as_json"] else rest["style"]
+    shown = Shown(
+        style, rest["output"], rest["baseline"], rest["show_allowed"], rest["verify"], quiet
+    )
+    shown.check()
     least = {word: level for level, word in CONFIDENCE_NAMES.items()}[confidence]
-    options = app.Options(least, include, exclude, not no_gitignore, jobs or 0)
-    progress = _Progress(quiet, "blobs" if span or history else "files")
-    if stdin:
-        result = app.scan_stream(pieces(), os.fsencode(name or "<stdin>"), options)
-    elif staged:
-        result = app.scan_staged(options, progress)
-    elif span is not None:
-        result = commits.scan_range(span, next(iter(path), None), options, progress)
-    elif history:
-        result = commits.scan_history(
-            next(iter(path), None), options, progress,
-            branches=branch, since=since, resume=not no_resume,
-        )  # fmt: skip
-    else:
-        result = app.scan_paths(list(path), options, progress)
+    options = app.Options(least, include, exclude, not no_gitignore, jobs or 0, deep)
+    started = time.time()
+    progress = _Progress(quiet, what.noun)
+    result = what.scan(options, progress)
     progress.end()
-    _report(result, as_json, quiet, "blob" if span or history else "file")
-    if result.findings:
+    if show(shown, result, started, what.noun):
         raise click.exceptions.Exit(1)
     if result.problems and not lenient:
         raise click.exceptions.Exit(2)
 
 
-def _check(
-    path: tuple[str, ...],
-    staged: bool,
-    stdin: bool,
-    name: str | None,
-    span: str | None,
-    history: bool,
-    limited: bool,
-) -> None:
-    of_commits = span is not None or history
-    if [bool(path) and not of_commits, staged, stdin, span is not None, history].count(True) != 1:
-        raise click.UsageError("name at least one PATH, or --staged, --stdin, --range or --history")
-    if of_commits and len(path) > 1:
-        raise click.UsageError("name one repository")
-    if name is not None and not stdin:
-        raise click.UsageError("--path belongs to --stdin")
-    if limited and not history:
-        raise click.UsageError("--branch, --since and --no-resume belong to --history")
+@dataclass(frozen=True, slots=True)
+class _What:
+    """The options that say where the bytes come from."""
 
+    path: tuple[str, ...]
+    staged: bool
+    stdin: bool
+    name: str | None
+    span: str | None
+    history: bool
+    branch: tuple[str, ...]
+    since: str | None
+    no_resume: bool
 
-def _report(result: app.Result, as_json: bool, quiet: bool, noun: str) -> None:
-    if as_json:
-        click.echo(findings_json(result.findings, result.problems, result.scanned))
-    else:
-        click.echo(findings_text(result.findings), nl=False)
-    for text in result.notices:
-        click.echo(f"credguard: {text}", err=True)
-    for name, why in result.problems:
-        click.echo(f"credguard: not read: {path_text(name)}: {why}", err=True)
-    if result.problems:
-        click.echo(f"{_count(len(result.problems), 'problem')}: see above", err=True)
-    if result.findings and not quiet:
-        click.echo(
-            f"{_count(len(result.findings), 'secret')} in {_count(result.scanned, noun)}",
-            err=True,
-        )
+    @property
+    def _of_commits(self) -> bool:
+        return self.history or self.span is not None
 
+    @property
+    def noun(self) -> str:
+        return "blob" if self._of_commits else "file"
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    def check(self) -> None:
+        """Raises UsageError where they do not go together."""
+        files = bool(self.path) and not self._of_commits
+        named = [files, self.staged, self.stdin, self.span is not None, self.history]
+        if named.count(True) != 1:
+            raise click.UsageError(
+                "name at least one PATH, or --staged, --stdin, --range or --history"
+            )
+        if self._of_commits and len(self.path) > 1:
+            raise click.UsageError("name one repository")
+        if self.name is not None and not self.stdin:
+            raise click.UsageError("--path belongs to --stdin")
+        if (self.branch or self.since or self.no_resume) and not self.history:
+            raise click.UsageError("--branch, --since and --no-resume belong to --history")
+
+    def scan(self, options: app.Options, progress: app.Progress) -> app.Result:
+        """Scan it. Raises CredguardError."""
+        if self.stdin:
+            return app.scan_stream(pieces(), os.fsencode(self.name or "<stdin>"), options)
+        if self.staged:
+            return app.scan_staged(options, progress)
+        where = next(iter(self.path), None)
+        if self.span is not None:
+            return commits.scan_range(self.span, where, options, progress)
+        if self.history:
+            return commits.scan_history(
+                where, options, progress,
+                branches=self.branch, since=self.since, resume=not self.no_resume,
+            )  # fmt: skip
+        return app.scan_paths(list(self.path), options, progress)
 
 
 class _Progress:
@@ -151,7 +157,7 @@ class _Progress:
             return
         self._last, self._shown = now, True
         megabytes = result.size / 1e6
-        text = f"{result.scanned:,} {self._noun}, {megabytes:,.0f} MB"
+        text = f"{result.scanned:,} {self._noun}s, {megabytes:,.0f} MB"
         text += f", {megabytes / (now - self._start):,.0f} MB/s, {len(result.findings):,} found"
         click.echo(f"\r\x1b[K{text}", err=True, nl=False)
 

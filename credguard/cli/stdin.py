@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from credguard.app.scan_batch import Batch
 
-_WITH_VALUE = ("--path", "--confidence")
+_WITH_VALUE = ("--path", "--confidence", "--format")
 _PLAIN = ("--stdin", "--json", "--lenient", "--quiet")
+_STYLES = ("text", "json", "jsonl")
 
 
 def run(arguments: list[str]) -> None:
@@ -71,8 +72,8 @@ def _options(arguments: list[str]) -> dict[str, str] | None:
             found[argument] = ""
         else:
             return None
-    levels = CONFIDENCE_NAMES.values()
-    return found if found.get("--confidence", "medium") in levels else None
+    known = found.get("--confidence", "medium") in CONFIDENCE_NAMES.values()
+    return found if known and found.get("--format", "text") in _STYLES else None
 
 
 def pieces() -> Iterator[bytes]:
@@ -89,29 +90,25 @@ def _scan(options: dict[str, str]) -> tuple[int, str, str]:
     least = next(level for level, name in CONFIDENCE_NAMES.items() if name == wanted)
     path = os.fsencode(options.get("--path", "<stdin>"))
     batch = scan_windows(Setting(cache_dir(), least), pieces(), path)
-    code = 1 if batch.findings else 2 if batch.problems and "--lenient" not in options else 0
-    return code, _shown(batch, "--json" in options), _told(batch, "--quiet" in options)
+    style = "json" if "--json" in options else options.get("--format", "text")
+    if not batch.findings and not batch.problems and style != "json":
+        return 0, "", ""
+    shown, text, said = _report(batch, style, "--quiet" in options)
+    code = 1 if shown else 2 if batch.problems and "--lenient" not in options else 0
+    return code, text, said
 
 
-def _shown(batch: Batch, as_json: bool) -> str:
-    if as_json:
-        from credguard.report.jsonv1 import findings_json
+def _report(batch: Batch, style: str, quiet: bool) -> tuple[int, str, str]:
+    """How many findings it shows, the report, and what is told beside it."""
+    from credguard.app.findings import make_report, rendered, told
 
-        return findings_json(batch.findings, batch.problems, batch.scanned) + "\n"
-    if not batch.findings:
-        return ""
-    from credguard.report.text import findings_text
+    report = make_report(batch.findings, batch.problems, batch.scanned, style=style)
+    hidden, report.hidden = len(report.hidden), []
+    width = 0
+    if sys.stdout.isatty():
+        from shutil import get_terminal_size
 
-    return findings_text(batch.findings)
-
-
-def _told(batch: Batch, quiet: bool) -> str:
-    lines = []
-    if batch.problems:
-        from credguard.report.text import path_text
-
-        lines = [f"credguard: not read: {path_text(name)}: {why}" for name, why in batch.problems]
-    if batch.findings and not quiet:
-        number = len(batch.findings)
-        lines.append(f"{number} secret{'' if number == 1 else 's'} in 1 file")
-    return "".join(f"{line}\n" for line in lines)
+        width = get_terminal_size().columns
+    text = rendered(report, style, width=width, colour=width > 0 and not os.environ.get("NO_COLOR"))
+    lines = told(report, hidden, quiet=quiet)
+    return len(report.rows), text, "".join(f"{line}\n" for line in lines)

@@ -1,6 +1,7 @@
 """What the scanner takes and gives. Plain slotted classes: the hook cannot afford dataclasses.
 
-Offsets are bytes; lines and columns count from 1. Paths are bytes until a reporter shows them.
+Offsets are bytes; lines and columns count from 1, columns in characters (an undecodable byte is
+one). Paths are bytes until a reporter shows them.
 """
 
 from __future__ import annotations
@@ -22,19 +23,16 @@ class Commit:
 
 
 class Finding:
-    """One secret in one place. `value` never leaves the process except as `masked()`."""
+    """One secret in one place. `value` never leaves the process except as `masked()`.
+
+    `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does. `commit`: what
+    brought it in, where history was scanned.
+    """
 
     __slots__ = (
-        "column",
-        "commit",
-        "confidence",
-        "end_line",
-        "line",
-        "path",
-        "rule_id",
-        "title",
-        "value",
-    )
+        "allowed", "column", "commit", "confidence", "end_line", "line", "path", "rule_id",
+        "signals", "title", "value",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -46,9 +44,14 @@ class Finding:
         title: str,
         confidence: int,
         value: bytes,
+        signals: tuple[str, ...] = (),
     ) -> None:
-        """Place, rule and the secret bytes found."""
-        self.commit: Commit | None = None  # set by a scan of history alone
+        """Place, rule and the secret bytes found.
+
+        `signals`: of a general rule those that were weighed; `general.score.explain` tells how.
+        """
+        self.allowed = ""
+        self.commit: Commit | None = None
         self.path = path
         self.line = line
         self.column = column
@@ -57,6 +60,7 @@ class Finding:
         self.title = title
         self.confidence = confidence
         self.value = value
+        self.signals = signals
 
     def masked(self) -> str:
         """The value with at most four characters, and at most a fifth, readable."""

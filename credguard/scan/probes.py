@@ -3,8 +3,10 @@
 Only the build of the compiled database imports this.
 """
 
+from credguard.scan.general.probes import PROBES as GENERAL
+
 # name, pattern for Hyperscan over bytes, whether its first match in a text is enough
 Probe = tuple[str, bytes, bool]
 
-PROBES: tuple[Probe, ...] = ()
+PROBES: tuple[Probe, ...] = GENERAL
 """Every probe of the package, in the order of the database's ids after the rules."""

@@ -131,7 +131,7 @@ class Window:
     __slots__ = ("column", "data", "first", "last", "line")
 
     def __init__(self, data: bytes, line: int, column: int, first: int, last: int) -> None:
-        """`line`, `column`: newlines before it, and bytes since the last of them.
+        """`line`, `column`: newlines before it, and characters since the last of them.
 
         What starts from `first` up to before `last` belongs to this window, else to a neighbour.
         """
@@ -144,19 +144,44 @@ class Window:
     def own(self, found: Iterable[Finding], path: bytes) -> list[Finding]:
         """Those of `found`, in order of place, that are this window's, placed in the whole text."""
         kept = []
-        line, start = 1, 0
+        at, line, column = 0, 1, 1
         for each in found:
             if each.path == path:
                 while line < each.line:
-                    start = self.data.index(b"\n", start) + 1
-                    line += 1
-                if not self.first <= start + each.column - 1 < self.last:
+                    at = self.data.index(b"\n", at) + 1
+                    line, column = line + 1, 1
+                if each.column > column:
+                    at, column = _forward(self.data, at, each.column - column), each.column
+                if not self.first <= at < self.last:
                     continue
                 each.column += self.column if each.line == 1 else 0
                 each.line += self.line
                 each.end_line += self.line
             kept.append(each)
         return kept
+
+
+def _forward(data: bytes, at: int, count: int) -> int:
+    """The offset `count` characters after `at`, an undecodable byte being one."""
+    ahead = data[at : at + count]
+    if ahead.isascii():
+        return at + count
+    low, high = count, 4 * count
+    while low < high:
+        middle = (low + high) // 2
+        if _characters(data[at : at + middle]) < count:
+            low = middle + 1
+        else:
+            high = middle
+    while data[at + low : at + low + 1] and data[at + low] & 0xC0 == 0x80:
+        if _characters(data[at : at + low + 1]) > count:
+            break
+        low += 1  # within one character
+    return at + low
+
+
+def _characters(data: bytes) -> int:
+    return len(data) if data.isascii() else len(data.decode("utf-8", "replace"))
 
 
 def windows(
@@ -185,13 +210,14 @@ def windows(
         if isinstance(piece, bytes):
             start, last = len(data) - shared, len(data) - shared // 2
             yield Window(data, line, column, first, last)
+            for _ in range(3):  # not within a character
+                start -= start > 0 and data[start] & 0xC0 == 0x80
             line, column = _after(data[:start], line, column)
             first = last - start
-            # No window may begin with a mark of UTF-16 by chance; its first byte belongs to the
-            # one before.
-            parts, have = [b"\0", data[start + 1 :]], shared
-            if data[start : start + 1] == b"\n":
-                parts[0] = b"\n"
+            rest = data[start:]
+            if rest[:2] in _MARKS:  # by chance; its first byte belongs to the window before
+                rest = b"\0" + rest[1:]
+            parts, have = [rest], len(rest)
             continue
         if first < len(data):
             yield Window(data, line, column, first, len(data))
@@ -206,8 +232,8 @@ def windows(
 def _after(data: bytes, line: int, column: int) -> tuple[int, int]:
     newline = data.rfind(b"\n")
     if newline < 0:
-        return line, column + len(data)
-    return line + data.count(b"\n"), len(data) - newline - 1
+        return line, column + _characters(data)
+    return line + data.count(b"\n"), _characters(data[newline + 1 :])
 
 
 def _plain(pieces: Iterable[bytes | int]) -> Iterator[bytes | int]:

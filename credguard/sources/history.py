@@ -73,6 +73,19 @@ class Repository:
         said = run(self.cwd, "rev-parse", "--git-common-dir", inherit=self.inherit)
         return said.rstrip(b"\n")
 
+    def top(self) -> bytes | None:
+        """The top of its worktree; None: it has none here. Raises GitError."""
+        said = run(
+            self.cwd, "rev-parse", "--is-inside-work-tree", "--show-cdup", inherit=self.inherit
+        )
+        inside, up = said.split(b"\n")[:2]
+        return os.path.join(os.fsencode(self.cwd or "."), up) if inside == b"true" else None
+
+    def moment(self, text: str) -> int:
+        """The Unix second that git takes the date `text` for. Raises GitError."""
+        said = run(self.cwd, "rev-parse", f"--since={text}", inherit=self.inherit)
+        return int(said.split(b"=")[1])
+
     def local(self) -> set[bytes] | None:
         """The blobs that are here, in a partial clone; None: it is none, so all are.
 

@@ -9,7 +9,8 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 
-from credguard.errors import CredguardError, GitError
+from credguard.errors import GitError
+from credguard.scan.globs import Globs
 from credguard.sources.git import printable, run
 
 # What git and package managers keep for themselves; a person who wants it names it.
@@ -23,45 +24,36 @@ Listed = tuple[bytes, str]
 """A path, and why it cannot be read; the empty text: it is to be read."""
 
 
-class Globs:
+class Wanted:
     """What `--include` and `--exclude` let pass: patterns of gitignore's syntax."""
 
     def __init__(self, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> None:
-        """Raises CredguardError for a pattern that is none."""
-        self._include, self._exclude = _spec(include), _spec(exclude)
+        """No `include`: everything."""
+        self._include = Globs(list(include)) if include else None
+        self._exclude = Globs(list(exclude)) if exclude else None
 
     def __bool__(self) -> bool:
         return self._include is not None or self._exclude is not None
 
     def file(self, path: bytes) -> bool:
         """Whether the file `path`, relative to the folder that was named, is wanted."""
-        name = os.fsdecode(path)
-        if self._include is not None and not self._include.match_file(name):
+        if self._include is not None and not _matches(self._include, path):
             return False
-        return self._exclude is None or not self._exclude.match_file(name)
+        return self._exclude is None or not _matches(self._exclude, path)
 
     def folder(self, path: bytes) -> bool:
         """Whether anything below the folder `path` can be wanted."""
-        return self._exclude is None or not self._exclude.match_file(os.fsdecode(path) + "/")
+        return self._exclude is None or not _matches(self._exclude, path + b"/.")
 
 
-def _spec(patterns: tuple[str, ...]):  # type: ignore[no-untyped-def] # pathspec's own type, lazily
-    if not patterns:
-        return None
-    from pathspec import GitIgnoreSpec
-
-    try:
-        return GitIgnoreSpec.from_lines(patterns)
-    except ValueError as exc:
-        raise CredguardError(
-            f"not a pattern of gitignore's syntax: {', '.join(patterns)}",
-            hint="see: git help gitignore",
-        ) from exc
+def _matches(globs: Globs, path: bytes) -> bool:
+    verdict = globs.decide(path)
+    return verdict is not None and verdict[0]
 
 
 def listed(
     top: bytes,
-    globs: Globs,
+    wanted: Wanted,
     *,
     gitignore: bool = True,
     on_notice: Callable[[str], None] = lambda _text: None,
@@ -78,13 +70,13 @@ def listed(
         yield top, getattr(exc, "strerror", None) or "not readable"
         return
     if not stat.S_ISDIR(mode):
-        if globs.file(os.path.basename(top)):
+        if wanted.file(os.path.basename(top)):
             yield top, ""
         return
     roots = _prefix(top)
     seen: set[tuple[int, int]] = set()
-    for path, why in _folder(top, globs, roots, gitignore, on_notice, seen):
-        if why or not globs or globs.file(path[roots:]):
+    for path, why in _folder(top, wanted, roots, gitignore, on_notice, seen):
+        if why or not wanted or wanted.file(path[roots:]):
             yield path, why
 
 
@@ -95,7 +87,7 @@ def _prefix(top: bytes) -> int:
 
 def _folder(
     top: bytes,
-    globs: Globs,
+    wanted: Wanted,
     prefix: int,
     gitignore: bool,
     on_notice: Callable[[str], None],
@@ -112,10 +104,10 @@ def _folder(
                 for path, is_repository in entries:
                     if not is_repository:
                         yield path, ""
-                    elif globs.folder(path[prefix:]) and _first(path, seen):
-                        yield from _folder(path, globs, prefix, True, on_notice, seen)
+                    elif wanted.folder(path[prefix:]) and _first(path, seen):
+                        yield from _folder(path, wanted, prefix, True, on_notice, seen)
                 return
-    yield from _walk(top, globs, prefix, gitignore, on_notice, seen)
+    yield from _walk(top, wanted, prefix, gitignore, on_notice, seen)
 
 
 def _first(folder: bytes, seen: set[tuple[int, int]]) -> bool:
@@ -198,7 +190,7 @@ def _kept(others: list[bytes]) -> list[bytes]:
 
 def _walk(
     top: bytes,
-    globs: Globs,
+    wanted: Wanted,
     prefix: int,
     gitignore: bool,
     on_notice: Callable[[str], None],
@@ -218,13 +210,13 @@ def _walk(
         if folder != top and _VENV_MARK in names:
             continue
         if gitignore and folder != top and b".git" in names:
-            yield from _folder(folder, globs, prefix, True, on_notice, seen)
+            yield from _folder(folder, wanted, prefix, True, on_notice, seen)
             continue
         below = []
         for entry in entries:
             try:  # where the folder does not tell the kind, it is looked up, and that can fail
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in PRUNED and globs.folder(entry.path[prefix:]):
+                    if entry.name not in PRUNED and wanted.folder(entry.path[prefix:]):
                         below.append(entry.path)
                 elif entry.is_file(follow_symlinks=False):
                     yield entry.path, ""

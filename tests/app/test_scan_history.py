@@ -126,6 +126,9 @@ def test_a_branch_and_a_date_limit_it(repo: Path, monkeypatch: pytest.MonkeyPatc
     assert sorted(scan(repo, since="2021-01-01")) == [("m", 1, main), ("s", 1, side)]
     assert scan(repo, since="2021-01-01", branches=("side",)) == [("s", 1, side)]
     assert scan(repo, since="2030-01-01") == []
+    for wrong in ("nothing", "", "--output=x"):  # git takes it for now
+        with pytest.raises(GitError, match="not a date"):
+            scan(repo, since=wrong)
     for wrong in ("nothing", "--output=x", "-rf", "a b", ""):
         with pytest.raises(GitError):
             scan(repo, branches=(wrong,))

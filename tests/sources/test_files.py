@@ -113,7 +113,8 @@ def _marks(data: bytes, base: Window | None = None) -> list[Finding]:
     for at, byte in enumerate(data):
         if byte == ord("X"):
             line = data.count(b"\n", 0, at) + 1
-            column = at - data.rfind(b"\n", 0, at)
+            start = data.rfind(b"\n", 0, at) + 1
+            column = len(data[start:at].decode("utf-8", "replace")) + 1
             found.append(Finding(b"p", line, column, line, "r", "R", HIGH, b"X"))
     return found
 
