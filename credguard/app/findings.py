@@ -41,26 +41,28 @@ def make_report(
     style: str = "text",
     known: Known | None = None,
     verified: Mapping[int, Verdict] | None = None,
+    all_signals: bool = False,
 ) -> Report:
     """The report of `found` in `style` (one of FORMATS), without what the baseline `known` has.
 
-    `verified`: by `id` of a finding. Raises CredguardError.
+    `verified`: by `id` of a finding. `all_signals`: tell every reason with its weight.
+    Raises CredguardError.
     """
-    facts = _facts() if style not in ("github", "junit") or found else {}
+    facts = _facts() if found or style == "sarif" else {}
     report = Report([], __version__, facts, scanned=scanned)
     report.unread = [(path_text(path), why) for path, why in unread]
     prints = _Prints(known, report.notes) if style in _KEYED else None
     real = 0
     for each in found:
         if each.allowed:
-            report.hidden.append(_row(each, facts, prints, None))
+            report.hidden.append(_row(each, facts, prints, None, all_signals))
             continue
         verdict = known.verdict(each) if known is not None else None
         if verdict is not None:
             report.known += 1
             real += verdict == SECRET
             continue
-        report.rows.append(_row(each, facts, prints, (verified or {}).get(id(each))))
+        report.rows.append(_row(each, facts, prints, (verified or {}).get(id(each)), all_signals))
     if real:
         report.notes.append(f"{real} known in the baseline as real secrets: replace them")
     return report
@@ -82,6 +84,7 @@ def _row(
     facts: Mapping[str, RuleFacts],
     prints: Callable[[Finding], str] | None,
     verdict: Verdict | None,
+    all_signals: bool,
 ) -> Row:
     return row(
         finding,
@@ -90,6 +93,7 @@ def _row(
         status=verdict.status if verdict else "",
         status_detail=verdict.detail if verdict else "",
         hidden=finding.allowed,
+        all_signals=all_signals,
     )
 
 

@@ -11,6 +11,7 @@ from credguard.app.scan_batch import Batch, Setting, scan_files, scan_text, scan
 from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
 from credguard.sources.listing import Listed, Wanted, listed
+from credguard.sources.settings import Settings
 
 # So much is scanned by this process alone: below it, starting others costs more than they save.
 _ALONE_BYTES, _ALONE_FILES = 12 << 20, 800
@@ -94,6 +95,9 @@ def stream_paths(names: list[str], options: Options, result: Result) -> Iterator
     """What `scan_paths` finds, as it comes, in the same order; `result` gets notices alone."""
     setting = Setting(paths.cache_dir(), options.least, options.deep)
     setting.engine()  # before any worker is forked: they share it
+    settings = Settings()
+    for name in names:  # a mistake in a file of settings is told though nothing is found
+        settings.check(os.fsencode(name))
     feed = _unique(names, options, result)
     alone = Batch()
     processes = options.processes()
@@ -194,7 +198,10 @@ def scan_staged(options: Options = DEFAULT, on_progress: Progress = silent) -> R
         if globs and not globs.file(file.path):
             continue
         found, problems = scan_text(setting, file.data, file.path)
-        added = on_lines(found, file.added) if found else []
+        here = [each for each in found if each.path == file.path]
+        added = on_lines(here, file.added) if here else []
+        # Lines of an archive's member are not those of the file.
+        added += [each for each in found if each.path != file.path]
         result.add(Batch(added, problems, 1, len(file.data)))
         on_progress(result)
     return result

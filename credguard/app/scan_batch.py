@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Problem = tuple[bytes, str]
 
+# So long may what one file holds, encoded or packed, be read: a start, and 10 MB in two seconds.
+_DEEPER_S, _DEEPER_S_A_BYTE = 10.0, 2e-7
 _ENGINES: dict[str, Engine] = {}
 _SETTINGS: list[Settings] = []
 _PLUGINS: dict[int, Plugins] = {}  # by process: a forked worker must not share its parent's child
@@ -53,18 +55,16 @@ class Setting:
 
     def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
         """Say of each of `found` what lets it pass. Raises ConfigError."""
-        from credguard.scan.engine import plain
-
         if self.top is None:
             from credguard.scan.allow import Allow
 
-            Allow().judge(found, plain(data), path)
+            Allow().judge(found, data, path)
             return
         if not _SETTINGS:
             from credguard.sources.settings import Settings
 
             _SETTINGS.append(Settings())
-        _SETTINGS[0].judge(found, plain(data), os.path.join(self.top, path))
+        _SETTINGS[0].judge(found, data, os.path.join(self.top, path))
 
     def look(
         self, data: bytes, path: bytes, found: list[Finding]
@@ -101,14 +101,29 @@ class Batch:
 
 def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding], list[Problem]]:
     """Findings in `data` by place, and problems: every scan goes through here."""
-    scanned = setting.engine().scan(data, path)
-    found = [each for each in scanned if each.confidence >= setting.least]
+    from credguard.scan.engine import layered, plain
+
+    engine = setting.engine()
+    data = plain(data)
+    hits, probed = engine.examine(data, path)
     problems: list[Problem] = []
+    if layered(data, probed):
+        from time import monotonic
+
+        from credguard.scan.layers import Limits, scan_below
+
+        end = monotonic() + _DEEPER_S + len(data) * _DEEPER_S_A_BYTE
+        limits = Limits(expired=lambda: monotonic() > end)
+        scanned = scan_below(engine, data, path, hits, probed, limits)
+        hits, problems = scanned.findings, scanned.problems
+    found = [each for each in hits if each.confidence >= setting.least]
     if setting.deep:
-        more, problems = setting.look(data, path, found)
+        more, cut = setting.look(data, path, found)
         found += more
-    if found:
-        setting.judge(found, data, path)
+        problems += cut
+    here = [each for each in found if each.path == path]
+    if here:
+        setting.judge(here, data, path)
     return found, problems
 
 

@@ -26,6 +26,7 @@ class Shown:
     allowed: bool = False
     verify: bool = False
     quiet: bool = False
+    explain: bool = False
     known: Known | None = None
 
     def check(self) -> None:
@@ -50,7 +51,7 @@ def show(shown: Shown, result: Result, started: float, noun: str = "file") -> in
     verified = _verified(shown, found) if shown.verify else None
     report = make_report(
         found, result.problems, result.scanned, style=shown.style, known=shown.known,
-        verified=verified,
+        verified=verified, all_signals=shown.explain,
     )  # fmt: skip
     report.notes += result.notices
     report.noun = noun

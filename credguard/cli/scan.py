@@ -47,6 +47,7 @@ _AFTER_S, _TICK_S = 1.0, 0.2
 @click.option("--output", metavar="FILE", help="Write the report to FILE.")
 @click.option("--deep", is_flag=True, help="Run detect-secrets' plugins too; much slower.")
 @click.option("--verify", is_flag=True, help="Ask issuers whether what is found still works.")
+@click.option("--explain", is_flag=True, help="Tell every signal that was weighed.")
 @click.option("--show-allowed", is_flag=True, help="Show also what marks and settings let pass.")
 def scan(
     include: tuple[str, ...],
@@ -71,8 +72,9 @@ def scan(
     what.check()
     style = "json" if rest["as_json"] else rest["style"]
     shown = Shown(
-        style, rest["output"], rest["baseline"], rest["show_allowed"], rest["verify"], quiet
-    )
+        style, rest["output"], rest["baseline"], rest["show_allowed"], rest["verify"], quiet,
+        rest["explain"],
+    )  # fmt: skip
     shown.check()
     least = {word: level for level, word in CONFIDENCE_NAMES.items()}[confidence]
     options = app.Options(least, include, exclude, not no_gitignore, jobs or 0, deep)

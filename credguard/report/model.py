@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from credguard.report.text import path_text, printable
+from credguard.report.why import why
 from credguard.scan.model import CONFIDENCE_NAMES, Finding
 
 _PLAIN = b"/-._~!ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -82,8 +83,9 @@ def row(
     status: str = "",
     status_detail: str = "",
     hidden: str = "",
+    all_signals: bool = False,
 ) -> Row:
-    """`finding` ready to be shown."""
+    """`finding` ready to be shown. `all_signals`: `why` tells every one, with its weight."""
     facts = rules.get(finding.rule_id)
     via = str(getattr(finding, "via", "") or "")
     text = finding.value.decode("utf-8", "replace")
@@ -101,7 +103,7 @@ def row(
         fingerprint=fingerprint,
         masked=printable(finding.masked()),
         via=printable(via),
-        why=printable(str(getattr(finding, "why", "") or "")),
+        why=printable(why(finding, all_signals=all_signals)),
         status=status,
         status_detail=printable(status_detail),
         hidden=printable(hidden),

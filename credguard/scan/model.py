@@ -25,13 +25,14 @@ class Commit:
 class Finding:
     """One secret in one place. `value` never leaves the process except as `masked()`.
 
-    `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does. `commit`: what
-    brought it in, where history was scanned.
+    `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does. `via`: where the
+    value stands encoded or packed the chain, such as `base64>gzip`; else "". `commit`: what brought
+    it in, where history was scanned.
     """
 
     __slots__ = (
         "allowed", "column", "commit", "confidence", "end_line", "line", "path", "rule_id",
-        "signals", "title", "value",
+        "signals", "title", "value", "via",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +62,7 @@ class Finding:
         self.confidence = confidence
         self.value = value
         self.signals = signals
+        self.via = ""
 
     def masked(self) -> str:
         """The value with at most four characters, and at most a fifth, readable."""

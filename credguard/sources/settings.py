@@ -52,6 +52,10 @@ class Settings:
             allow = self._allows[root, folder] = self._read(root, folder)
         return allow, os.path.relpath(place, root).replace(os.fsencode(os.sep), b"/")
 
+    def check(self, path: bytes) -> None:
+        """Raises ConfigError when a file that holds for `path`, a file or folder, is wrong."""
+        self.of(os.path.join(path, b"_") if os.path.isdir(path) else path)
+
     def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
         """Set `allowed` of each of `found`, in the file `path`. Raises ConfigError.
 

@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support import samples
+from tests.support.terminal import at_terminal
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -202,3 +205,34 @@ def run_baseline(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]
         cwd=cwd,
         check=False,
     )
+
+
+def test_a_typo_in_the_settings_is_told_though_nothing_is_found(tmp_path: Path) -> None:
+    (tmp_path / "clean").write_text("nothing\n")
+    (tmp_path / ".credguard.toml").write_text("[allow]\npath = ['x']\n")
+    done = run(str(tmp_path))
+    assert done.returncode == 2
+    assert "no setting 'allow.path'" in done.stderr
+
+
+def test_on_a_terminal_the_place_comes_first_and_colour_can_be_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _secret(tmp_path / "a.ini")
+    monkeypatch.chdir(tmp_path)
+    code, shown = at_terminal("scan", "a.ini", answers={})
+    assert code == 1
+    assert "\x1b[1ma.ini:1:25\x1b[0m\r\n  " in shown
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, shown = at_terminal("scan", "a.ini", answers={})
+    assert "\x1b[3" not in shown
+    assert "a.ini:1:25\r\n  AWS secret access key  " in shown
+
+
+def test_explain_tells_every_signal(tmp_path: Path) -> None:
+    (tmp_path / "a.cfg").write_text(f"db_password = '{samples.text(18)}'\n")
+    done = run("a.cfg", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no words in it" in done.stdout
+    done = run("a.cfg", "--explain", cwd=tmp_path)
+    assert " name:password" in done.stdout

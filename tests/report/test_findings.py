@@ -169,3 +169,24 @@ def test_every_format_takes_every_confidence_and_an_unknown_rule(confidence: int
     rows = [row(finding(confidence=confidence), {})]
     for style in FORMATS:
         assert shown(Report(rows, "1", {}), style)
+
+
+def test_why_is_told_in_words_or_signal_by_signal() -> None:
+    each = finding()
+    each.signals = ("name:password", "words:0", "evenness:9", "entropy:3.5", "digits:0")
+    words = row(each, RULES).why
+    assert set(words.split(", ")) == {
+        "named like a password", "no words in it", "as even as a random value",
+    }  # fmt: skip
+    full = row(each, RULES, all_signals=True).why
+    assert re.fullmatch(r"([+-]\d+\.\d\d [a-z:0-9.]+(, )?){5}", full), full
+    assert row(finding(), RULES).why == ""
+    assert "rule-id" in row(finding(), RULES, all_signals=True).why
+
+
+def test_every_signal_that_is_put_into_words_exists() -> None:
+    from credguard.report.why import _WORDS
+    from credguard.scan.general.weights import WEIGHTS
+
+    groups = {name.partition(":")[0] for name in WEIGHTS}
+    assert {each for each in _WORDS if each not in WEIGHTS and each not in groups} == set()

@@ -94,3 +94,12 @@ def test_what_is_let_pass_is_suppressed_not_dropped() -> None:
     (_, hidden) = run_of(report(b"a", hidden="credguard:allow, line 3"))["results"]  # type: ignore[misc]
     assert hidden["suppressions"][0]["kind"] == "inSource"
     assert RULES
+
+
+def test_every_rule_of_the_package_is_listed_with_its_severity() -> None:
+    from credguard.scan.general.kinds import GENERAL_RULES
+
+    run = run_of(Report([], "1", rule_facts()))
+    named = {each["id"] for each in run["tool"]["driver"]["rules"]}  # type: ignore[index]
+    assert {name for name, _, _ in GENERAL_RULES} <= named
+    assert "aws-secret-access-key" in named
