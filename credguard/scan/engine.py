@@ -68,6 +68,7 @@ class Engine:
         return (self._confirmed(data, path, hits) if hits else []), probed
 
     def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Finding]:
+        from credguard.scan.checksums import sureness
         from credguard.scan.values import plausible
 
         name = path.rsplit(b"/", 1)[-1].lower()
@@ -78,9 +79,12 @@ class Engine:
             if paths and not name.endswith(paths) and not name.startswith(b".env"):
                 continue
             for span in self._matches(rule, data, hits[rule]):
-                if span not in seen and plausible(data[span[0] : span[1]], least, tests):
-                    seen.add(span)
-                    spans.append((*span, -confidence, rule))
+                value = data[span[0] : span[1]]
+                if span not in seen and plausible(value, least, tests):
+                    sure = sureness(value, tests, confidence) if tests else confidence
+                    if sure:
+                        seen.add(span)
+                        spans.append((*span, -sure, rule))
         spans.sort()
         found: list[Finding] = []
         allowed = _allowed(data) if spans else []
