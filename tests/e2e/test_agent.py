@@ -112,6 +112,27 @@ def test_it_leaves_no_core_dump(ready: Simulator, process: Start, where: str) ->
         daemon.stop(running)
 
 
+@pytest.mark.parametrize("how", ["credential_process", "env", "exec", "export"])
+def test_the_log_names_who_ran_the_command_with_and_without_an_agent(
+    ready: Simulator, poisoned: Path, process: Start, how: str
+) -> None:
+    def hand_out(number: int) -> None:
+        if how == "credential_process":
+            ask()
+        elif how == "exec":
+            credguard("exec", "work", "--", "true")
+        else:
+            more = ["--output", str(poisoned / f"{number}.env")] if how == "export" else []
+            credguard(how, "work", *more)
+
+    hand_out(1)
+    process()
+    hand_out(2)
+    assert [(each.how, each.asker.pid) for each in handouts.recent(connect())] == [
+        (how, os.getpid())
+    ] * 2
+
+
 def test_a_rotation_is_followed_at_once(ready: Simulator, process: Start) -> None:
     process()
     assert key_of(ask()) == ready.key_id
