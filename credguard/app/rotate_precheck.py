@@ -84,6 +84,22 @@ def precheck(
     return Checked(tuple(sorted(listed)))
 
 
+def agreed(ctx: Context, group: list[profiles.Profile], yes: bool) -> None:
+    """The first rotation of a key needs a person's yes; later ones follow from it.
+
+    Raises RotationRefused.
+    """
+    for profile in group:
+        if yes:
+            profiles.set_consent(ctx.db, profile.name)
+            events.record(ctx.db, ctx.now(), "rotation.agreed", profile.name)
+        elif not profile.consent:
+            raise RotationRefused(
+                f"nobody agreed yet to replace the key of profile {profile.name}",
+                hint=f"run once: credguard rotate {profile.name} --yes",
+            )
+
+
 def refuse_root(key: profiles.Key) -> None:
     """Raise RotationRefused for the root user's key."""
     if key.user_name == "<root>":
