@@ -10,6 +10,7 @@ from importlib import resources
 import pytest
 
 from credguard.scan.decode.probes import literals
+from credguard.scan.decode.streams import zstd
 from credguard.scan.engine import Engine
 from credguard.scan.layers import Limits, Scanned, scan_all
 from credguard.scan.model import Finding
@@ -173,6 +174,7 @@ STREAMS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "bz2": (bz2.compress, b".bz2"),
     "xz": (lzma.compress, b".xz"),
     "zlib": (zlib.compress, b".zz"),
+    "zstd": (lambda text: zstd().compress(text), b".zst"),
 }
 
 

@@ -1,5 +1,6 @@
 """A layer: bytes made out of other bytes, and where each of them came from."""
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
@@ -13,17 +14,19 @@ BESIDE: Scale = (1, 1)
 class Pieces:
     """Where each part of a layer's bytes stands in the layer below, by pieces in order."""
 
-    __slots__ = ("_at", "_scales", "_sources")
+    __slots__ = ("_at", "_ends", "_scales", "_starts")
 
     def __init__(self) -> None:
-        self._at: list[int] = []
-        self._sources: list[tuple[int, int]] = []
+        self._at = array("q")
+        self._starts = array("q")
+        self._ends = array("q")
         self._scales: list[Scale] = []
 
     def add(self, at: int, start: int, end: int, scale: Scale) -> None:
         """From offset `at` on the layer holds what stands at `start` to `end` in its source."""
         self._at.append(at)
-        self._sources.append((start, end))
+        self._starts.append(start)
+        self._ends.append(end)
         self._scales.append(scale)
 
     def beside(self, offset: int) -> bool:
@@ -34,10 +37,10 @@ class Pieces:
         """The range of the source that the layer's bytes `start` to `end` were made of."""
         first = bisect_right(self._at, start) - 1
         last = max(first, bisect_left(self._at, end) - 1)
-        low, high = self._sources[first]
         encoded, decoded = self._scales[first]
-        begin = min(high, low + (start - self._at[first]) * encoded // decoded)
-        low, high = self._sources[last]
+        begin = self._starts[first] + (start - self._at[first]) * encoded // decoded
+        begin = min(self._ends[first], begin)
+        low, high = self._starts[last], self._ends[last]
         encoded, decoded = self._scales[last]
         if encoded:
             high = min(high, low - (self._at[last] - end) * encoded // decoded)
