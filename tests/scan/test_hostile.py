@@ -125,13 +125,24 @@ ALPHABETS = st.sampled_from(
 )  # fmt: skip
 
 
+WRITTEN = (
+    b"\\u0041", b"\\u", b"\\U00000041", b"\\u{41}", b"\\x41", b"\\x4", b"\\101", b"\\/", b'\\\\\\"',
+    b"%41",
+    b"&#65;", b"&#99999999;", b"&amp;", b"&nosuch;", b"=41", b"=\r\n", b"<b>", b"</p>",
+    b"QUFBQUFBQUFBQUFBQUFBQUFBQUFB",
+    b"414141414141414141414141", b"s\0e\0c\0r\0e\0t\0a\0b\0",
+)  # fmt: skip
+
+
 @st.composite
 def encoded(draw: st.DrawFn) -> bytes:
-    letters = draw(ALPHABETS)
-    return bytes(draw(st.lists(st.sampled_from(list(letters)), max_size=400)))
+    letters = [bytes([each]) for each in draw(ALPHABETS)]
+    parts = draw(st.lists(st.sampled_from([*letters, *WRITTEN]), max_size=400))
+    return b"".join(parts)
 
 
 @given(st.one_of(encoded(), st.binary(max_size=800)))
+@example(b"\\u0041 \\u \\U12 \\x \\0 \\")
 @example(b"\\" * 300 + b"u0041" + b"\\u0041")
 @FUZZ
 def test_every_decoder_is_bounded_and_leads_back(data: bytes) -> None:

@@ -40,7 +40,7 @@ def _escape(match: re.Match[bytes]) -> bytes:
         return bytes.fromhex(digits.replace(b"\\x", b"").decode("ascii"))
     code = match[0].lstrip(b"\\")  # what was escaped many times over is read at once
     first = code[:1]
-    if first in b"uU":
+    if first in b"uU" and len(code) > 1:
         return _utf8(int(code.strip(b"uU{}"), 16))
     if first == b"x" and len(code) == 3:
         return bytes.fromhex(code[1:].decode("ascii"))
