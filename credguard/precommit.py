@@ -56,8 +56,12 @@ def findings(
                 problems += scanned.problems
         hits = [hit for hit in hits if hit.confidence >= MEDIUM]
         if hits:
-            here = [hit for hit in hits if hit.path == file.path]
+            from credguard.scan.allow import Allow
+
             # Lines of an archive's member are not those of the file.
+            here = [hit for hit in hits if hit.path == file.path]
+            Allow().judge(here, data, file.path)
+            here = [hit for hit in here if not hit.allowed]
             found += on_lines(here, file.added) + [hit for hit in hits if hit.path != file.path]
     return found, problems
 

@@ -10,6 +10,7 @@ from credguard import paths
 from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
 from credguard.sources.git import run
+from credguard.sources.settings import Settings
 
 if TYPE_CHECKING:
     from credguard.scan.engine import Engine
@@ -29,16 +30,25 @@ class Result:
 
 
 def scan_paths(
-    names: list[str], least: int = LOW, on_file: Callable[[int, int], None] = lambda _n, _b: None
+    names: list[str],
+    least: int = LOW,
+    on_file: Callable[[int, int], None] = lambda _n, _b: None,
+    *,
+    deep: bool = False,
 ) -> Result:
     """Scan every file at and below `names`; findings of confidence `least` and above.
 
     `on_file` hears (files, bytes) so far. Raises CredguardError when the rules do not load.
     """
+    from credguard.scan.engine import plain
     from credguard.sources.database import load_engine
     from credguard.sources.files import files
 
+    settings = Settings()
     engine = load_engine(paths.cache_dir())
+    look = deep_look(least) if deep else None
+    for name in names:  # a mistake in a file of settings is told though nothing is found
+        settings.check(os.fsencode(name))
     result = Result()
     seen: set[bytes] = set()
     for name in names:
@@ -53,33 +63,65 @@ def scan_paths(
                 continue
             result.scanned += 1
             result.size += len(file.data)
-            result.findings += _hits(engine, file.data, file.path, least, result)
+            hits = _hits(engine, file.data, file.path, least, result)
+            if look is not None:
+                more, cut = look(file.data, file.path, hits)
+                hits += more
+                result.unread += cut
+            here = [hit for hit in hits if hit.path == file.path]
+            settings.judge(here, plain(file.data), file.path)
+            result.findings += hits
             on_file(result.scanned, result.size)
     return result
 
 
-def scan_staged(least: int = LOW) -> Result:
+Look = Callable[[bytes, bytes, list[Finding]], tuple[list[Finding], list[tuple[bytes, str]]]]
+
+
+def deep_look(least: int) -> Look:
+    """The second look that `scan --deep` takes at each file: its bytes, path, what was found.
+
+    It gives what is found beyond that, and problems. Raises CredguardError.
+    """
+    from functools import partial
+
+    from credguard.app.deep import look
+    from credguard.config import load
+    from credguard.sources.deep import Plugins
+
+    return partial(look, Plugins(load().scan.plugins), least)
+
+
+def scan_staged(least: int = LOW, *, deep: bool = False) -> Result:
     """Scan what the next commit would add, in the repository around the working directory.
 
     Raises GitError, CredguardError.
     """
     if run(None, "rev-parse", "--is-bare-repository", inherit=True).strip() == b"true":
         raise GitError("nothing is staged here: a bare repository has no index")
-    from credguard.scan.engine import on_lines
+    from credguard.scan.engine import on_lines, plain
     from credguard.sources.database import load_engine
     from credguard.sources.staging import Staging
 
+    top = run(None, "rev-parse", "--show-toplevel", inherit=True).rstrip(b"\n")
+    settings = Settings()
     staging = Staging(None)
     engine = load_engine(paths.cache_dir())
+    look = deep_look(least) if deep else None
     result = Result()
     for file in staging:
         result.scanned += 1
         hits = _hits(engine, file.data, file.path, least, result)
-        here = [hit for hit in hits if hit.path == file.path]
-        if here:
+        if look is not None:
+            more, cut = look(file.data, file.path, hits)
+            hits += more
+            result.unread += cut
+        if hits:
+            here = [hit for hit in hits if hit.path == file.path]
+            settings.judge(here, plain(file.data), os.path.join(top, file.path))
+            # Lines of an archive's member are not those of the file.
             result.findings += on_lines(here, file.added)
-        # Lines of an archive's member are not those of the file.
-        result.findings += [hit for hit in hits if hit.path != file.path]
+            result.findings += [hit for hit in hits if hit.path != file.path]
     return result
 
 

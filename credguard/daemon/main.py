@@ -29,9 +29,10 @@ from credguard.daemon.layered import Layered
 from credguard.daemon.scheduler import Scheduler
 from credguard.daemon.tick import Tick
 from credguard.daemon.watcher import PRUNED, Watcher, pruned
-from credguard.daemon.worker import Worker, fingerprint_key, real, shown
+from credguard.daemon.worker import Worker, real, shown
 from credguard.errors import CredguardError, Unsupported
 from credguard.store import findings, problems, watches
+from credguard.store.fingerprint_key import fingerprint_key
 
 _LOG = logging.getLogger("credguard.daemon")
 

@@ -5,20 +5,22 @@ Imports nothing at load: the hook pays for `re` and the value tests only when so
 
 from __future__ import annotations
 
-from credguard.scan.model import Finding
+from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from typing import Any
 
+    from credguard.scan.general.detect import Judged
     from credguard.scan.rules import Row
 
-    # start and end of the secret; its confidence, negative, and its rule: what wins sorts first
+    # start and end of the secret; its rank and its rule: what wins sorts first
     Span = tuple[int, int, int, int]
 
-ALLOW = (b"credguard:allow", b"pragma: allowlist secret", b"gitleaks:allow")
-ALLOW_NEXT = b"pragma: allowlist nextline secret"
+# Which of two that overlap is kept, the lowest first: a vendor's format is surer than a name.
+_RULE_RANK = {HIGH: 0, MEDIUM: 1, LOW: 2}
+_GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
 SHORT = 4096
 """Up to this size, in bytes, a text is searched for base64 though no probe asks for it."""
 # How compressed streams and archives begin; see `credguard.scan.decode.streams.kind`.
@@ -86,9 +88,21 @@ class Engine:
         probed = {
             self._probes[rule - rules]: hits.pop(rule) for rule in sorted(hits) if rule >= rules
         }
-        return (self._confirmed(data, path, hits) if hits else []), probed
+        spans = self._confirmed(data, path, hits) if hits else []
+        judged: list[Judged] = []
+        if any(name.startswith("general.") for name in probed):
+            from credguard.scan.general.detect import find
 
-    def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Finding]:
+            judged = find(data, path, probed)
+            spans.extend(
+                (start, end, _GENERAL_RANK[confidence], rules + index)
+                for index, (start, end, confidence, _, _) in enumerate(judged)
+            )
+            spans.sort()
+        return (self._findings(data, path, spans, judged) if spans else []), probed
+
+    def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Span]:
+        """The spans that the vendors' rules hold for secrets, by place."""
         from credguard.scan.values import plausible
 
         name = path.rsplit(b"/", 1)[-1].lower()
@@ -101,25 +115,37 @@ class Engine:
             for span in self._matches(rule, data, hits[rule]):
                 if span not in seen and plausible(data[span[0] : span[1]], least, tests):
                     seen.add(span)
-                    spans.append((*span, -confidence, rule))
+                    spans.append((*span, _RULE_RANK[confidence], rule))
         spans.sort()
+        return spans
+
+    def _findings(
+        self, data: bytes, path: bytes, spans: list[Span], judged: list[Judged]
+    ) -> list[Finding]:
+        """The findings of sorted `spans`: the best of those that overlap."""
         found: list[Finding] = []
-        allowed = _allowed(data) if spans else []
-        at, line, line_start, passed = 0, 1, 0, 0
-        for start, end, confidence, rule in _best(spans):
+        at, line, column = 0, 1, 1
+        rules = len(self._rows)
+        for start, end, _, rule in _best(spans):
             lines = data.count(b"\n", at, start)
             if lines:
                 line += lines
-                line_start = data.rfind(b"\n", at, start) + 1
+                column, at = 1, data.rfind(b"\n", at, start) + 1
+            column += _characters(data[at:start])
             at = start
-            while passed < len(allowed) and allowed[passed][1] < start:
-                passed += 1
-            if passed < len(allowed) and allowed[passed][0] < end:
-                continue
             value = data[start:end]
-            rule_id, title = self._rows[rule][:2]
-            column, end_line = start - line_start + 1, line + value.count(b"\n")
-            found.append(Finding(path, line, column, end_line, rule_id, title, -confidence, value))
+            signals: tuple[str, ...] = ()
+            if rule < rules:
+                rule_id, title, confidence = self._rows[rule][:3]
+            else:
+                from credguard.scan.general.kinds import GENERAL_RULES
+
+                _, _, confidence, general, signals = judged[rule - rules]
+                rule_id, title = GENERAL_RULES[general][:2]
+            end_line = line + value.count(b"\n")
+            found.append(
+                Finding(path, line, column, end_line, rule_id, title, confidence, value, signals)
+            )
         return found
 
     def _matches(self, rule: int, data: bytes, ends: list[int]) -> Iterator[tuple[int, int]]:
@@ -213,26 +239,8 @@ def _disjoint(group: list[Span], reach: int) -> list[Span]:
     return kept
 
 
-def _allowed(data: bytes) -> list[tuple[int, int]]:
-    """The lines, as offsets of their start and end, whose secrets a comment lets pass; in order."""
-    found = []
-    for mark in (*ALLOW, ALLOW_NEXT):
-        last = 0
-        while (at := data.find(mark, last)) >= 0:
-            first = data.rfind(b"\n", last, at) + 1 or last
-            last = _line_end(data, at)
-            if mark == ALLOW_NEXT:
-                first, next_end = last + 1, _line_end(data, last + 1)
-                found.append((first, next_end))
-            else:
-                found.append((first, last))
-    found.sort()
-    return found
-
-
-def _line_end(data: bytes, at: int) -> int:
-    end = data.find(b"\n", at)
-    return len(data) if end < 0 else end
+def _characters(data: bytes) -> int:
+    return len(data) if data.isascii() else len(data.decode("utf-8", "replace"))
 
 
 def on_lines(found: list[Finding], lines: list[tuple[int, int]] | None) -> list[Finding]:

@@ -6,11 +6,12 @@ Only the build of the compiled database imports this.
 from collections.abc import Iterable
 
 from credguard.scan.decode.probes import probes as decoding
+from credguard.scan.general.probes import PROBES as GENERAL
 
 # name, pattern for Hyperscan over bytes, whether its first match in a text is enough
 Probe = tuple[str, bytes, bool]
 
-PROBES: tuple[Probe, ...] = ()
+PROBES: tuple[Probe, ...] = GENERAL
 """Those that do not depend on the rules."""
 
 

@@ -30,12 +30,13 @@ def load_engine(cache_dir: str) -> Engine:
     or processor changed. A folder that cannot be written costs the rebuild each time, nothing else.
     Raises CredguardError when the rules or Hyperscan cannot be loaded.
     """
-    hyperscan = _extension()
+    hyperscan = extension()
     folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
     rules = os.path.join(folder, "rules.toml")
-    probes = os.path.join(folder, "probes.py")
-    decoding = os.path.join(folder, "decode", "probes.py")
-    sources = (rules, os.path.join(folder, "rules.py"), probes, decoding, hyperscan.__file__)
+    names = ("rules.py", "probes.py")
+    below = [os.path.join(each, "probes.py") for each in ("general", "decode")]
+    probes = [os.path.join(folder, name) for name in (*names, *below)]
+    sources = (rules, *probes, hyperscan.__file__)
     stamp = (*(_stamp(source) for source in sources), sys.hexversion)
     path = os.path.join(cache_dir, _NAME)
     packed = _read(path)
@@ -54,7 +55,7 @@ def _stamp(path: str) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _extension() -> Any:
+def extension() -> Any:
     """The module `hyperscan._hs_ext` without its package's __init__."""
     import _frozen_importlib_external as loaders
     from _frozen_importlib import ModuleSpec
