@@ -215,7 +215,7 @@ class Walk:
         via = ">".join(layer.via)
         outside = bool(kind(layer.data))
         for each in found:
-            start = layer.offset(each.line, each.column)
+            start = each.offset
             if outside:
                 self._outside.setdefault((each.rule_id, each.value), []).append(len(self._found))
             elif layer.nested:
@@ -253,7 +253,7 @@ class Walk:
 
 def _rank(finding: Finding) -> int:
     """How sure: a vendor's rule more than a general one, of a like confidence."""
-    return 2 * finding.confidence - finding.rule_id.startswith("generic-")
+    return 2 * finding.confidence - bool(finding.signals)
 
 
 def _overlapping(

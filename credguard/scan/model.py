@@ -14,12 +14,13 @@ class Finding:
     """One secret in one place. `value` never leaves the process except as `masked()`.
 
     `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does. `via`: where the
-    value stands encoded or packed the chain, such as `base64>gzip`; else "".
+    value stands encoded or packed the chain, such as `base64>gzip`; else "". `offset`: of the value
+    in the text that the engine was given.
     """
 
     __slots__ = (
-        "allowed", "column", "confidence", "end_line", "line", "path", "rule_id", "signals",
-        "title", "value", "via",
+        "allowed", "column", "confidence", "end_line", "line", "offset", "path", "rule_id",
+        "signals", "title", "value", "via",
     )  # fmt: skip
 
     def __init__(
@@ -41,6 +42,7 @@ class Finding:
         self.allowed = ""
         self.path = path
         self.line = line
+        self.offset = 0
         self.column = column
         self.end_line = end_line
         self.rule_id = rule_id

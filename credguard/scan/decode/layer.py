@@ -4,6 +4,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
+from credguard.scan.engine import characters
+
 # Sizes of an encoded and a decoded unit, such as (4, 3) for base64; WHOLE: nothing finer is known
 # than the whole source of the piece; BESIDE: plain text repeated from the source for its context.
 Scale = tuple[int, int]
@@ -53,8 +55,8 @@ class Layer:
     `depth` counts the decodings since the root, `nested` the archives around the root.
     """
 
-    __slots__ = ("_make", "_pieces", "_starts", "data", "depth", "found", "nested", "parent",
-                 "path", "via")  # fmt: skip
+    __slots__ = ("_last", "_make", "_pieces", "_starts", "data", "depth", "found", "nested",
+                 "parent", "path", "via")  # fmt: skip
 
     def __init__(
         self,
@@ -77,6 +79,7 @@ class Layer:
         self._pieces = pieces if isinstance(pieces, Pieces) else None
         self._make = pieces if not isinstance(pieces, Pieces) else None
         self._starts: list[int] | None = None
+        self._last = 0, 1
 
     @property
     def pieces(self) -> Pieces:
@@ -86,14 +89,16 @@ class Layer:
             self._pieces = self._make()
         return self._pieces
 
-    def offset(self, line: int, column: int) -> int:
-        """The offset of a place, both from 1."""
-        return self._lines()[line - 1] + column - 1
-
     def place(self, offset: int) -> tuple[int, int]:
-        """Line and column of an offset, both from 1."""
+        """Line and column, in characters, of an offset; both from 1."""
         line = bisect_right(self._lines(), offset)
-        return line, offset - self._lines()[line - 1] + 1
+        start = self._lines()[line - 1]
+        at, column = self._last
+        if not start <= at <= offset:
+            at, column = start, 1
+        column += characters(self.data[at:offset])
+        self._last = offset, column  # many on one long line are each counted from the one before
+        return line, column
 
     def _lines(self) -> list[int]:
         if self._starts is None:
