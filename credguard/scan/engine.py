@@ -173,7 +173,7 @@ def layered(data: bytes, probed: Collection[str]) -> bool:
     marked = data.translate(_DIGITS)
     if marked.find(_RUN) < 0:
         return False
-    from credguard.scan.decode.short import may_hold_runs
+    from credguard.scan.short import may_hold_runs
 
     return may_hold_runs(data, marked, _RUN)
 

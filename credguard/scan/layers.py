@@ -15,7 +15,7 @@ from credguard.scan.decode.runs import base64_layers, hex_layers
 from credguard.scan.decode.streams import kind
 from credguard.scan.decode.text import form_layers, wide_layers
 from credguard.scan.engine import SHORT, Engine, layered, plain
-from credguard.scan.model import Finding
+from credguard.scan.model import HIGH, Finding
 
 _LEAST, _RATIO = 48 << 20, 8
 _MEMBER = 32 << 20
@@ -232,6 +232,8 @@ class Walk:
         """Give `finding` its place in the root; False: it is there already."""
         if layer.pieces.beside(start):
             return False
+        if finding.signals and finding.confidence < HIGH and layer.pieces.named(start):
+            return False  # name and value were judged together above, the value as it is written
         weaker: list[int] = []
         while layer.parent is not None:
             start, end = layer.pieces.span(start, end)

@@ -35,6 +35,11 @@ class Pieces:
         """Whether the byte at `offset` is repeated context, not decoded."""
         return self._scales[bisect_right(self._at, offset) - 1] is BESIDE
 
+    def named(self, offset: int) -> bool:
+        """Whether what is decoded begins at `offset`, right after repeated context."""
+        index = bisect_right(self._at, offset) - 1
+        return index > 0 and self._at[index] == offset and self._scales[index - 1] is BESIDE
+
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The range of the source that the layer's bytes `start` to `end` were made of."""
         first = bisect_right(self._at, start) - 1
