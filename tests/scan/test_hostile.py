@@ -142,6 +142,7 @@ def encoded(draw: st.DrawFn) -> bytes:
 
 
 @given(st.one_of(encoded(), st.binary(max_size=800)))
+@example(b"a=3Db=")
 @example(b"\\u0041 \\u \\U12 \\x \\0 \\")
 @example(b"\\" * 300 + b"u0041" + b"\\u0041")
 @FUZZ

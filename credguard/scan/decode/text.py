@@ -165,7 +165,8 @@ def _regions(data: bytes, form: _Form) -> Iterator[tuple[int, int]]:
         end = data.find(b"\n", match.end(), match.end() + _REACH)
         if end < 0:
             end = min(len(data), match.end() + _REACH)
-        while form.name == "quoted-printable" and data[end - 2 : end].rstrip(b"\r")[-1:] == b"=":
+        soft = form.name == "quoted-printable"
+        while soft and end < len(data) and data[end - 2 : end].rstrip(b"\r")[-1:] == b"=":
             following = data.find(b"\n", end + 1, end + _REACH)  # the line goes on
             end = min(len(data), end + _REACH) if following < 0 else following
         if start > last + _GAP or last < 0:
