@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 import subprocess
@@ -34,6 +35,18 @@ def test_clean_is_silent(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("nothing\n")
     done = run(str(tmp_path))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_archive_that_is_cut_is_not_passed_off_as_clean(tmp_path: Path) -> None:
+    text = f"aws_secret_access_key = {samples.aws_secret()}\n".encode() + os.urandom(9000)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(text[60:])[:-2000])
+    done = run(str(tmp_path))
+    assert done.returncode == 2
+    assert "a.gz!a: ends too early" in done.stderr
+    (tmp_path / "a.gz").write_bytes(gzip.compress(text)[:-2000])
+    done = run(str(tmp_path))
+    assert done.returncode == 1
+    assert "a.gz!a:1:25" in done.stdout
 
 
 def test_what_cannot_be_read_is_not_passed_off_as_clean(tmp_path: Path) -> None:
