@@ -87,7 +87,7 @@ class Engine:
                         spans.append((*span, -sure, rule))
         spans.sort()
         found: list[Finding] = []
-        allowed = _allowed(data) if spans else []
+        allowed = allowed_lines(data) if spans else []
         at, line, line_start, passed = 0, 1, 0, 0
         for start, end, confidence, rule in _best(spans):
             lines = data.count(b"\n", at, start)
@@ -174,7 +174,7 @@ def _disjoint(group: list[Span], reach: int) -> list[Span]:
     return kept
 
 
-def _allowed(data: bytes) -> list[tuple[int, int]]:
+def allowed_lines(data: bytes) -> list[tuple[int, int]]:
     """The lines, as offsets of their start and end, whose secrets a comment lets pass; in order."""
     found = []
     for mark in (*ALLOW, ALLOW_NEXT):

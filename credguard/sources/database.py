@@ -30,7 +30,7 @@ def load_engine(cache_dir: str) -> Engine:
     or processor changed. A folder that cannot be written costs the rebuild each time, nothing else.
     Raises CredguardError when the rules or Hyperscan cannot be loaded.
     """
-    hyperscan = _extension()
+    hyperscan = hyperscan_module()
     folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
     rules = os.path.join(folder, "rules")
     probes = os.path.join(folder, "probes.py")
@@ -75,8 +75,11 @@ def read_rules(folder: str = "") -> tuple[list[str], str]:
     return texts[:-1], texts[-1]
 
 
-def _extension() -> Any:
-    """The module `hyperscan._hs_ext` without its package's __init__."""
+def hyperscan_module() -> Any:
+    """The module `hyperscan._hs_ext` without its package's __init__.
+
+    Raises CredguardError when it is not installed.
+    """
     import _frozen_importlib_external as loaders
     from _frozen_importlib import ModuleSpec
 
