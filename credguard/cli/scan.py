@@ -6,8 +6,8 @@ import time
 import click
 
 from credguard.app import scan as app
-from credguard.report.jsonv1 import findings_json
-from credguard.report.text import findings_text, path_text
+from credguard.app.findings import FORMATS
+from credguard.cli.findings import Shown, show
 from credguard.scan.model import CONFIDENCE_NAMES
 
 _TICK_S = 0.2
@@ -23,8 +23,27 @@ _TICK_S = 0.2
     show_default=True,
     help="The least confidence that is reported.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def scan(path: tuple[str, ...], staged: bool, confidence: str, as_json: bool) -> None:
+@click.option("--baseline", metavar="FILE", help="Leave out what this baseline knows.")
+@click.option("--format", "style", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--output", metavar="FILE", help="Write the report to FILE.")
+@click.option("--deep", is_flag=True, help="Run detect-secrets' plugins too; much slower.")
+@click.option("--verify", is_flag=True, help="Ask issuers whether what is found still works.")
+@click.option("--explain", is_flag=True, help="Tell every signal that was weighed.")
+@click.option("--show-allowed", is_flag=True, help="Show also what marks and settings let pass.")
+def scan(
+    path: tuple[str, ...],
+    staged: bool,
+    confidence: str,
+    baseline: str | None,
+    style: str,
+    as_json: bool,
+    output: str | None,
+    deep: bool,
+    verify: bool,
+    explain: bool,
+    show_allowed: bool,
+) -> None:
     """Look for secrets in the files at and below each PATH, or in what is staged.
 
     Folders that git, package managers, caches and virtual environments keep are left out; name
@@ -34,27 +53,20 @@ def scan(path: tuple[str, ...], staged: bool, confidence: str, as_json: bool) ->
     if staged == bool(path):
         raise click.UsageError("name at least one PATH, or --staged")
     least = {name: level for level, name in CONFIDENCE_NAMES.items()}[confidence]
-    result = app.scan_staged(least) if staged else app.scan_paths(list(path), least, _progress())
+    shown = Shown("json" if as_json else style, output, baseline, show_allowed, verify, explain)
+    shown.check()
+    started = time.time()
+    if staged:
+        result = app.scan_staged(least, deep=deep)
+    else:
+        result = app.scan_paths(list(path), least, _progress(), deep=deep)
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", err=True, nl=False)
-    if as_json:
-        click.echo(findings_json(result.findings, result.unread, result.scanned))
-    else:
-        click.echo(findings_text(result.findings), nl=False)
-    for name, why in result.unread:
-        click.echo(f"credguard: not read: {path_text(name)}: {why}", err=True)
-    if result.findings:
-        click.echo(
-            f"{_count(len(result.findings), 'secret')} in {_count(result.scanned, 'file')}",
-            err=True,
-        )
+    found = show(shown, result.findings, result.unread, result.scanned, started)
+    if found:
         raise click.exceptions.Exit(1)
     if result.unread:
         raise click.exceptions.Exit(2)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 class _progress:  # noqa: N801 - a callable made at the call

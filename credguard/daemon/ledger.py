@@ -36,7 +36,9 @@ class Ledger:
             }
         return World(tuple(_stamp(path) for path in files), pointers)
 
-    def note(self, rows: list[tuple[str, str, int | None]], key_id: str) -> str:
+    def note(
+        self, rows: list[tuple[str, str, int | None]], key_id: str, session_end: float | None
+    ) -> str:
         """Log hand-outs: profile, how, process that asked. Why it failed; empty: it did not.
 
         A failure ends it: when another process keeps the database, each row would wait a second.
@@ -47,7 +49,9 @@ class Ledger:
                 return ""
             for profile, how, pid in rows:
                 who = handouts.Asker() if pid is None else _asker(pid, how)
-                handouts.record(connection, time.time(), profile, key_id, how, who)
+                handouts.record(
+                    connection, time.time(), profile, key_id, how, who, session_end=session_end
+                )
         except StoreError as error:
             return str(error)
         return ""

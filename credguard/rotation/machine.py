@@ -297,8 +297,8 @@ def _resting(record: Record, facts: Facts) -> bool:
 def _grace(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
     old = record.old_id
     until = record.since + limits.grace
-    if record.mode is Mode.NORMAL:
-        until = max(until, facts.own_use_until)
+    if record.mode is Mode.NORMAL and limits.grace > 0:  # a grace of zero is a person's word
+        until = max(until, facts.own_use_until, facts.sessions_until)
     if now < until and not facts.person and _resting(record, facts):
         return Step(Action.WAIT, old, until, "grace")
     if facts.listed is None:

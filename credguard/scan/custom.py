@@ -12,7 +12,7 @@ from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 from credguard.scan.checksums import CHECKS, sureness
-from credguard.scan.engine import plain
+from credguard.scan.engine import characters, plain
 from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
 from credguard.scan.rules import RULE_TESTS, SEVERITIES, RuleError
 from credguard.scan.values import plausible
@@ -176,24 +176,17 @@ class CustomEngine:
     def _findings(
         self, data: bytes, path: bytes, spans: list[tuple[int, int, int, int]]
     ) -> list[Finding]:
-        from credguard.scan.engine import allowed_lines
-
-        allowed = allowed_lines(data) if spans else []
         found = []
-        at, line, line_start, passed = 0, 1, 0, 0
+        at, line, column = 0, 1, 1
         for start, end, rule, sure in spans:
             lines = data.count(b"\n", at, start)
             if lines:
                 line += lines
-                line_start = data.rfind(b"\n", at, start) + 1
+                column, at = 1, data.rfind(b"\n", at, start) + 1
+            column += characters(data[at:start])
             at = start
-            while passed < len(allowed) and allowed[passed][1] < start:
-                passed += 1
-            if passed < len(allowed) and allowed[passed][0] < end:
-                continue
             table, value = self._tables[rule], data[start:end]
             last = line + value.count(b"\n")
-            column = start - line_start + 1
             found.append(
                 Finding(path, line, column, last, table["id"], table["title"], sure, value)
             )

@@ -1,6 +1,7 @@
 """What the scanner takes and gives. Plain slotted classes: the hook cannot afford dataclasses.
 
-Offsets are bytes; lines and columns count from 1. Paths are bytes until a reporter shows them.
+Offsets are bytes; lines and columns count from 1, columns in characters (an undecodable byte is
+one). Paths are bytes until a reporter shows them.
 """
 
 from __future__ import annotations
@@ -10,9 +11,16 @@ CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}
 
 
 class Finding:
-    """One secret in one place. `value` never leaves the process except as `masked()`."""
+    """One secret in one place. `value` never leaves the process except as `masked()`.
 
-    __slots__ = ("column", "confidence", "end_line", "line", "path", "rule_id", "title", "value")
+    `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does. `via`: where the
+    value stands encoded or packed the chain, such as `base64>gzip`; else "".
+    """
+
+    __slots__ = (
+        "allowed", "column", "confidence", "end_line", "line", "path", "rule_id", "signals",
+        "title", "value", "via",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -24,8 +32,13 @@ class Finding:
         title: str,
         confidence: int,
         value: bytes,
+        signals: tuple[str, ...] = (),
     ) -> None:
-        """Place, rule and the secret bytes found."""
+        """Place, rule and the secret bytes found.
+
+        `signals`: of a general rule those that were weighed; `general.score.explain` tells how.
+        """
+        self.allowed = ""
         self.path = path
         self.line = line
         self.column = column
@@ -34,6 +47,8 @@ class Finding:
         self.title = title
         self.confidence = confidence
         self.value = value
+        self.signals = signals
+        self.via = ""
 
     def masked(self) -> str:
         """The value with at most four characters, and at most a fifth, readable."""

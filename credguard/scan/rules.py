@@ -213,6 +213,14 @@ def _spellings(name: str) -> list[str]:
     return sorted({name.replace("-", between) for between in ("", "-", "_", "[.]", " ")})
 
 
+def decodable(tables: Iterable[dict[str, Any]]) -> list[bytes]:
+    """The patterns whose texts are worth looking for in encoded form: those with a mark of theirs.
+
+    Names of services are left to the words that stand beside any secret.
+    """
+    return [confirm_pattern(table) for table in tables if "pattern" in table]
+
+
 def rows(tables: list[dict[str, Any]]) -> list[Row]:
     """What the engine needs of each rule, in the order of the database's ids."""
     return [

@@ -8,7 +8,7 @@ from typing import Any
 from credguard.errors import CredguardError
 from credguard.scan.custom import CustomEngine, custom_pattern, parse_custom
 from credguard.scan.rules import RuleError
-from credguard.sources.database import hyperscan_module
+from credguard.sources.database import extension
 
 NAME = ".credguard.toml"
 MAX_FILE = 1 << 20
@@ -50,7 +50,7 @@ def read_custom(path: str) -> list[dict[str, Any]]:
 
 def compile_custom(tables: list[dict[str, Any]], path: str) -> CustomEngine:
     """The engine over checked `tables`; `path` is for messages. Raises CredguardError."""
-    hyperscan = hyperscan_module()
+    hyperscan = extension()
     patterns = [custom_pattern(table) for table in tables]
     for table, pattern in zip(tables, patterns, strict=True):
         try:  # one at a time first: Hyperscan does not say which is wrong

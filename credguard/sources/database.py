@@ -30,11 +30,13 @@ def load_engine(cache_dir: str) -> Engine:
     or processor changed. A folder that cannot be written costs the rebuild each time, nothing else.
     Raises CredguardError when the rules or Hyperscan cannot be loaded.
     """
-    hyperscan = hyperscan_module()
+    hyperscan = extension()
     folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
     rules = os.path.join(folder, "rules")
-    probes = os.path.join(folder, "probes.py")
-    sources = (os.path.join(folder, "rules.py"), probes, hyperscan.__file__)
+    names = ("rules.py", "probes.py")
+    below = [os.path.join(each, "probes.py") for each in ("general", "decode")]
+    probes = [os.path.join(folder, name) for name in (*names, *below)]
+    sources = (*probes, hyperscan.__file__)
     stamp = (_folder_stamp(rules), *(_stamp(source) for source in sources), sys.hexversion)
     path = os.path.join(cache_dir, _NAME)
     packed = _read(path)
@@ -75,7 +77,7 @@ def read_rules(folder: str = "") -> tuple[list[str], str]:
     return texts[:-1], texts[-1]
 
 
-def hyperscan_module() -> Any:
+def extension() -> Any:
     """The module `hyperscan._hs_ext` without its package's __init__.
 
     Raises CredguardError when it is not installed.
@@ -154,15 +156,16 @@ def _unpack(data: bytes) -> Any:
 
 def _build(hyperscan: Any, rules: str, stamp: Any, path: str) -> Engine:
     from credguard.atomic import write_private
-    from credguard.scan.probes import PROBES
-    from credguard.scan.rules import RuleError, parse, rows, scan_patterns
+    from credguard.scan.probes import all_probes
+    from credguard.scan.rules import RuleError, decodable, parse, rows, scan_patterns
 
     try:
         tables = parse(*read_rules(rules))
+        probes = all_probes(decodable(tables))
         database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         patterns = [(one, n) for n, each in enumerate(tables) for one in scan_patterns(each)]
         flags = [0] * len(patterns)
-        for n, (_, pattern, once) in enumerate(PROBES, len(tables)):
+        for n, (_, pattern, once) in enumerate(probes, len(tables)):
             patterns.append((pattern, n))
             flags.append(hyperscan.HS_FLAG_SINGLEMATCH if once else 0)
         database.compile(
@@ -176,7 +179,7 @@ def _build(hyperscan: Any, rules: str, stamp: Any, path: str) -> Engine:
             f"the rules cannot be compiled: {exc}", hint="run ./install.sh again"
         ) from exc
     table_rows = rows(tables)
-    names = tuple(probe[0] for probe in PROBES)
+    names = tuple(probe[0] for probe in probes)
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         write_private(path, _pack(stamp, table_rows, hyperscan.dumpb(database), names))

@@ -276,3 +276,32 @@ def test_another_vault_in_the_settings_is_not_silent_about_the_keys(ready: Simul
     said = credguard("config", "set", "vault.backend", "pass").stderr
     assert "moves no key; those in file are not seen now" in said
     assert "config set vault.backend file; credguard vault migrate --to pass" in said
+    back = "config set vault.backend file; credguard vault migrate"
+    third = credguard("config", "set", "vault.backend", "keyring:kwallet").stderr
+    assert "those in file are not seen" in third, "where the keys are, not where nothing was"
+    assert f"{back} --to keyring:kwallet" in third
+    assert credguard("config", "set", "vault.backend", "file").stderr == "", "the way back"
+    assert "those in file" in credguard("config", "set", "vault.backend", "pass").stderr
+    credguard("config", "set", "vault.backend", "file")
+
+
+def test_the_way_back_is_silent_until_something_is_left_behind(
+    ready: Simulator, password_store: object
+) -> None:
+    add_key(ready, "work")
+    credguard("vault", "migrate", "--to", "pass")
+    said = credguard("config", "set", "vault.backend", "file").stderr
+    assert "those in pass are not seen now" in said, "a move changes where they are"
+    key_id, secret = ready.iam().create_key(ready.user_name)
+    credguard("add", "other", stdin=f"{key_id}\n{secret.reveal()}\n")
+    said = credguard("config", "set", "vault.backend", "pass").stderr
+    assert "those in file are not seen now" in said, "a key was added meanwhile"
+
+
+def test_a_dry_run_of_a_move_leaves_no_file(ready: Simulator, poisoned: Path) -> None:
+    add_key(ready, "work")
+    for lock in Path(paths.state_dir()).glob("*.lock"):
+        lock.unlink()
+    before = {str(path) for path in poisoned.rglob("*")}
+    credguard("vault", "migrate", "--to", "pass", "--dry-run")
+    assert {str(path) for path in poisoned.rglob("*")} == before

@@ -87,6 +87,11 @@ CASES = [
     (at(State.SWITCHED), facts(own_use_until=1200.0), 1199, Action.WAIT),
     (at(State.SWITCHED), facts(own_use_until=1200.0), 1200, Action.LOOK),
     (at(State.SWITCHED, mode=Mode.EMERGENCY), facts(own_use_until=1200.0), 1000, Action.LOOK),
+    (at(State.SWITCHED), facts(sessions_until=1200.0), 1199, Action.WAIT),
+    (at(State.SWITCHED), facts(sessions_until=1200.0), 1200, Action.LOOK),
+    (at(State.SWITCHED, mode=Mode.EMERGENCY), facts(sessions_until=1200.0), 1000, Action.LOOK),
+    # A session does not sign with the key, so it explains no use of it.
+    (at(State.SWITCHED), seen(BOTH, Use(1901.0), sessions_until=1500.0), 9e9, Action.ASK),
     (at(State.SWITCHED, mode=Mode.EMERGENCY),
      seen(BOTH, looks=3, rejected=frozenset({"new"})), 1100, Action.ASK),
     (at(State.SWITCHED, mode=Mode.CLEAR),

@@ -1,0 +1,325 @@
+"""From a probe's hit to a candidate: the value's bytes, the name it stands under, and how.
+
+Every pattern here is bounded and runs over a window of at most a few hundred bytes, so the work is
+linear in the number of hits. What stands before a value is read backwards, from the value on:
+those patterns are written for reversed text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from credguard.scan.general import places
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from credguard.scan.general.places import Text
+
+_BACK = 200
+MAX_VALUE = 4096
+"""The longest value in bytes; a longer literal is data."""
+_ITEMS = 12  # so many further members of a list are looked at
+
+_Q = rb"(?:[\"'`]\\{0,3}|;touq&|;[93]43?#&|;43#&)"
+_BACK_TYPE = rb"(?:\s{0,3}[\w.?\[\]<>*]{2,24}\s?:)?"
+_BACK_OP = rb"(?:>=|=:|=\?|=\+|=\.|=\|\||={1,3}|=::?|=!|-<|<<|[:=,(>~])"
+_BACK_NAME = rb"(?P<name>[\w.\-$\[\] @\"']{1,60})"
+_BACK_OPEN = (
+    rb"(?P<pre>[bBuUfFrRNL@$]{0,2})(?P<wrap>(?:\s{0,8}[(\[{][\w.:\[\]*&<>]{0,40}(?:\swen)?){0,2}?)"
+)
+_QUOTED = re.compile(
+    rb"(?P<q>[\"']{3}|\"\"(?!\")|" + _Q + rb")" + _BACK_OPEN
+    + rb"\s{0,12}(?P<op>" + _BACK_OP + rb")"
+    + _BACK_TYPE + rb"\s{0,20}(?P<close>(?:" + _Q + rb"|\]|\)|\*\*){0,3})" + _BACK_NAME
+)  # fmt: skip
+_SPACED = re.compile(
+    rb"(?P<q>" + _Q + rb")(?P<op>\s{1,3})(?P<name>yb\s{1,3}deifitnedi|[\w.\-]{1,60})", re.IGNORECASE
+)
+_SECOND = re.compile(
+    rb"(?P<q>" + _Q + rb")@?\s{0,4}," + _Q + rb"(?P<user>[^\"'\n]{0,60}?)" + _Q
+    + rb"@?\s{0,4}(?P<op>\()(?P<name>[\w.\-]{1,60})"
+)  # fmt: skip
+_BARE = re.compile(
+    rb"(?P<op>\s{0,4}(?:>=|=:|={1,2}|:|[dD]3%)\s{0,4})(?P<close>(?:" + _Q + rb"|\]|\)|\*\*){0,3})"
+    rb"(?P<name>[\w.\-\[\]]{1,60}(?: [\w\-]{1,20}){0,2})"
+)
+_ITEM = re.compile(
+    rb"(?P<q>"
+    + _Q
+    + rb"?)(?:\s{1,4}-)?\s{0,24}(?P<op>\s[\s]{0,3}[:=]|[nrt]\\{1,3}\s{0,3}[:=])\s{0,4}(?P<close>(?:"
+    + _Q
+    + rb"|\*\*){0,3})"
+    rb"(?P<name>[\w.\-]{1,60}(?: [\w\-]{1,20}){0,2})"
+)
+_OPTION = re.compile(
+    rb"(?P<q>" + _Q + rb"?)(?P<op>\s{1,3}|\s{0,3}," + _Q + rb")(?P<name>[\w\-.]{1,80})"
+)
+_ENV = re.compile(rb"(?P<q>" + _Q + rb"?)(?P<op>\s{1,3})(?P<name>\w{1,60})")
+_NAMED = re.compile(
+    rb"(?is)(?:key|name|id|var|field|header)\W{1,8}(?P<name>[\w.\- ]{1,60})"
+    rb"(?:\\{0,3}[\"'])?[\s,;]{1,30}"
+    rb"(?:[\w\-]{1,16}[\"']?\s?[:=]\s?[\"']?[\w\-]{1,16}[\"']?[\s,]{1,20})?"
+    rb"(?:\\{0,3}[\"'])?(?:default_?)?value(?:\\{0,3}[\"'])?\s{0,3}[:=]\s{0,3}(?P<q>\\{0,3}[\"'`]|)\Z"
+)
+_TAG = re.compile(rb"<(?P<name>[\w:.\-]{1,80})(?:\s[^<>\n]{0,80})?>\s{0,30}\Z")
+_HEADER = re.compile(
+    rb"(?i)(?P<name>(?:(?:proxy-)?authorization\W{1,12})?(?P<scheme>bearer|basic|digest|token|apikey|oauth|key|sso-key|splunk)?)"
+    rb"(?:\s|%20|\\u0020|=){1,2}[\"'<]?\Z"
+)
+_HEADER_NAME = re.compile(rb"(?i)(?:authorization|auth|header|token|curl|bearer)")
+_BYTES = re.compile(rb"(?P<name>[\w.]{1,60})[^\n\[{(]{0,40}[\[{(]\s{0,24}(?=(?:0x|-|[0-9]))")
+_LIST_END = re.compile(rb"[0-9a-fA-Fx,\s\-]{0,4096}")
+
+_TO_QUOTE = {
+    quote: re.compile(rb"(?:[^" + quote + rb"\\\n]|\\.){1,4096}", re.DOTALL)
+    for quote in (b'"', b"'")
+} | {b"`": re.compile(rb"[^`]{1,4096}")}
+_BARE_VALUE = re.compile(rb"(?:[^\s\"'`<>,;&|\\)}\]]|\](?=[^\s\"'`,;)}\]])){1,2048}")
+_REST_OF_LINE = re.compile(rb"[^\r\n]{1,512}")
+_TOKEN_VALUE = re.compile(rb"[A-Za-z0-9+/_\-=.~%:]{1,4096}")
+_NEXT_ITEM = re.compile(rb"\s{0,40},\s{0,40}")
+
+
+class Candidate:
+    """A value that may be a secret, and what stands around it. Offsets are into the data."""
+
+    __slots__ = (
+        "close", "end", "kind", "name", "op", "quote", "start", "user", "value", "wrap",
+    )  # fmt: skip
+
+    def __init__(
+        self, start: int, end: int, value: bytes, name: bytes, kind: str, op: bytes = b"",
+        quote: bytes = b"", wrap: bytes = b"", close: bytes = b"", user: bytes = b"",
+    ) -> None:  # fmt: skip
+        """`kind`: the probe's name; `op`: the assignment; `wrap`: the call around the value."""
+        self.start = start
+        self.end = end
+        self.value = value
+        self.name = name
+        self.kind = kind
+        self.op = op
+        self.quote = quote
+        self.wrap = wrap
+        self.close = close
+        self.user = user
+
+
+def candidates(text: Text, kind: str, end: int) -> Iterator[Candidate]:
+    """What a hit of the probe `kind` that ends at `end` points to; often nothing."""
+    reader, width = _READERS[kind]
+    yield from reader(text, end - width, kind)
+
+
+def _back(data: bytes, at: int) -> bytes:
+    return data[max(0, at - _BACK) : at][::-1]
+
+
+def _quoted(text: Text, at: int, kind: str) -> Iterator[Candidate]:
+    data = text.data
+    pattern = {"quoted-space": _SPACED, "second": _SECOND}.get(kind, _QUOTED)
+    match = pattern.match(_back(data, at))
+    if match is None:
+        return
+    found = {key: (value or b"")[::-1] for key, value in match.groupdict().items()}
+    quote = found["q"]
+    if len(quote) == 2 and quote == b'""' and not found.get("close", b"").startswith(b'""'):
+        return  # an empty literal
+    span = _literal(data, at, quote)
+    if span is None:
+        return
+    candidate = Candidate(
+        at, span, data[at:span], _name(found["name"]), kind, found["op"].strip() or b" ", quote,
+        found.get("wrap", b"").strip(), found.get("close", b""), found.get("user", b""),
+    )  # fmt: skip
+    yield candidate
+    if b"[" in candidate.wrap or b"{" in candidate.wrap or b"(" in candidate.wrap:
+        yield from _more(data, candidate)
+
+
+def _more(data: bytes, first: Candidate) -> Iterator[Candidate]:
+    """The further members of the list that `first` begins."""
+    if b"(" in first.wrap:
+        return
+    at = first.end
+    for _ in range(_ITEMS):
+        at += len(first.quote)
+        gap = _NEXT_ITEM.match(data, at)
+        if gap is None or not data.startswith(first.quote, gap.end()):
+            return
+        start = gap.end() + len(first.quote)
+        end = _literal(data, start, first.quote)
+        if end is None:
+            return
+        yield Candidate(
+            start, end, data[start:end], first.name, first.kind, first.op, first.quote, first.wrap
+        )
+        at = end
+
+
+def _literal(data: bytes, at: int, quote: bytes) -> int | None:
+    """Where the literal that begins at `at` ends; None: it does not end on its line."""
+    if len(quote) == 1:
+        match = _TO_QUOTE[quote].match(data, at)
+        end = match.end() if match else at
+        return end if end > at and data[end : end + 1] == quote else None
+    end = data.find(quote, at, at + MAX_VALUE)
+    if end < 0 or b"\n" in data[at:end]:
+        return None
+    return end
+
+
+def _name(name: bytes) -> bytes:
+    if name[:10].lower() == b"identified":
+        return b"password"
+    return name.strip(b" .-[]\"'@$")
+
+
+def _bare(text: Text, at: int, kind: str) -> Iterator[Candidate]:
+    data = text.data
+    match = _BARE.match(_back(data, at))
+    if match is None:
+        return
+    name, op = match["name"][::-1], match["op"][::-1].strip()
+    where = places.bare_place(text, at, at - match.end("name"))
+    if where == "code":
+        return
+    value = _BARE_VALUE.match(data, at)
+    if value is None:
+        return
+    end = value.end()
+    if where == "line":
+        line = _REST_OF_LINE.match(data, at)
+        rest = line[0] if line else b""
+        cut = rest.find(b" #")
+        rest = (rest if cut < 0 else rest[:cut]).rstrip(b" \t,;")
+        end = max(end, at + len(rest)) if rest[:1] not in b"|>" else end
+    while end > at and data[end - 1 : end] in b".,:;":
+        end -= 1
+    if end <= at:
+        return
+    yield Candidate(
+        at, end, data[at:end], _name(name), where if kind == "bare" else "weak-" + where, op,
+        close=match["close"][::-1],
+    )  # fmt: skip
+
+
+def _item(text: Text, at: int, kind: str) -> Iterator[Candidate]:
+    data = text.data
+    match = _ITEM.match(_back(data, at))
+    if match is None or text.grammar == "code":
+        return
+    yield from _after(data, at, kind, match, data[at - len(match["q"]) : at])
+
+
+def _option(text: Text, at: int, kind: str) -> Iterator[Candidate]:
+    data = text.data
+    match = (_ENV if kind == "env" else _OPTION).match(_back(data, at))
+    if match is None or (kind == "option" and b"--" not in match["name"] + b"-"):
+        return
+    yield from _after(data, at, kind, match, match["q"][::-1])
+
+
+def _after(data: bytes, at: int, kind: str, match: Any, quote: bytes) -> Iterator[Candidate]:
+    """The value at `at`, in `quote` or bare, under the name of the reversed `match`."""
+    end = _literal(data, at, quote) if quote else None
+    if end is None:
+        value = _BARE_VALUE.match(data, at)
+        if value is None:
+            return
+        end = value.end()
+        while end > at and data[end - 1 : end] in b".,:;":
+            end -= 1
+    if end > at:
+        name = _name(match["name"][::-1])
+        yield Candidate(at, end, data[at:end], name, kind, match["op"][::-1].strip() or b" ", quote)
+
+
+def _curl(text: Text, at: int, kind: str) -> Iterator[Candidate]:
+    data = text.data
+    value = _BARE_VALUE.match(data, at)
+    start = data.rfind(b" ", max(0, at - _BACK), at) + 1
+    if value is None or (kind == "curl" and b"curl" not in data[max(0, at - 400) : at].lower()):
+        return
+    user = data[start : at - 1].lstrip(b"\"'-u") if kind == "curl" else b""
+    yield Candidate(at, value.end(), value[0], b"password", kind, b" ", user=user)
+
+
+def _tag(text: Text, at: int, kind: str) -> Iterator[Candidate]:
+    data = text.data
+    match = _TAG.search(data, max(0, at - _BACK), at)
+    end = data.find(b"<", at, at + MAX_VALUE)
+    if match is None or end < 0 or not data.startswith(b"</", end):
+        return
+    value = data[at:end].rstrip()
+    yield Candidate(at, at + len(value), value, match["name"], kind, b">")
+
+
+def _named(text: Text, at: int, kind: str) -> Iterator[Candidate]:
+    data = text.data
+    match = _NAMED.search(data, max(0, at - _BACK), at)
+    if match is None:
+        return
+    quote = match["q"]
+    end = _literal(data, at, quote) if quote else None
+    if end is None:
+        line = _REST_OF_LINE.match(data, at)
+        if quote or line is None:
+            return
+        end = at + len(line[0].rstrip())
+    yield Candidate(at, end, data[at:end], match["name"].strip(), kind, b":", quote)
+
+
+def _header(text: Text, at: int, kind: str) -> Iterator[Candidate]:
+    data = text.data
+    match = _HEADER.search(data, max(0, at - 60), at)
+    value = _TOKEN_VALUE.match(data, at)
+    if match is None or value is None or len(value[0]) < 6:
+        return
+    scheme = (match["scheme"] or b"").lower()
+    head = match["name"] if len(match["name"]) > len(scheme) else b""
+    token = value[0].rstrip(b".:")
+    yield Candidate(
+        at, at + len(token), token, scheme or b"authorization", kind, head[-1:], wrap=head
+    )
+
+
+def _url(text: Text, at: int, kind: str) -> Iterator[Candidate]:
+    data = text.data
+    sign = at - 1
+    first = max(0, sign - 260)
+    window = data[first:sign]
+    mark = max(window.rfind(b"://"), window.rfind(b"\\/\\/") + 1, window.rfind(b"%2F%2F") + 3)
+    colon = window.find(b":", mark + 3)
+    if mark < 0 or colon < 0:
+        return
+    start = first + colon + 1
+    if start < sign:
+        yield Candidate(
+            start, sign, data[start:sign], b"password", kind, b":", user=window[mark + 3 : colon]
+        )
+
+
+def _bytes(text: Text, at: int, kind: str) -> Iterator[Candidate]:
+    data = text.data
+    first = max(0, at - 700)
+    window = data[first:at]
+    opening = max(window.rfind(b"["), window.rfind(b"{"), window.rfind(b"("))
+    begin = max(window.rfind(b"\n", 0, max(0, opening)) + 1, opening - 120, 0)
+    match = _BYTES.search(data, first + begin, at)
+    if match is None:
+        return
+    body = _LIST_END.match(data, match.end())
+    end = body.end() if body else match.end()
+    yield Candidate(match.end(), end, data[match.end() : end].rstrip(), match["name"], kind, b"[")
+
+
+_READERS: dict[str, tuple[Any, int]] = {
+    "quoted": (_quoted, 1), "quoted-space": (_quoted, 1), "weak": (_quoted, 16),
+    "second": (_quoted, 1), "bare": (_bare, 1), "bare-weak": (_bare, 16), "item": (_item, 8),
+    "option": (_option, 1), "env": (_option, 1), "curl": (_curl, 1), "short": (_curl, 1),
+    "tag": (_tag, 1), "named": (_named, 1), "header": (_header, 6), "url": (_url, 1),
+    "bytes": (_bytes, 0),
+}  # fmt: skip

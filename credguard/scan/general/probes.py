@@ -1,0 +1,93 @@
+"""Where a general secret may begin: patterns for Hyperscan, each ending at a value's first byte.
+
+A pattern knows names, assignments and quotes, nothing of what makes a value a secret; so it ends
+once for a place, and `extract` reads the place. Only the build of the compiled database imports it.
+"""
+
+# ruff: noqa: E501  (rows of tables)
+
+# A word of a name under which secrets stand. `key` alone is in `_WEAK`.
+_STRONG = (
+    r"(?:pass(?:w(?:or)?d|phrase|code|wrd)?|pwd|pswd|p[a@]ss|secret|token|cred(?:s|ential)?|nkey|auth"
+    r"|(?:api|access|priv(?:ate)?|encr(?:yption)?|signing|sign|client|consumer|master|cipher|crypt"
+    r"|hmac|account|storage|shared|validation|license|app|application|signature|user|session|jwt"
+    r"|service|server|admin|webhook|certificate|cert|auth|secret|host|data|base64|aes|des|rsa|ssh"
+    r"|me|write|read|db|database|encryption|decryption|rest|sdk|integration|instrumentation)"
+    r"[_\-. ]?key)"
+)
+# Names that need a value of at least 16 characters as tokens have them.
+_WEAK = (
+    r"(?:key|nonce|salt|seed|sid|ticket|cookie|session|hmac|jwt|csrf|xsrf|verifier|otp|licen[sc]e"
+    r"|cipher|crypt|webhook|oauth|sas|pepper|dsn)"
+)
+_REST = r"[\w.\-]{0,30}"
+_QUOTE = r"(?:\\{0,3}[\"'`]|&quot;|&#3[49];)"
+_CLOSE = rf"(?:{_QUOTE}|\]|\)|\*\*|`){{0,3}}"
+# An assignment, at most with a type before it and a call, a list or a prefix letter after it.
+_TYPE = r"(?::\s?[A-Za-z_.?\[\]<>]{2,24}\s{0,3})?"
+_OP = r"(?:=>|:=|\?=|\+=|\.=|\|\|=|::?=|={1,3}|!=|<-|<<|[:=,(>~])"
+_OPEN = r"(?:(?:new\s)?[\w.:\[\]*&<>]{0,40}[(\[{]\s{0,8}){0,2}[bBuUfFrRNL@$]{0,2}"
+_ASSIGN = rf"{_CLOSE}\s{{0,20}}{_TYPE}{_OP}\s{{0,12}}{_OPEN}"
+_RANDOM = r"[A-Za-z0-9+/_\-=.]"
+# The first byte of an unquoted value.
+_BARE = r"[^\s\"'`(){}<>\[\],;:=&|\\]"
+_END = r"(?:\\[nrt]|\s)"
+
+# name, pattern for Hyperscan over bytes, whether its first match in a text is enough
+PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
+    ("general." + name, pattern.encode(), False)
+    for name, pattern in (
+        ("quoted", rf"(?i){_STRONG}{_REST}{_ASSIGN}(?:{_QUOTE}|[\"']{{2,3}})[^\s\"'`\\]"),
+        ("quoted-space", rf"(?i)(?:{_STRONG}{_REST}|identified\s+by)\s{{1,3}}{_QUOTE}[^\s\"'`\\]"),
+        ("weak", rf"(?i){_WEAK}{_REST}{_ASSIGN}(?:{_QUOTE}|[\"']{{2,3}}){_RANDOM}{{16}}"),
+        (
+            "second",
+            rf"(?i){_STRONG}{_REST}\(\s{{0,4}}@?{_QUOTE}[^\"'`\n]{{0,60}}{_QUOTE},\s{{0,4}}@?{_QUOTE}[^\s\"'`\\]",
+        ),
+        (
+            "bare",
+            rf"(?i){_STRONG}{_REST}{_CLOSE}\s{{0,4}}(?:=>|:=|={{1,2}}|:|%3[Dd])\s{{0,4}}{_BARE}",
+        ),
+        (
+            "bare-weak",
+            rf"(?i){_WEAK}{_REST}{_CLOSE}\s{{0,4}}(?:=>|:=|={{1,2}}|:|%3[Dd])\s{{0,4}}{_RANDOM}{{16}}",
+        ),
+        (
+            "item",
+            rf"(?i){_STRONG}{_REST}{_CLOSE}\s{{0,4}}[:=]\s{{0,3}}{_END}\s{{0,24}}(?:-\s{{1,4}})?{_QUOTE}?{_RANDOM}{{8}}",
+        ),
+        (
+            "option",
+            rf"(?i)--?[\w\-.]{{0,30}}{_STRONG}[\w\-.]{{0,30}}(?:\s{{1,3}}|{_QUOTE},\s{{0,3}}){_QUOTE}?{_BARE}",
+        ),
+        (
+            "env",
+            rf"(?i)(?:env|arg|set|setx|export)\s{{1,3}}\w{{0,30}}{_STRONG}\w{{0,30}}\s{{1,3}}{_QUOTE}?{_BARE}",
+        ),
+        ("curl", rf"(?i)\s(?:-u|--user|--proxy-user)[ =]?{_QUOTE}?[^\s:\"'`]{{1,64}}:{_BARE}"),
+        (
+            "short",
+            rf"(?i)(?:mysql\w{{0,8}}|sshpass|login|psql|mongo\w{{0,6}}|sqlcmd|ldap\w{{1,8}}|redis-cli)\s[^\n]{{0,80}}\s-[pPaw]\s?{_QUOTE}?{_BARE}",
+        ),
+        (
+            "tag",
+            rf"(?i)<[\w:.\-]{{0,30}}{_STRONG}[\w:.\-]{{0,30}}(?:\s[^<>\n]{{0,80}})?>\s{{0,30}}[^<>\s]",
+        ),
+        (
+            "named",
+            rf"(?i)(?:key|name|id|var|field|header)\W{{1,8}}[\w.\- ]{{0,40}}(?:{_STRONG}|{_WEAK})[\w.\-]{{0,30}}{_QUOTE}?[\s,;]{{1,30}}(?:[\w\-]{{1,16}}[\"']?\s?[:=]\s?[\"']?[\w\-]{{1,16}}[\"']?[\s,]{{1,20}})?{_QUOTE}?(?:default_?)?value{_QUOTE}?\s{{0,3}}[:=]\s{{0,3}}{_QUOTE}?[^\s\"'`\\]",
+        ),
+        (
+            "header",
+            rf"(?i)(?:bearer|basic|digest|authorization\W{{1,12}}(?:token|apikey|oauth|key|sso-key|splunk)?)(?:\s|%20|\\u0020|=){{1,2}}[\"'<]{{0,1}}{_RANDOM}{{6}}",
+        ),
+        (
+            "url",
+            r"(?i)[a-z][a-z0-9+.\-]{1,20}:(?://|\\/\\/|%2F%2F)[^\s/:@'\"<>`?#]{0,64}:[^\s/@'\"<>`?#]{1,128}@[\w\[$%{(<*.:-]",
+        ),
+        (
+            "bytes",
+            rf"(?i)(?:{_STRONG}|{_WEAK}){_REST}[^\n\[{{(]{{0,40}}[\[{{(]\s{{0,24}}(?:(?:0x[0-9a-f]{{1,2}}|-?[0-9]{{1,3}}),\s{{0,40}}){{15}}",
+        ),
+    )
+)

@@ -1,0 +1,63 @@
+"""Weighs signals together: an additive score card, fitted by bench/fit.py, kept as data."""
+
+from __future__ import annotations
+
+from credguard.scan.general.weights import BIAS, THRESHOLDS, WEIGHTS
+from credguard.scan.model import HIGH, LOW, MEDIUM
+
+
+def explain(found: tuple[str, ...]) -> list[tuple[str, float]]:
+    """The signals with what each adds to the logarithm of the odds, the strongest first."""
+    weighed = [(name, WEIGHTS[name] / 100) for name in found if name in WEIGHTS]
+    weighed.sort(key=lambda pair: (-abs(pair[1]), pair[0]))
+    return weighed
+
+
+# Signals that alone decide: no secret at all, or at most one of LOW confidence.
+_NEVER = frozenset(
+    (
+        "template:braces",
+        "template:yaml",
+        "template:env",
+        "template:angle",
+        "placeholder:null",
+        "date",
+        "placeholder:aws",
+        "template:regex",
+        "template:call",
+        "run:all",
+    )
+)
+_LOW_AT_MOST = frozenset(
+    (
+        "placeholder:your",
+        "placeholder:article",
+        "placeholder:stock",
+        "placeholder:redacted",
+        "uuid:verb",
+    )
+)
+_MEDIUM_AT_MOST = frozenset(("trivial", "same:all", "placeholder:keyword", "run:sequence"))
+
+
+def most(found: tuple[str, ...]) -> int:
+    """The highest confidence that the signals leave possible: HIGH to LOW, or 0."""
+    if not _NEVER.isdisjoint(found):
+        return 0
+    if not _LOW_AT_MOST.isdisjoint(found):
+        return LOW
+    return HIGH if _MEDIUM_AT_MOST.isdisjoint(found) else MEDIUM
+
+
+def total(found: tuple[str, ...]) -> int:
+    """The score of a candidate in hundredths of log odds, of signals that are there once each."""
+    known = WEIGHTS.get
+    return BIAS + sum([known(name, 0) for name in found])
+
+
+def confidence(found: tuple[str, ...]) -> int:
+    """LOW, MEDIUM or HIGH; 0 when the value is more likely no secret."""
+    low, medium, high = THRESHOLDS
+    score = total(found)
+    sure = HIGH if score >= high else MEDIUM if score >= medium else LOW if score >= low else 0
+    return min(sure, most(found)) if sure else 0
