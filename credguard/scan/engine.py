@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     # start and end of the secret; its rank and its rule: what wins sorts first
     Span = tuple[int, int, int, int]
 
-# Which of two that overlap is kept, the lowest first: a vendor's format is surer than a name.
-_RULE_RANK = {HIGH: 0, MEDIUM: 1, LOW: 2}
-_CONFIDENCE = {rank: confidence for confidence, rank in _RULE_RANK.items()}
+# Which of two that overlap is kept, the lowest first: a vendor's format, 0 to 2, before a name.
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
 SHORT = 4096
 """Up to this size, in bytes, a text is searched for base64 though no probe asks for it."""
@@ -120,7 +118,7 @@ class Engine:
                     sure = sureness(value, tests, confidence) if tests else confidence
                     if sure:
                         seen.add(span)
-                        spans.append((*span, _RULE_RANK[sure], rule))
+                        spans.append((*span, HIGH - sure, rule))
         spans.sort()
         return spans
 
@@ -141,8 +139,7 @@ class Engine:
             value = data[start:end]
             signals: tuple[str, ...] = ()
             if rule < rules:
-                rule_id, title = self._rows[rule][:2]
-                confidence = _CONFIDENCE[rank]
+                rule_id, title, confidence = *self._rows[rule][:2], HIGH - rank
             else:
                 from credguard.scan.general.kinds import GENERAL_RULES
 

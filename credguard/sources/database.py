@@ -35,8 +35,7 @@ def load_engine(cache_dir: str) -> Engine:
     rules = os.path.join(folder, "rules")
     names = ("rules.py", "probes.py")
     below = [os.path.join(each, "probes.py") for each in ("general", "decode")]
-    probes = [os.path.join(folder, name) for name in (*names, *below)]
-    sources = (*probes, hyperscan.__file__)
+    sources = (*(os.path.join(folder, name) for name in (*names, *below)), hyperscan.__file__)
     stamp = (_folder_stamp(rules), *(_stamp(source) for source in sources), sys.hexversion)
     path = os.path.join(cache_dir, _NAME)
     packed = _read(path)
@@ -78,10 +77,7 @@ def read_rules(folder: str = "") -> tuple[list[str], str]:
 
 
 def extension() -> Any:
-    """The module `hyperscan._hs_ext` without its package's __init__.
-
-    Raises CredguardError when it is not installed.
-    """
+    """The module `hyperscan._hs_ext` without its package's __init__."""
     import _frozen_importlib_external as loaders
     from _frozen_importlib import ModuleSpec
 
