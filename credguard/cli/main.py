@@ -148,6 +148,12 @@ def _rotate() -> click.Command:
     return rotate
 
 
+def _rules() -> click.Command:
+    from credguard.cli.rules import rules
+
+    return rules
+
+
 def _scan() -> click.Command:
     from credguard.cli.scan import scan
 
@@ -236,6 +242,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "password": ("Change, copy or show a console password.", _password),
     "remove": ("Take a profile out of the vault.", _remove),
     "rotate": ("Replace access keys through IAM.", _rotate),
+    "rules": ("List, show and try the scanner's rules.", _rules),
     "scan": ("Look for secrets in files or in what is staged.", _scan),
     "secret": ("Keep any other secret in the vault.", _secret),
     "service": ("Install, remove or look at the background service.", _service),

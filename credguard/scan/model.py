@@ -31,8 +31,8 @@ class Finding:
     """
 
     __slots__ = (
-        "allowed", "column", "commit", "confidence", "end_line", "line", "offset", "path", "rule_id",
-        "signals", "title", "value", "via",
+        "allowed", "column", "commit", "confidence", "end_line", "line", "offset", "path",
+        "rule_id", "signals", "title", "value", "via",
     )  # fmt: skip
 
     def __init__(

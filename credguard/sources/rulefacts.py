@@ -24,10 +24,6 @@ def rule_facts() -> dict[str, RuleFacts]:
 
 
 def _files() -> list[str]:
-    """The files of rules: the package's `scan/rules.toml` and those in `scan/rules/`."""
-    folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
-    below = os.path.join(folder, "rules")
-    found = [os.path.join(folder, "rules.toml")]
-    if os.path.isdir(below):
-        found += [os.path.join(below, name) for name in sorted(os.listdir(below))]
-    return [path for path in found if path.endswith(".toml") and os.path.isfile(path)]
+    """The files of rules: those in the package's `scan/rules/`."""
+    below = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan", "rules")
+    return [os.path.join(below, name) for name in sorted(os.listdir(below)) if name[-5:] == ".toml"]
