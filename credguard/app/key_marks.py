@@ -4,6 +4,7 @@ Each mark is a problem in the store, so it stands in `status` until no profile h
 """
 
 import shlex
+from shlex import quote
 
 from credguard.app.context import Context
 from credguard.store import problems, profiles
@@ -20,8 +21,8 @@ def mark(ctx: Context, key_id: str, kind: str) -> None:
     if kind == LEAKED:
         what = "it leaked, and no other took over yet"
         hint = (
-            f"it is tried again; or now: credguard rotate --emergency {name};"
-            f" or stop it: credguard rotate --lock-out {name}"
+            f"it is tried again; or now: credguard rotate --emergency {quote(name)};"
+            f" or stop it: credguard rotate --lock-out {quote(name)}"
         )
     else:
         what, hint = "it was stopped for good, without a successor", _another(name)
@@ -30,7 +31,7 @@ def mark(ctx: Context, key_id: str, kind: str) -> None:
 
 
 def _another(name: str) -> str:
-    return f"give the profile another key: credguard add {name}"
+    return f"give the profile another key: credguard add {quote(name)}"
 
 
 def kind_of(ctx: Context, key_id: str) -> str:

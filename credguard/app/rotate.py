@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import hashlib
 import shlex
 import uuid
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from credguard import config as settings
 from credguard.app import key_marks
 from credguard.app.context import Context
 from credguard.app.mfa import Ask, Codes
+from credguard.app.rotate_due import due
 from credguard.app.rotate_effects import RealEffects
 from credguard.app.rotate_guard import alone, uninterrupted
 from credguard.app.rotate_names import identity_of
@@ -32,8 +32,6 @@ from credguard.rotation.precheck import Wishes, policy
 from credguard.secret import Secret
 from credguard.store import events, journal, profiles
 
-# Early only, so that the age limit is never passed; by identity, so that a team does not crowd.
-_EARLIEST = 0.1
 OnStep = Callable[[str, Step], None]
 
 
@@ -123,26 +121,6 @@ def users(ctx: Context) -> dict[str, list[profiles.Profile]]:
     for each in profiles.profiles(ctx.db):
         found.setdefault(each.key.identity, []).append(each)
     return found
-
-
-def due_at(ctx: Context, key: profiles.Key) -> float | None:
-    """When `key` is to be replaced, Unix seconds; None: IAM's creation time is not known."""
-    if key.created is None:
-        return None
-    age = settings.seconds(ctx.config.rotation.max_age)
-    share = hashlib.sha256(key.identity.encode()).digest()[0] / 255
-    return key.created + age * (1 - _EARLIEST * share)
-
-
-def due(ctx: Context) -> list[str]:
-    """The identities with an old key, one that leaked, or a rotation whose wait may be over."""
-    now = ctx.now()
-    found = set(rotation_midway(ctx))
-    for identity, group in users(ctx).items():
-        at = due_at(ctx, group[0].key)
-        if (at is not None and at <= now) or key_marks.any_leaked(ctx, group):
-            found.add(identity)
-    return sorted(found)
 
 
 def rotate(

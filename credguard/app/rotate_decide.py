@@ -184,7 +184,8 @@ def _rebuild(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
         done = outcome(ctx, identity, "rebuilt")
         return replace(
             done,
-            why=f"AWS does not accept {key_id}; give the profile another key: credguard add {name}",
+            why=f"AWS does not accept {key_id};"
+            f" give the profile another key: credguard add {quote(name)}",
         )
     others = set(listed) - {key_id}
     ours = effects.known(others)

@@ -5,7 +5,8 @@ from shlex import quote
 
 from credguard.app import key_marks
 from credguard.app.context import Context
-from credguard.app.rotate import due_at, limits, profile_of, record_of, rotation_midway, users
+from credguard.app.rotate import limits, profile_of, record_of, rotation_midway, users
+from credguard.app.rotate_due import due_at
 from credguard.errors import StoreError
 from credguard.rotation.machine import hastened
 from credguard.rotation.model import Limits, Record, State

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from credguard import config as settings
-from credguard.app import key_marks, password, rotate
+from credguard.app import key_marks, password, rotate, rotate_due
 from credguard.app.context import Context
 from credguard.errors import (
     Busy,
@@ -58,7 +58,7 @@ def tick(ctx: Context) -> list[Note]:
         failed = _learn_age(ctx, identity)
         if failed is not None and (note := _note(ctx, failed)) is not None:
             notes.append(note)
-    due = [each for each in rotate.due(ctx) if _next_try(ctx, each) <= now]
+    due = [each for each in rotate_due.due(ctx) if _next_try(ctx, each) <= now]
     for identity in due:
         for outcome in rotate.rotate_users(ctx, [identity]):
             note = _note(ctx, outcome)
@@ -68,7 +68,7 @@ def tick(ctx: Context) -> list[Note]:
             else:
                 notes.append(note)
         notes += _happened(ctx, identity, now)
-    waiting = {_SUBJECT + each for each in [*rotate.due(ctx), *_ageless(ctx)]}
+    waiting = {_SUBJECT + each for each in [*rotate_due.due(ctx), *_ageless(ctx)]}
     for problem in problems.present(ctx.db):
         if problem.subject.startswith(_SUBJECT) and problem.subject not in waiting:
             problems.solve(ctx.db, ctx.now(), problem.subject)
@@ -143,7 +143,7 @@ def _soon(ctx: Context) -> list[Note]:
     midway = set(rotate.rotation_midway(ctx))
     for identity, group in rotate.users(ctx).items():
         key = group[0].key
-        at = rotate.due_at(ctx, key)
+        at = rotate_due.due_at(ctx, key)
         if identity in midway or at is None or not at - notice <= now < at:
             continue
         if not problems.first_time(ctx.db, now, f"notice of {identity}", key.key_id):

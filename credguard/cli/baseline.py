@@ -2,6 +2,7 @@
 
 import os
 import sys
+from shlex import quote
 
 import click
 
@@ -36,7 +37,7 @@ def create(path: tuple[str, ...], name: str) -> None:
     if os.path.lexists(name):
         raise CredguardError(
             f"{name} is there already",
-            hint=f"bring it up to date: credguard baseline update --file {name}",
+            hint=f"bring it up to date: credguard baseline update --file {quote(name)}",
         )
     known = app.new(name)
     change = _scanned(known, path)

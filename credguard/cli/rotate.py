@@ -1,7 +1,6 @@
 """`credguard rotate`: replace access keys, or show where each stands."""
 
 import json
-import shlex
 import sys
 import time
 from shlex import quote
@@ -70,8 +69,10 @@ def _report(outcome: app.Outcome) -> None:
         text = f"key {outcome.new_id} beside {outcome.old_id}: {text}"
     click.echo(f"{who}: {text}")
     if outcome.state == "given-up" and outcome.profiles:
-        name = shlex.quote(outcome.profiles[0])
-        click.echo(f"  hint: run it again; what happened: credguard log --profile {name}", err=True)
+        name = outcome.profiles[0]
+        click.echo(
+            f"  hint: run it again; what happened: credguard log --profile {quote(name)}", err=True
+        )
     if outcome.state == "asks":
         name = outcome.profiles[0] if outcome.profiles else "PROFILE"
         click.echo(f"  hint: {_decision(outcome.why, name)}", err=True)
@@ -91,8 +92,9 @@ def _decision(why: str, name: str) -> str:
         )
     if "AWS does not accept" in why and "see the IAM console" in why:
         return (
-            f"activate one in the IAM console, then: credguard rotate {name}; are they gone for"
-            f" good: credguard rotate --rebuild {name}, then: credguard add {name}"
+            f"activate one in the IAM console, then: credguard rotate {quote(name)};"
+            f" are they gone for good: credguard rotate --rebuild {quote(name)},"
+            f" then: credguard add {quote(name)}"
         )
     if "the vault does not hold" in why:
         return (

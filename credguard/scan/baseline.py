@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from shlex import quote
 
 from credguard.errors import ConfigError
 from credguard.scan.fingerprint import COMMITTED_BITS, KEY_BYTES, Fingerprints
@@ -113,7 +114,7 @@ def parse(text: str, name: str) -> Baseline:
 
 def _hint(text: str, name: str) -> str:
     if text.lstrip().startswith("{"):
-        return f"one of detect-secrets is taken over by: credguard baseline import {name}"
+        return f"one of detect-secrets is taken over by: credguard baseline import {quote(name)}"
     return "make one: credguard baseline create PATH"
 
 

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -121,7 +122,7 @@ def check_address(name: str, url: str) -> str:
     if not parts.hostname or (parts.scheme != "https" and not plain) or "@" in parts.netloc:
         raise ConfigError(
             f"verify.{name}_url must begin with https://",
-            hint=f"credguard config get verify.{name}_url",
+            hint=f"credguard config get {quote(f'verify.{name}_url')}",
         )
     return url.rstrip("/")
 

@@ -4,7 +4,7 @@ import pytest
 from click.exceptions import Exit
 
 from credguard import config
-from credguard.app import keys, rotate, rotate_decide, rotate_names, tick
+from credguard.app import keys, rotate, rotate_decide, rotate_due, rotate_names, tick
 from credguard.app.context import Context
 from credguard.app.rotate import Wanted
 from credguard.app.rotate_status import statuses
@@ -351,10 +351,10 @@ def test_a_key_that_leaked_is_tried_again_until_another_took_over(
     (problem,) = problems.present(ctx.db)
     assert problem.subject == f"key {simulator.key_id}"
     assert "--lock-out work" in problem.hint
-    assert rotate.due(ctx) == [IDENTITY]
+    assert rotate_due.due(ctx) == [IDENTITY]
     (note,) = tick.tick(ctx)
     assert "iam:CreateAccessKey" in note.what
-    assert rotate.due(ctx) == [IDENTITY]
+    assert rotate_due.due(ctx) == [IDENTITY]
     faults.script()
     in_memory.later(monkeypatch, ctx, 3600)
     tick.tick(ctx)
@@ -372,7 +372,7 @@ def test_a_lock_out_is_said_until_the_profile_has_another_key(
     assert "credguard add work" in row.next_step
     tick.tick(ctx)
     assert [each.kind for each in problems.present(ctx.db)] == ["locked out"]
-    assert rotate.due(ctx) == []
+    assert rotate_due.due(ctx) == []
     keys.add(ctx, "work", *simulator.iam().create_key("dev"))
     (row,) = statuses(ctx)
     assert row.state == "active"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from credguard import config
-from credguard.app import keys, rotate, tick
+from credguard.app import keys, rotate, rotate_due, tick
 from credguard.app.context import Context
 from credguard.app.status import status
 from credguard.store import passwords, profiles
@@ -86,7 +86,7 @@ def test_a_word_before_a_key_is_replaced(aged: Simulator) -> None:
     limit = 30 * 86400
     (profile,) = profiles.profiles(ctx.db)
     profiles.set_created(ctx.db, profile.key.key_id, ctx.now() - 0.88 * limit)
-    at = rotate.due_at(ctx, profiles.profiles(ctx.db)[0].key)
+    at = rotate_due.due_at(ctx, profiles.profiles(ctx.db)[0].key)
     assert at is not None
     profiles.set_created(
         ctx.db, profile.key.key_id, ctx.now() - 0.88 * limit - (at - ctx.now()) + 2 * 86400
