@@ -1,8 +1,10 @@
 """Use case: look for secrets in files, or in what is staged."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from credguard import paths
 from credguard.errors import GitError
@@ -10,10 +12,16 @@ from credguard.scan.model import LOW, Finding
 from credguard.sources.git import run
 from credguard.sources.settings import Settings
 
+if TYPE_CHECKING:
+    from credguard.scan.engine import Engine
+
+# So long may what one file holds, encoded or packed, be read: a start, and 10 MB in two seconds.
+_DEEPER_S, _DEEPER_S_A_BYTE = 10.0, 2e-7
+
 
 @dataclass(slots=True)
 class Result:
-    """`unread`: files that could not be read, and why: about them nothing can be told."""
+    """`unread`: files, or parts of them, that could not be read, and why: they may hold secrets."""
 
     findings: list[Finding] = field(default_factory=list)
     unread: list[tuple[bytes, str]] = field(default_factory=list)
@@ -55,12 +63,13 @@ def scan_paths(
                 continue
             result.scanned += 1
             result.size += len(file.data)
-            hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= least]
+            hits = _hits(engine, file.data, file.path, least, result)
             if look is not None:
                 more, cut = look(file.data, file.path, hits)
                 hits += more
                 result.unread += cut
-            settings.judge(hits, plain(file.data), file.path)
+            here = [hit for hit in hits if hit.path == file.path]
+            settings.judge(here, plain(file.data), file.path)
             result.findings += hits
             on_file(result.scanned, result.size)
     return result
@@ -102,12 +111,32 @@ def scan_staged(least: int = LOW, *, deep: bool = False) -> Result:
     result = Result()
     for file in staging:
         result.scanned += 1
-        hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= least]
+        hits = _hits(engine, file.data, file.path, least, result)
         if look is not None:
             more, cut = look(file.data, file.path, hits)
             hits += more
             result.unread += cut
         if hits:
-            settings.judge(hits, plain(file.data), os.path.join(top, file.path))
-            result.findings += on_lines(hits, file.added)
+            here = [hit for hit in hits if hit.path == file.path]
+            settings.judge(here, plain(file.data), os.path.join(top, file.path))
+            # Lines of an archive's member are not those of the file.
+            result.findings += on_lines(here, file.added)
+            result.findings += [hit for hit in hits if hit.path != file.path]
     return result
+
+
+def _hits(engine: "Engine", data: bytes, path: bytes, least: int, result: Result) -> list[Finding]:
+    """The secrets in all layers of one file; what was not read of it goes to `result`."""
+    from credguard.scan.engine import layered, plain
+
+    data = plain(data)
+    hits, probed = engine.examine(data, path)
+    if layered(data, probed):
+        from credguard.scan.layers import Limits, scan_below
+
+        end = time.monotonic() + _DEEPER_S + len(data) * _DEEPER_S_A_BYTE
+        limits = Limits(expired=lambda: time.monotonic() > end)
+        scanned = scan_below(engine, data, path, hits, probed, limits)
+        hits = scanned.findings
+        result.unread += scanned.problems
+    return [hit for hit in hits if hit.confidence >= least]

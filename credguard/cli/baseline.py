@@ -29,7 +29,10 @@ def baseline() -> None:
     """
 
 
-@baseline.command(epilog="Example: credguard baseline create . --file .credguard.baseline")
+@baseline.command(
+    epilog="Example: credguard baseline create . --file .credguard.baseline",
+    short_help="Write a new baseline of what is found now.",
+)
 @click.argument("path", nargs=-1, type=click.Path())
 @_FILE
 def create(path: tuple[str, ...], name: str) -> None:
@@ -46,7 +49,10 @@ def create(path: tuple[str, ...], name: str) -> None:
     click.echo(f"  so that branches merge: echo '{name} merge=union' >> .gitattributes", err=True)
 
 
-@baseline.command(epilog="Example: credguard baseline update .")
+@baseline.command(
+    epilog="Example: credguard baseline update .",
+    short_help="Take in what is new, drop what is gone.",
+)
 @click.argument("path", nargs=-1, type=click.Path())
 @_FILE
 def update(path: tuple[str, ...], name: str) -> None:
@@ -76,7 +82,10 @@ def _scan(known: app.Known, path: tuple[str, ...]) -> tuple[list[str], Result]:
     return names, result
 
 
-@baseline.command(epilog="Example: credguard baseline audit")
+@baseline.command(
+    epilog="Example: credguard baseline audit",
+    short_help="Ask of each finding whether it is a secret.",
+)
 @click.argument("path", nargs=-1, type=click.Path())
 @_FILE
 def audit(path: tuple[str, ...], name: str) -> None:
@@ -111,7 +120,11 @@ def audit(path: tuple[str, ...], name: str) -> None:
     click.echo(f"{left} left to judge, {real} real; replace those at their issuer", err=True)
 
 
-@baseline.command(name="import", epilog="Example: credguard baseline import .secrets.baseline")
+@baseline.command(
+    name="import",
+    epilog="Example: credguard baseline import .secrets.baseline",
+    short_help="Take over a baseline of detect-secrets.",
+)
 @click.argument("theirs", type=click.Path())
 @_FILE
 def import_(theirs: str, name: str) -> None:
@@ -136,7 +149,10 @@ def import_(theirs: str, name: str) -> None:
         raise click.exceptions.Exit(2)
 
 
-@baseline.command(epilog="Example: credguard baseline export . > .secrets.baseline")
+@baseline.command(
+    epilog="Example: credguard baseline export . > .secrets.baseline",
+    short_help="Print it as a baseline of detect-secrets.",
+)
 @click.argument("path", nargs=-1, type=click.Path())
 @click.option(
     "--format", "style", type=click.Choice(["detect-secrets"]), default="detect-secrets",

@@ -25,6 +25,7 @@ from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
 from credguard.daemon.children import ENTRY
 from credguard.daemon.inbox import Inbox
+from credguard.daemon.layered import Layered
 from credguard.daemon.scheduler import Scheduler
 from credguard.daemon.tick import Tick
 from credguard.daemon.watcher import PRUNED, Watcher, pruned
@@ -70,7 +71,7 @@ def run(ctx: Context) -> None:
         ctx.db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
         _compile_rules()
         worker = Worker(
-            load_engine(paths.private_dir(paths.cache_dir())),
+            Layered(load_engine(paths.private_dir(paths.cache_dir()))),
             ctx.db,
             fingerprint_key(),
             max_bytes=config.max_file_mb * 1_000_000,

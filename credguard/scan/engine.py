@@ -9,7 +9,7 @@ from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from typing import Any
 
     from credguard.scan.general.detect import Judged
@@ -21,6 +21,27 @@ if TYPE_CHECKING:
 # Which of two that overlap is kept, the lowest first: a vendor's format is surer than a name.
 _RULE_RANK = {HIGH: 0, MEDIUM: 1, LOW: 2}
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
+SHORT = 4096
+"""Up to this size, in bytes, a text is searched for base64 though no probe asks for it."""
+# How compressed streams and archives begin; see `credguard.scan.decode.streams.kind`.
+_PACKED = frozenset(
+    (
+        b"\x1f\x8b",
+        b"BZ",
+        b"\xfd7",
+        b"\x28\xb5",
+        b"PK",
+        b"%P",
+        b"SQ",
+        b"x\x01",
+        b"x\x5e",
+        b"x\x9c",
+        b"x\xda",
+    )
+)
+# Letters and digits become "a", all else a blank; so many in a row are more than a word.
+_DIGITS = b" " * 48 + b"a" * 10 + b" " * 7 + b"a" * 26 + b" " * 6 + b"a" * 26 + b" " * 133
+_RUN = b"a" * 24
 # Past the end that Hyperscan tells, so much that a look-ahead sees what follows.
 _AHEAD = 1
 
@@ -143,10 +164,32 @@ class Engine:
 
 
 def plain(data: bytes) -> bytes:
-    """`data` as the rules see it: UTF-16 with its byte order mark becomes UTF-8."""
+    """`data` as the rules see it: UTF-16 and UTF-32 with their byte order mark become UTF-8."""
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        return data.decode("utf-32", "replace").encode("utf-8", "replace")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace").encode("utf-8", "replace")
     return data
+
+
+def layered(data: bytes, probed: Collection[str]) -> bool:
+    """Whether `data` may hold more than the rules see: something encoded, compressed or packed.
+
+    `probed`: the probes that `Engine.examine` gave for it. Then `credguard.scan.layers` reads it.
+    """
+    for name in probed:
+        if name.startswith("decode."):
+            return True
+    if data[:2] in _PACKED or data[257:262] == b"ustar":
+        return True
+    if len(data) > SHORT:
+        return False
+    marked = data.translate(_DIGITS)
+    if marked.find(_RUN) < 0:
+        return False
+    from credguard.scan.decode.short import may_hold_runs
+
+    return may_hold_runs(data, marked, _RUN)
 
 
 def windows(ends: list[int], width: int, size: int) -> Iterator[tuple[int, int]]:

@@ -13,12 +13,13 @@ CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}
 class Finding:
     """One secret in one place. `value` never leaves the process except as `masked()`.
 
-    `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does.
+    `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does. `via`: where the
+    value stands encoded or packed the chain, such as `base64>gzip`; else "".
     """
 
     __slots__ = (
         "allowed", "column", "confidence", "end_line", "line", "path", "rule_id", "signals",
-        "title", "value",
+        "title", "value", "via",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +48,7 @@ class Finding:
         self.confidence = confidence
         self.value = value
         self.signals = signals
+        self.via = ""
 
     def masked(self) -> str:
         """The value with at most four characters, and at most a fifth, readable."""

@@ -33,8 +33,9 @@ def load_engine(cache_dir: str) -> Engine:
     hyperscan = extension()
     folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
     rules = os.path.join(folder, "rules.toml")
-    names = ("rules.py", "probes.py", os.path.join("general", "probes.py"))
-    probes = [os.path.join(folder, name) for name in names]
+    names = ("rules.py", "probes.py")
+    below = [os.path.join(each, "probes.py") for each in ("general", "decode")]
+    probes = [os.path.join(folder, name) for name in (*names, *below)]
     sources = (rules, *probes, hyperscan.__file__)
     stamp = (*(_stamp(source) for source in sources), sys.hexversion)
     path = os.path.join(cache_dir, _NAME)
@@ -130,15 +131,16 @@ def _unpack(data: bytes) -> Any:
 
 def _build(hyperscan: Any, rules: str, stamp: Any, path: str) -> Engine:
     from credguard.atomic import write_private
-    from credguard.scan.probes import PROBES
-    from credguard.scan.rules import RuleError, parse, rows, scan_pattern
+    from credguard.scan.probes import all_probes
+    from credguard.scan.rules import RuleError, confirm_pattern, parse, rows, scan_pattern
 
     try:
         with open(rules, encoding="utf-8") as file:
             tables = parse(file.read())
+        probes = all_probes(map(confirm_pattern, tables))
         database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        patterns = [scan_pattern(table) for table in tables] + [probe[1] for probe in PROBES]
-        once = [hyperscan.HS_FLAG_SINGLEMATCH if probe[2] else 0 for probe in PROBES]
+        patterns = [scan_pattern(table) for table in tables] + [probe[1] for probe in probes]
+        once = [hyperscan.HS_FLAG_SINGLEMATCH if probe[2] else 0 for probe in probes]
         database.compile(
             expressions=patterns,
             ids=list(range(len(patterns))),
@@ -150,7 +152,7 @@ def _build(hyperscan: Any, rules: str, stamp: Any, path: str) -> Engine:
             f"the rules cannot be compiled: {exc}", hint="run ./install.sh again"
         ) from exc
     table_rows = rows(tables)
-    names = tuple(probe[0] for probe in PROBES)
+    names = tuple(probe[0] for probe in probes)
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         write_private(path, _pack(stamp, table_rows, hyperscan.dumpb(database), names))
