@@ -68,8 +68,7 @@ def scan_paths(
                 more, cut = look(file.data, file.path, hits)
                 hits += more
                 result.unread += cut
-            here = [hit for hit in hits if hit.path == file.path]
-            settings.judge(here, plain(file.data), file.path)
+            settings.judge(hits, plain(file.data), file.path)
             result.findings += hits
             on_file(result.scanned, result.size)
     return result
@@ -118,7 +117,7 @@ def scan_staged(least: int = LOW, *, deep: bool = False) -> Result:
             result.unread += cut
         if hits:
             here = [hit for hit in hits if hit.path == file.path]
-            settings.judge(here, plain(file.data), os.path.join(top, file.path))
+            settings.judge(hits, plain(file.data), os.path.join(top, file.path), file.path)
             # Lines of an archive's member are not those of the file.
             result.findings += on_lines(here, file.added)
             result.findings += [hit for hit in hits if hit.path != file.path]

@@ -74,14 +74,25 @@ class Settings:
         """Raises ConfigError when a file that holds for `path`, a file or folder, is wrong."""
         self.of(os.path.join(path, b"_") if os.path.isdir(path) else path)
 
-    def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
-        """Set `allowed` of each of `found`, in the file `path`. Raises ConfigError.
+    def judge(
+        self, found: list[Finding], data: bytes, path: bytes, shown: bytes | None = None
+    ) -> None:
+        """Set `allowed` of each of `found`, in the file `path` or what it holds packed.
 
-        `data`: its bytes as `credguard.scan.engine.plain` gives them.
+        `data`: its bytes as `credguard.scan.engine.plain` gives them; marks in an archive's members
+        do not count. `shown`: the path that the findings have, where it is another. Raises
+        ConfigError.
         """
-        if found:
+        shown = path if shown is None else shown
+        for each in found:
+            below = each.path[len(shown) :] if each.path.startswith(shown) else b""
+            if below:  # a member's text is not at hand
+                allow, inside = self.of(path + below)
+                allow.judge([each], b"", inside)
+        here = [each for each in found if each.path == shown]
+        if here:
             allow, inside = self.of(path)
-            allow.judge(found, data, inside)
+            allow.judge(here, data, inside)
 
     def _read(self, root: bytes, folder: bytes) -> Allow:
         texts: dict[bytes, str] = {}

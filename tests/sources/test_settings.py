@@ -36,10 +36,16 @@ def test_outside_of_one_only_folders_of_ours_alone_count(tmp_path: Path) -> None
     assert root_of(os.fsencode(below)) == os.fsencode(tmp_path / "open" / "a")
 
 
-def test_a_member_of_an_archive_takes_the_archives_place(tmp_path: Path) -> None:
+def test_a_member_of_an_archive_has_the_archives_settings_and_no_marks(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
-    (tmp_path / ".credguard.toml").write_text('[allow]\npaths = ["x.zip!*/"]\n')
-    assert hidden(tmp_path / "x.zip!dir" / "member")
+    (tmp_path / ".credguard.toml").write_text('[allow]\npaths = ["x.zip!lib/"]\n')
+    place = os.fsencode(tmp_path / "x.zip")
+    found = [
+        Finding(path, 1, 1, 1, "q", "t", MEDIUM, b"value")
+        for path in (b"x.zip", b"x.zip!lib/a", b"x.zip!src/a")
+    ]
+    Settings().judge(found, b"# credguard:allow", place, b"x.zip")
+    assert [bool(each.allowed) for each in found] == [True, True, False]
 
 
 @pytest.mark.parametrize("make", ["folder", "fifo", "binary", "huge"])
