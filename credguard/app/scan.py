@@ -117,7 +117,7 @@ def scan_staged(least: int = LOW, *, deep: bool = False) -> Result:
             result.unread += cut
         if hits:
             here = [hit for hit in hits if hit.path == file.path]
-            settings.judge(hits, plain(file.data), os.path.join(top, file.path), file.path)
+            settings.judge(hits, plain(file.data), os.path.join(top, file.path))
             # Lines of an archive's member are not those of the file.
             result.findings += on_lines(here, file.added)
             result.findings += [hit for hit in hits if hit.path != file.path]

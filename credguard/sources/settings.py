@@ -74,22 +74,21 @@ class Settings:
         """Raises ConfigError when a file that holds for `path`, a file or folder, is wrong."""
         self.of(os.path.join(path, b"_") if os.path.isdir(path) else path)
 
-    def judge(
-        self, found: list[Finding], data: bytes, path: bytes, shown: bytes | None = None
-    ) -> None:
+    def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
         """Set `allowed` of each of `found`, in the file `path` or what it holds packed.
 
         `data`: its bytes as `credguard.scan.engine.plain` gives them; marks in an archive's members
-        do not count. `shown`: the path that the findings have, where it is another. Raises
-        ConfigError.
+        do not count. The findings may name the file by the end of `path` alone, as a scan of what
+        is staged does. Raises ConfigError.
         """
-        shown = path if shown is None else shown
+        here: list[Finding] = []
         for each in found:
-            below = each.path[len(shown) :] if each.path.startswith(shown) else b""
+            below = _below(each.path, path)
             if below:  # a member's text is not at hand
                 allow, inside = self.of(path + below)
                 allow.judge([each], b"", inside)
-        here = [each for each in found if each.path == shown]
+            else:
+                here.append(each)
         if here:
             allow, inside = self.of(path)
             allow.judge(here, data, inside)
@@ -110,6 +109,16 @@ class Settings:
         if folder not in self._texts:
             self._texts[folder] = _text(os.path.join(folder, os.fsencode(FILE)))
         return self._texts[folder]
+
+
+def _below(name: bytes, path: bytes) -> bytes:
+    """What `name`, `archive!member`, has after the file `path`; b"" where it is the file itself."""
+    end = len(name)
+    while end > 0:
+        if path == name[:end] or path.endswith(b"/" + name[:end]):
+            return name[end:]
+        end = name.rfind(b"!", 0, end)
+    return b""
 
 
 def _text(path: bytes) -> str | None:

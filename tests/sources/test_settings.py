@@ -44,7 +44,7 @@ def test_a_member_of_an_archive_has_the_archives_settings_and_no_marks(tmp_path:
         Finding(path, 1, 1, 1, "q", "t", MEDIUM, b"value")
         for path in (b"x.zip", b"x.zip!lib/a", b"x.zip!src/a")
     ]
-    Settings().judge(found, b"# credguard:allow", place, b"x.zip")
+    Settings().judge(found, b"# credguard:allow", place)
     assert [bool(each.allowed) for each in found] == [True, True, False]
 
 
