@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     # start and end of the secret; its rank and its rule: what wins sorts first
     Span = tuple[int, int, int, int]
 
-# Which of two that overlap is kept, the lowest first: a vendor's format is surer than a name.
-_RULE_RANK = {HIGH: 0, MEDIUM: 1, LOW: 2}
+# Which of two that overlap is kept, the lowest first: a vendor's format, 0 to 2, before a name.
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
 SHORT = 4096
 """Up to this size, in bytes, a text is searched for base64 though no probe asks for it."""
@@ -103,6 +102,7 @@ class Engine:
 
     def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Span]:
         """The spans that the vendors' rules hold for secrets, by place."""
+        from credguard.scan.checksums import sureness
         from credguard.scan.values import plausible
 
         name = path.rsplit(b"/", 1)[-1].lower()
@@ -113,9 +113,12 @@ class Engine:
             if paths and not name.endswith(paths) and not name.startswith(b".env"):
                 continue
             for span in self._matches(rule, data, hits[rule]):
-                if span not in seen and plausible(data[span[0] : span[1]], least, tests):
-                    seen.add(span)
-                    spans.append((*span, _RULE_RANK[confidence], rule))
+                value = data[span[0] : span[1]]
+                if span not in seen and plausible(value, least, tests):
+                    sure = sureness(value, tests, confidence) if tests else confidence
+                    if sure:
+                        seen.add(span)
+                        spans.append((*span, HIGH - sure, rule))
         spans.sort()
         return spans
 
@@ -126,7 +129,7 @@ class Engine:
         found: list[Finding] = []
         at, line, column = 0, 1, 1
         rules = len(self._rows)
-        for start, end, _, rule in _best(spans):
+        for start, end, rank, rule in _best(spans):
             lines = data.count(b"\n", at, start)
             if lines:
                 line += lines
@@ -136,7 +139,7 @@ class Engine:
             value = data[start:end]
             signals: tuple[str, ...] = ()
             if rule < rules:
-                rule_id, title, confidence = self._rows[rule][:3]
+                rule_id, title, confidence = *self._rows[rule][:2], HIGH - rank
             else:
                 from credguard.scan.general.kinds import GENERAL_RULES
 

@@ -39,6 +39,7 @@ _NAME = re.compile(
     rb"|\A[A-Za-z_][\w.]*\(.*\Z"  # call(
 )
 
+_DIGIT = re.compile(rb"[0-9]")
 _SEPARATED = re.compile(rb"\A[A-Za-z0-9_\-./: ]+\Z")
 _PARTS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # Random letters of both cases fall into parts of under two; words are longer.
@@ -46,6 +47,8 @@ _WORD_LENGTH = 3.5
 
 
 _BITS = [0.0, *(count * math.log2(count) for count in range(1, 256))]
+# Characters that stand for something to be filled in.
+_FILLING = b"xX*.-_0#?$=/+A1"
 _SAMPLE = 256  # a value longer than this is judged monotonous by its start
 
 
@@ -64,27 +67,31 @@ def _entropy(counts: list[int]) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _shape(value: bytes) -> tuple[float, bool]:
-    """The entropy; whether half is one byte, or a straight run such as 0123456789 or abcdefgh."""
+def _shape(value: bytes) -> tuple[float, bool, bool]:
+    """The entropy; whether half is one byte; whether it is a straight run: 0123456789, abcdefgh."""
     if not value:
-        return 0.0, False
+        return 0.0, False, False
     counts = list(map(value.count, set(value)))
     bits = _entropy(counts)
     if len(value) < 8:
-        return bits, False
+        return bits, False, False
     if max(counts) * 2 > len(value):
-        return bits, True
+        return bits, True, False
     start = value[:_SAMPLE]
     steps = list(map(operator.sub, start[1:], start)).count(1)
-    return bits, steps * 4 >= len(start) * 3
+    return bits, False, steps * 4 >= len(start) * 3
 
 
 def plausible(value: bytes, least_entropy: float, tests: tuple[str, ...]) -> bool:
     """Whether `value` may be a secret under a rule's entropy floor and tests."""
-    bits, monotonous = _shape(value)
-    if bits < least_entropy or monotonous:
+    bits, monotonous, straight = _shape(value)
+    if monotonous:
+        return "same" in tests and max(value, key=value.count) not in _FILLING
+    if bits < least_entropy or (straight and "runs" not in tests):
         return False
-    if b"EXAMPLE" in value:  # how AWS marks its documentation's keys and tokens
+    if "random" in tests and (_torn(value) or not (straight or _random(value))):
+        return False
+    if b"EXAMPLE" in value and "example" not in tests:  # AWS marks its documentation's ids so
         return False
     if "password" in tests and (
         _PLACEHOLDER.search(value) or _REFERENCE.search(value) or _WORDS.match(value)
@@ -104,3 +111,19 @@ def _wordy(value: bytes) -> bool:
     letters = b"".join(words).lower()
     vowels = sum(letters.count(vowel) for vowel in b"aeiouy")
     return len(letters) >= _WORD_LENGTH * len(words) and vowels * 5 >= len(letters)
+
+
+def _random(value: bytes) -> bool:
+    """No words; a digit in it, or capitals and small letters that take turns as no name's do."""
+    if _wordy(value):
+        return False
+    return bool(_DIGIT.search(value)) or (len(value) >= 20 and len(_PARTS.findall(value)) >= 6)
+
+
+def _torn(value: bytes) -> bool:
+    """Hex but for one or two letters, which no random text is: made up, or mistyped."""
+    plain = value.replace(b"-", b"")
+    if len(plain) < 24:
+        return False
+    foreign = len(plain.translate(None, b"0123456789abcdefABCDEF"))
+    return 0 < foreign <= 2 or 0 < foreign * 12 <= len(plain)

@@ -5,7 +5,6 @@ import gzip
 import lzma
 import zlib
 from collections.abc import Callable
-from importlib import resources
 
 import pytest
 
@@ -14,7 +13,7 @@ from credguard.scan.engine import Engine
 from credguard.scan.layers import Limits, Scanned, scan_all
 from credguard.scan.model import Finding
 from credguard.scan.rules import confirm_pattern, parse
-from credguard.sources.database import load_engine
+from credguard.sources.database import load_engine, read_rules
 from tests.scan.encodings import LIGHT, TEXTS, WIDE, tarred, zipped
 from tests.scan.generate import fill
 from tests.support import samples
@@ -49,8 +48,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     return load_engine(str(tmp_path_factory.mktemp("cache")))
 
 
-_TEXT = (resources.files("credguard.scan") / "rules.toml").read_text()
-TABLES = {rule["id"]: rule for rule in parse(_TEXT)}
+TABLES = {rule["id"]: rule for rule in parse(*read_rules())}
 
 
 @pytest.fixture(scope="module")
