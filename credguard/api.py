@@ -84,9 +84,9 @@ def scan_paths(
     Marks and the `.credguard.toml` files of the tree are honoured; `allowed`: give also what they
     let pass. Raises CredguardError: the rules do not load, or a `.credguard.toml` is wrong.
     """
-    result = _scan.scan_paths([os.fspath(name) for name in names], least)
+    result = _scan.scan_paths([os.fspath(name) for name in names], _scan.Options(least, jobs=1))
     found = [each for each in result.findings if allowed or not each.allowed]
-    return Result(found, result.unread, result.scanned)
+    return Result(found, result.problems, result.scanned)
 
 
 _PACKED_S = 10.0
