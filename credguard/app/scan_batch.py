@@ -58,7 +58,8 @@ class Setting:
         if self.top is None:
             from credguard.scan.allow import Allow
 
-            Allow().judge(found, data, path)
+            # A mark's line is one of the file, not of a member of an archive.
+            Allow().judge([each for each in found if each.path == path], data, path)
             return
         if not _SETTINGS:
             from credguard.sources.settings import Settings
@@ -121,9 +122,8 @@ def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding]
         more, cut = setting.look(data, path, found)
         found += more
         problems += cut
-    here = [each for each in found if each.path == path]
-    if here:
-        setting.judge(here, data, path)
+    if found:
+        setting.judge(found, data, path)
     return found, problems
 
 

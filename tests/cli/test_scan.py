@@ -249,3 +249,18 @@ def test_explain_tells_every_signal(tmp_path: Path) -> None:
     assert "no words in it" in done.stdout
     done = run("a.cfg", "--explain", cwd=tmp_path)
     assert " name:password" in done.stdout
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_an_output_has_the_mode_that_the_person_gives_files(tmp_path: Path, mask: int) -> None:
+    (tmp_path / "a").write_text("clean\n")
+    before = os.umask(mask)
+    try:
+        assert run("a", "--format", "json", "--output", "new", cwd=tmp_path).returncode == 0
+        (tmp_path / "old").write_text("")
+        (tmp_path / "old").chmod(0o640)
+        assert run("a", "--format", "json", "--output", "old", cwd=tmp_path).returncode == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o666 & ~mask
+    assert (tmp_path / "old").stat().st_mode & 0o777 == 0o640
