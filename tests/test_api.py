@@ -48,3 +48,10 @@ def test_the_settings_of_the_tree_hold(tmp_path: Path) -> None:
     assert api.scan_paths([tmp_path]).findings == []
     (found,) = api.scan_paths([str(tmp_path)], allowed=True).findings
     assert found.allowed == ".credguard.toml: path *.env"
+
+
+def test_settings_that_changed_between_two_scans_hold(tmp_path: Path) -> None:
+    (tmp_path / "a.ini").write_text(f"aws_secret_access_key = {samples.aws_secret()}\n")
+    assert len(api.scan_paths([tmp_path]).findings) == 1
+    (tmp_path / ".credguard.toml").write_text('[allow]\npaths = ["a.ini"]\n')
+    assert api.scan_paths([tmp_path]).findings == []
