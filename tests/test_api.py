@@ -55,3 +55,10 @@ def test_what_is_encoded_is_found_and_told() -> None:
     text = base64.b64encode(f"GITHUB_TOKEN={token()}".encode()).decode()
     (found,) = api.scan_text(f"x: {text}\n", "a.yml").findings
     assert (found.via, found.line) == ("base64", 1)
+
+
+def test_settings_that_changed_between_two_scans_hold(tmp_path: Path) -> None:
+    (tmp_path / "a.ini").write_text(f"aws_secret_access_key = {samples.aws_secret()}\n")
+    assert len(api.scan_paths([tmp_path]).findings) == 1
+    (tmp_path / ".credguard.toml").write_text('[allow]\npaths = ["a.ini"]\n')
+    assert api.scan_paths([tmp_path]).findings == []

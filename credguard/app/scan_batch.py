@@ -45,6 +45,7 @@ class Setting:
         self.least = least
         self.deep = deep
         self.top = top
+        _SETTINGS.clear()  # a new run sees what changed on the disk since the last
 
     def engine(self) -> Engine:
         """The engine, loaded once a process. Raises CredguardError."""
