@@ -24,7 +24,7 @@ from credguard.app.rotate import rotation_midway, users
 from credguard.app.rotate_guard import alone
 from credguard.app.settings import moved
 from credguard.atomic import locked, sync_dir, write_private
-from credguard.errors import CredguardError, StoreError, VaultCorrupt, VaultError
+from credguard.errors import CredguardError, StoreError, VaultCorrupt, VaultError, VaultLocked
 from credguard.secret import Secret
 from credguard.store import events, profiles
 from credguard.vault.base import Vault, check
@@ -101,10 +101,22 @@ def migrate(
             # One that takes nothing would leave a migration that cannot be ended.
             check(target_vault)
         _note(_Note(current, target))
-        _copy(plan, target_vault, on_item)
-        settings.set_value("vault.backend", target)
-        events.record(ctx.db, ctx.now(), "vault.migrated", target, source=current)
-        return _finish(ctx, source_vault, target_vault, (current, target), keep, False, on_item)
+        try:
+            _copy(plan, target_vault, on_item)
+            settings.set_value("vault.backend", target)
+            events.record(ctx.db, ctx.now(), "vault.migrated", target, source=current)
+            return _finish(ctx, source_vault, target_vault, (current, target), keep, False, on_item)
+        except VaultLocked as exc:
+            # `credguard unlock` opens the vault of the settings, which may be the other one.
+            exc.hint = _again(target)
+            raise
+
+
+def _again(target: str) -> str:
+    return (
+        f"nothing is lost: everything is in {settings.load().vault.backend}; open the locked one by"
+        f" its own dialog, then go on: credguard vault migrate --to {target}"
+    )
 
 
 def _check(note: _Note, current: str, target: str) -> None:

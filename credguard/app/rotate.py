@@ -15,7 +15,7 @@ from credguard.app.rotate_due import due
 from credguard.app.rotate_effects import RealEffects
 from credguard.app.rotate_guard import alone, uninterrupted
 from credguard.app.rotate_names import identity_of
-from credguard.app.rotate_precheck import missing, precheck
+from credguard.app.rotate_precheck import agreed, missing, precheck
 from credguard.errors import (
     CredguardError,
     InvalidKey,
@@ -233,7 +233,7 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
             )
         leaked = key_marks.any_leaked(ctx, group)
         if not leaked:  # else it was agreed to when the person said so
-            _agreed(ctx, group, wanted.yes)
+            agreed(ctx, group, wanted.yes)
         record = start(ctx, effects, group, wanted, Mode.EMERGENCY if leaked else Mode.NORMAL)
     elif wanted.delete:
         raise RotationRefused(f"a rotation of {identity} is on the way; no key is in its way")
@@ -369,16 +369,3 @@ def _kept(effects: RealEffects, record: Record, keep: tuple[str, ...]) -> Record
     record = replace(record, baseline=tuple(sorted({*record.baseline, *keep})), stray_id=stray)
     effects.write(record)
     return record
-
-
-def _agreed(ctx: Context, group: list[profiles.Profile], yes: bool) -> None:
-    """The first rotation of a key needs a person's yes; later ones follow from it."""
-    for profile in group:
-        if yes:
-            profiles.set_consent(ctx.db, profile.name)
-            events.record(ctx.db, ctx.now(), "rotation.agreed", profile.name)
-        elif not profile.consent:
-            raise RotationRefused(
-                f"nobody agreed yet to replace the key of profile {profile.name}",
-                hint=f"run once: credguard rotate {shlex.quote(profile.name)} --yes",
-            )

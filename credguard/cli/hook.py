@@ -102,11 +102,13 @@ def run(name: str, args: tuple[str, ...], format_: str) -> None:
 
     if format_ == "text":
         raise click.exceptions.Exit(hookrun.run(name, list(args)))
+    from credguard.app.scan import Result
     from credguard.cli.findings import Shown, show
 
     started = time.time()
     found, unread, scanned = hookrun.findings(name, list(args))
-    if show(Shown(format_), [hit for hit, _ in found], unread, scanned, started):
+    result = Result([hit for hit, _ in found], unread, scanned=scanned)
+    if show(Shown(format_), result, started):
         raise click.exceptions.Exit(1)
     if unread:
         raise click.exceptions.Exit(2)

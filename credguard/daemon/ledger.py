@@ -74,10 +74,10 @@ class Ledger:
 
 
 def _asker(pid: int, how: str) -> handouts.Asker:
-    """The tool behind process `pid`: a credential_process is started by the one that wants it."""
-    if how == "credential_process":
-        return handouts.asker(handouts.parent_of(pid) or pid)
-    return handouts.asker(pid)
+    """The program behind process `pid`: ours are started by the one that wants the key."""
+    if how == "agent":  # somebody who speaks to the socket
+        return handouts.asker(pid)
+    return handouts.asker(handouts.parent_of(pid) or pid)
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

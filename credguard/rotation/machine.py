@@ -112,7 +112,6 @@ def after_leak(record: Record, pointer: str, key_id: str, now: float) -> Record:
         return replace(rolled_back(record, pointer, now) or record, mode=Mode.EMERGENCY)
     if record.state is State.REVERTING and pointer == key_id:  # it went back already
         return replace(exchanged(record, now), mode=Mode.CLEAR)
-    to = record.state
     if record.state is State.ABORTING:
         to = State.STORED  # the other may be good, and never served
     elif record.state is State.REVERTING:

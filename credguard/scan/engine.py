@@ -18,27 +18,12 @@ if TYPE_CHECKING:
     # start and end of the secret; its rank and its rule: what wins sorts first
     Span = tuple[int, int, int, int]
 
-# Which of two that overlap is kept, the lowest first: a vendor's format is surer than a name.
-_RULE_RANK = {HIGH: 0, MEDIUM: 1, LOW: 2}
+# Which of two that overlap is kept, the lowest first: a vendor's format, 0 to 2, before a name.
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
 SHORT = 4096
 """Up to this size, in bytes, a text is searched for base64 though no probe asks for it."""
 # How compressed streams and archives begin; see `credguard.scan.decode.streams.kind`.
-_PACKED = frozenset(
-    (
-        b"\x1f\x8b",
-        b"BZ",
-        b"\xfd7",
-        b"\x28\xb5",
-        b"PK",
-        b"%P",
-        b"SQ",
-        b"x\x01",
-        b"x\x5e",
-        b"x\x9c",
-        b"x\xda",
-    )
-)
+_PACKED = frozenset(b"\x1f\x8b BZ \xfd7 \x28\xb5 PK %P SQ x\x01 x\x5e x\x9c x\xda".split(b" "))
 # Letters and digits become "a", all else a blank; so many in a row are more than a word.
 _DIGITS = b" " * 48 + b"a" * 10 + b" " * 7 + b"a" * 26 + b" " * 6 + b"a" * 26 + b" " * 133
 _RUN = b"a" * 24
@@ -103,6 +88,7 @@ class Engine:
 
     def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Span]:
         """The spans that the vendors' rules hold for secrets, by place."""
+        from credguard.scan.checksums import sureness
         from credguard.scan.values import plausible
 
         name = path.rsplit(b"/", 1)[-1].lower()
@@ -113,9 +99,12 @@ class Engine:
             if paths and not name.endswith(paths) and not name.startswith(b".env"):
                 continue
             for span in self._matches(rule, data, hits[rule]):
-                if span not in seen and plausible(data[span[0] : span[1]], least, tests):
-                    seen.add(span)
-                    spans.append((*span, _RULE_RANK[confidence], rule))
+                value = data[span[0] : span[1]]
+                if span not in seen and plausible(value, least, tests):
+                    sure = sureness(value, tests, confidence) if tests else confidence
+                    if sure:
+                        seen.add(span)
+                        spans.append((*span, HIGH - sure, rule))
         spans.sort()
         return spans
 
@@ -126,26 +115,26 @@ class Engine:
         found: list[Finding] = []
         at, line, column = 0, 1, 1
         rules = len(self._rows)
-        for start, end, _, rule in _best(spans):
+        for start, end, rank, rule in _best(spans):
             lines = data.count(b"\n", at, start)
             if lines:
                 line += lines
                 column, at = 1, data.rfind(b"\n", at, start) + 1
-            column += _characters(data[at:start])
+            column += characters(data[at:start])
             at = start
             value = data[start:end]
             signals: tuple[str, ...] = ()
             if rule < rules:
-                rule_id, title, confidence = self._rows[rule][:3]
+                rule_id, title, confidence = *self._rows[rule][:2], HIGH - rank
             else:
                 from credguard.scan.general.kinds import GENERAL_RULES
 
                 _, _, confidence, general, signals = judged[rule - rules]
                 rule_id, title = GENERAL_RULES[general][:2]
             end_line = line + value.count(b"\n")
-            found.append(
-                Finding(path, line, column, end_line, rule_id, title, confidence, value, signals)
-            )
+            each = Finding(path, line, column, end_line, rule_id, title, confidence, value, signals)
+            each.offset = start
+            found.append(each)
         return found
 
     def _matches(self, rule: int, data: bytes, ends: list[int]) -> Iterator[tuple[int, int]]:
@@ -187,7 +176,7 @@ def layered(data: bytes, probed: Collection[str]) -> bool:
     marked = data.translate(_DIGITS)
     if marked.find(_RUN) < 0:
         return False
-    from credguard.scan.decode.short import may_hold_runs
+    from credguard.scan.short import may_hold_runs
 
     return may_hold_runs(data, marked, _RUN)
 
@@ -239,7 +228,8 @@ def _disjoint(group: list[Span], reach: int) -> list[Span]:
     return kept
 
 
-def _characters(data: bytes) -> int:
+def characters(data: bytes) -> int:
+    """How many characters `data` shows as; an undecodable byte is one."""
     return len(data) if data.isascii() else len(data.decode("utf-8", "replace"))
 
 

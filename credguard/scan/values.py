@@ -7,6 +7,7 @@ import math
 import operator
 import re
 from functools import lru_cache
+from hashlib import sha256
 
 _PLACEHOLDER = re.compile(
     rb"(?i)example|sample|dummy|placeholder|change[-_]?me|your[-_]?|insert[-_ ]|replace|redacted"
@@ -39,6 +40,15 @@ _NAME = re.compile(
     rb"|\A[A-Za-z_][\w.]*\(.*\Z"  # call(
 )
 
+_DIGIT = re.compile(rb"[0-9]")
+# Google API keys that documentation and open browsers publish, by the start of their SHA-256.
+_PUBLISHED = frozenset((
+    "0b476bdf9acf2123", "2037abcaffb2b777", "27a9a42931dff7eb", "37f8f09bdf12c2f2",
+    "3a8b61d0f636b007", "3f370c9dd8225c63", "49f777db995e8260", "4c98242dcadc8b29",
+    "8731261cb72d8626", "a19f89ab3555eac1", "a6c814bc555ae62c", "dc0fcf046c61640c",
+    "e4a5542bb7fd7b67", "ea9bb1082cf95663", "eb540d2b6ee2a0a4", "f56e323494a6ffc2",
+))  # fmt: skip
+
 _SEPARATED = re.compile(rb"\A[A-Za-z0-9_\-./: ]+\Z")
 _PARTS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # Random letters of both cases fall into parts of under two; words are longer.
@@ -46,6 +56,8 @@ _WORD_LENGTH = 3.5
 
 
 _BITS = [0.0, *(count * math.log2(count) for count in range(1, 256))]
+# Characters that stand for something to be filled in.
+_FILLING = b"xX*.-_0#?$=/+A1"
 _SAMPLE = 256  # a value longer than this is judged monotonous by its start
 
 
@@ -64,27 +76,33 @@ def _entropy(counts: list[int]) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _shape(value: bytes) -> tuple[float, bool]:
-    """The entropy; whether half is one byte, or a straight run such as 0123456789 or abcdefgh."""
+def _shape(value: bytes) -> tuple[float, bool, bool]:
+    """The entropy; whether half is one byte; whether it is a straight run: 0123456789, abcdefgh."""
     if not value:
-        return 0.0, False
+        return 0.0, False, False
     counts = list(map(value.count, set(value)))
     bits = _entropy(counts)
     if len(value) < 8:
-        return bits, False
+        return bits, False, False
     if max(counts) * 2 > len(value):
-        return bits, True
+        return bits, True, False
     start = value[:_SAMPLE]
     steps = list(map(operator.sub, start[1:], start)).count(1)
-    return bits, steps * 4 >= len(start) * 3
+    return bits, False, steps * 4 >= len(start) * 3
 
 
 def plausible(value: bytes, least_entropy: float, tests: tuple[str, ...]) -> bool:
     """Whether `value` may be a secret under a rule's entropy floor and tests."""
-    bits, monotonous = _shape(value)
-    if bits < least_entropy or monotonous:
+    bits, monotonous, straight = _shape(value)
+    if monotonous:
+        return "same" in tests and max(value, key=value.count) not in _FILLING
+    if bits < least_entropy or (straight and "runs" not in tests):
         return False
-    if b"EXAMPLE" in value:  # how AWS marks its documentation's keys and tokens
+    if "published" in tests and sha256(value).hexdigest()[:16] in _PUBLISHED:
+        return False
+    if "random" in tests and (_torn(value) or not (straight or _random(value))):
+        return False
+    if b"EXAMPLE" in value and "example" not in tests:  # AWS marks its documentation's ids so
         return False
     if "password" in tests and (
         _PLACEHOLDER.search(value) or _REFERENCE.search(value) or _WORDS.match(value)
@@ -104,3 +122,19 @@ def _wordy(value: bytes) -> bool:
     letters = b"".join(words).lower()
     vowels = sum(letters.count(vowel) for vowel in b"aeiouy")
     return len(letters) >= _WORD_LENGTH * len(words) and vowels * 5 >= len(letters)
+
+
+def _random(value: bytes) -> bool:
+    """No words; a digit in it, or capitals and small letters that take turns as no name's do."""
+    if _wordy(value):
+        return False
+    return bool(_DIGIT.search(value)) or (len(value) >= 20 and len(_PARTS.findall(value)) >= 6)
+
+
+def _torn(value: bytes) -> bool:
+    """Hex but for one or two letters, which no random text is: made up, or mistyped."""
+    plain = value.replace(b"-", b"")
+    if len(plain) < 24:
+        return False
+    foreign = len(plain.translate(None, b"0123456789abcdefABCDEF"))
+    return 0 < foreign <= 2 or 0 < foreign * 12 <= len(plain)

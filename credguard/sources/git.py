@@ -25,9 +25,10 @@ _SIGPIPE = 13  # importing signal costs an enum
 _SAFE = ("-c", "core.fsmonitor=false", "--no-pager", "--no-replace-objects")
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 _ENVIRONMENT = {
+    # A partial clone is never made to fetch; git before 2.45 knows only the second, which allows
+    # no transport but one that does not exist.
     "GIT_NO_LAZY_FETCH": "1",
-    # Before git 2.44 only this keeps a partial clone from fetching what it lacks.
-    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_ALLOW_PROTOCOL": "-",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
@@ -61,7 +62,7 @@ def git_environment(*, inherit: bool) -> dict[str, str]:
 
 
 class Process:
-    """A git process with pipes (POSIX). Reads fail after `QUIET_S` seconds of silence."""
+    """A git process with pipes (POSIX). Reads fail after `quiet_s` seconds of silence."""
 
     def __init__(
         self, command: list[str], environment: dict[str, str], source: Process | None = None
@@ -72,6 +73,7 @@ class Process:
         """
         from select import POLLIN, poll
 
+        self.quiet_s = QUIET_S
         self._name = next((a for a in command if a in _NAMES), command[-1])
         into = os.pipe() if source is None else (source.hand_over(), -1)
         ends = [*into, *os.pipe(), *os.pipe()]
@@ -97,6 +99,15 @@ class Process:
         self._poll.register(self._stdout, POLLIN)
         self._poll.register(self._stderr, POLLIN)
 
+    def widen(self, size: int) -> None:
+        """Let git write `size` bytes ahead, where the system can (Linux)."""
+        try:
+            from fcntl import F_SETPIPE_SZ, fcntl
+
+            fcntl(self._stdout, F_SETPIPE_SZ, size)
+        except (ImportError, OSError):
+            pass  # not Linux, or past the user's share of pipe memory
+
     def hand_over(self) -> int:
         """The descriptor of standard output, from now on the caller's to read and to close."""
         self._poll.unregister(self._stdout)
@@ -119,11 +130,11 @@ class Process:
     def read(self) -> bytes:
         """The next bytes of standard output; empty at its end. Raises GitError on silence."""
         while True:
-            ready = self._poll.poll(QUIET_S * 1000)
+            ready = self._poll.poll(self.quiet_s * 1000)
             if not ready:
                 self.kill()
                 raise GitError(
-                    f"git {self._name} gave no answer for {QUIET_S:.0f} seconds",
+                    f"git {self._name} gave no answer for {self.quiet_s:.0f} seconds",
                     hint="run it again",
                 )
             for descriptor, _ in ready:
@@ -223,7 +234,7 @@ def run(
 def run_portable(
     command: list[str], environment: dict[str, str], request: bytes, ok: tuple[int, ...] = (0,)
 ) -> bytes:
-    """As `run`, with `request` on its standard input, by way of subprocess: on Windows."""
+    """The standard output of `command` fed with `request`, without pipes of our own (Windows)."""
     from subprocess import TimeoutExpired
     from subprocess import run as run_process
 

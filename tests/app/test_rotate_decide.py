@@ -1,14 +1,12 @@
 """What a person decides about a rotation, against IAM over HTTP."""
 
 import pytest
-from click.exceptions import Exit
 
 from credguard import config
-from credguard.app import keys, rotate, rotate_decide, rotate_due, rotate_names, tick
+from credguard.app import rotate, rotate_decide, rotate_names
 from credguard.app.context import Context
 from credguard.app.rotate import Wanted
 from credguard.app.rotate_status import statuses
-from credguard.cli import rotate as cli
 from credguard.errors import (
     InvalidKey,
     NotPermitted,
@@ -17,10 +15,8 @@ from credguard.errors import (
     StoreError,
     UnknownProfile,
 )
-from credguard.store import events, journal, problems, profiles
+from credguard.store import events, journal, profiles
 from tests.support import in_memory
-from tests.support.fault_table import Fault
-from tests.support.faults import FaultProxy
 from tests.support.simulator import Simulator
 
 IDENTITY = "aws/123456789012/dev"
@@ -312,6 +308,10 @@ def test_a_source_profile_chain_rotates_the_key_behind_it(
             "[profile middle]\nrole_arn = arn:aws:iam::1:role/m\nsource_profile = work\n"
             "[profile round]\nsource_profile = about\n[profile about]\nsource_profile = round\n"
             "[profile sso]\nsso_session = corp\n"
+            "[profile taken]\ninclude_profile = over\nrole_arn = arn:aws:iam::1:role/t\n"
+            "[profile over]\ninclude_profile = taken\nsource_profile = middle\n"
+            "[profile login]\ninclude_profile = sso\n"
+            "[profile turn]\ninclude_profile = turns\n[profile turns]\ninclude_profile = turn\n"
         )
     (outcome,) = rotate.rotate(ctx, ["admin", "work"], yes=True)
     assert outcome.old_id == simulator.key_id
@@ -319,8 +319,12 @@ def test_a_source_profile_chain_rotates_the_key_behind_it(
         rotate_names.identity_of(ctx, "round")
     with pytest.raises(RotationRefused, match="Identity Center"):
         rotate_names.identity_of(ctx, "sso")
-    with pytest.raises(UnknownProfile):
-        rotate_names.identity_of(ctx, "nobody")
+    for unknown in ("nobody", "turn"):
+        with pytest.raises(UnknownProfile):
+            rotate_names.identity_of(ctx, unknown)
+    assert rotate_names.identity_of(ctx, "taken") == IDENTITY
+    with pytest.raises(RotationRefused, match="Identity Center"):
+        rotate_names.identity_of(ctx, "login")
 
 
 def test_a_key_that_iam_does_not_accept_is_said(ctx: Context, simulator: Simulator) -> None:
@@ -328,69 +332,3 @@ def test_a_key_that_iam_does_not_accept_is_said(ctx: Context, simulator: Simulat
     (outcome,) = rotate.rotate(ctx, ["work"], yes=True)
     assert isinstance(outcome.error, InvalidKey)
     assert journal.identities(ctx.db) == []
-
-
-# What a person said of a key outlives the run
-
-
-def test_a_key_that_leaked_is_tried_again_until_another_took_over(
-    faults: FaultProxy, ctx: Context, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The new key is refused by STS, and IAM makes no further one: the leak is not forgotten."""
-    new_only = lambda request: request.key_id != simulator.key_id  # noqa: E731
-    faults.script(
-        Fault("sts:*", "bad-signature", when=new_only), Fault("CreateAccessKey", "denied", nth=2)
-    )
-    outcome = rotate_decide.emergency(ctx, "work", YES)
-    assert (outcome.state, outcome.why) == ("given-up", "AWS refuses its secret")
-    with pytest.raises(Exit) as ended:
-        cli._tell([outcome], as_json=False)
-    assert ended.value.exit_code == 2
-    (row,) = statuses(ctx)
-    assert (row.state, row.next_step) == ("leaked", "replace at once")
-    (problem,) = problems.present(ctx.db)
-    assert problem.subject == f"key {simulator.key_id}"
-    assert "--lock-out work" in problem.hint
-    assert rotate_due.due(ctx) == [IDENTITY]
-    (note,) = tick.tick(ctx)
-    assert "iam:CreateAccessKey" in note.what
-    assert rotate_due.due(ctx) == [IDENTITY]
-    faults.script()
-    in_memory.later(monkeypatch, ctx, 3600)
-    tick.tick(ctx)
-    assert handed_out(ctx) != simulator.key_id
-    assert dict(simulator.iam().keys("dev"))[simulator.key_id] == "Inactive"  # with no grace
-    assert [each.subject for each in problems.present(ctx.db)] == []
-
-
-def test_a_lock_out_is_said_until_the_profile_has_another_key(
-    ctx: Context, simulator: Simulator
-) -> None:
-    rotate_decide.lock_out(ctx, "work", YES)
-    (row,) = statuses(ctx)
-    assert (row.state, row.next_at) == ("locked out", None)
-    assert "credguard add work" in row.next_step
-    tick.tick(ctx)
-    assert [each.kind for each in problems.present(ctx.db)] == ["locked out"]
-    assert rotate_due.due(ctx) == []
-    keys.add(ctx, "work", *simulator.iam().create_key("dev"))
-    (row,) = statuses(ctx)
-    assert row.state == "active"
-    assert problems.present(ctx.db) == []
-
-
-def test_a_key_activated_after_a_lock_out_is_active(ctx: Context, simulator: Simulator) -> None:
-    rotate_decide.lock_out(ctx, "work", YES)
-    simulator.iam().set_status(simulator.key_id, "Active")
-    keys.add(ctx, "work", simulator.key_id, simulator.secret)
-    (row,) = statuses(ctx)
-    assert row.state == "active"
-
-
-def test_a_lock_out_in_grace_is_said_of_the_new_key(ctx: Context, simulator: Simulator) -> None:
-    new = switched(ctx)
-    rotate_decide.lock_out(ctx, "work", YES)
-    assert {row.key_id: row.state for row in statuses(ctx)} == {
-        simulator.key_id: "grace",
-        new: "locked out",
-    }

@@ -232,7 +232,7 @@ def test_a_hook_that_another_tool_put_aside_is_told_once(repo: Path, service: Se
     round_()
     round_()
     (body,) = told
-    assert f"credguard hook install {repo}" in body
+    assert f"credguard hook install '{repo}'" in body
     assert [each.kind for each in problems.present(service.ctx.db)] == ["hook"]
     git(repo, "config", "--unset", "core.hooksPath")
     round_()
