@@ -148,6 +148,24 @@ def test_commits_of_long_ago_are_left_alone(
     assert service.told == []
 
 
+def test_what_was_looked_at_is_forgotten_in_time_and_not_told_again(
+    repo: Path, service: Service
+) -> None:
+    bypass(repo, leak())
+    service.commits.look(str(repo / ".git"))
+    service.turn()
+    assert len(service.told) == 1
+    seen = "SELECT count(*) FROM commit_seen"
+    assert service.ctx.db.execute(seen).fetchone()[0] > 0
+    service.ctx.db.execute("DELETE FROM commit_finding")
+    service.at += 100 * 86400
+    service.turn()
+    assert service.ctx.db.execute(seen).fetchone()[0] == 0
+    service.commits.look(str(repo / ".git"))
+    service.turn()
+    assert len(service.told) == 1
+
+
 def test_a_linked_worktree_is_found_through_its_repository(
     repo: Path, service: Service, tmp_path: Path
 ) -> None:
