@@ -110,7 +110,8 @@ def test_the_reflog_alone_is_enough_and_nothing_is_told_twice(repo: Path, servic
         service.turn()
     (body,) = service.told
     assert f"git rebase -i {oid[:12]}^" in body
-    git(repo, "commit", "-q", "--amend", "-nm", "other")
+    git(repo, "reset", "-q", "--hard", oid)
+    git(repo, "commit", "-q", "--amend", "-nm", "other")  # another commit that brings the same
     service.commits.look(git_dir)
     service.turn()
     service.commits = service.make()
