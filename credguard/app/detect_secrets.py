@@ -12,7 +12,7 @@ from credguard.scan import detect_secrets as form
 from credguard.scan.engine import plain
 from credguard.scan.model import LOW, Finding
 from credguard.sources.deep import Plugins
-from credguard.sources.files import files
+from credguard.sources.files import Unreadable, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ def take_over(known: Known, data: bytes, name: str) -> Taken:
         if os.path.commonpath([top, os.path.realpath(place)]) != top:
             left += len(hashes)  # a name that leads out of the repository is not followed
             continue
-        result = scanning.scan_paths([place], LOW)
-        unread += result.unread
+        result = scanning.scan_paths([place], scanning.Options(LOW))
+        unread += result.problems
         text = _lines(os.fsencode(place)) if result.findings else []
         met = set()
         for each in result.findings:
@@ -60,10 +60,11 @@ def take_over(known: Known, data: bytes, name: str) -> Taken:
 
 
 def _lines(path: bytes) -> list[bytes]:
-    for file in files(path):
-        if file.data is not None:
-            return plain(file.data).split(b"\n")
-    return []
+    try:
+        data = read(path)
+    except Unreadable:
+        return []
+    return plain(data).split(b"\n") if data is not None else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,3 +163,29 @@ def rendered(
         "github": tables.findings_github,
     }
     return makers[style](report)
+
+
+def told(report: Report, hidden: int, *, allowed: bool = False, quiet: bool = False) -> list[str]:
+    """What a person is told beside `report`, line by line: problems, notes and, unless `quiet`,
+    counts. `hidden`: how many marks and settings let pass; `allowed`: the report shows them.
+    """
+    lines = [f"credguard: not read: {name}: {why}" for name, why in report.unread]
+    lines += [f"credguard: {note}" for note in report.notes]
+    if quiet:
+        return lines
+    if report.unread:
+        lines.append(f"{count(len(report.unread), 'problem')}: not all could be read")
+    if report.rows:
+        counted = f"{count(len(report.rows), 'secret')} in {count(report.scanned, report.noun)}"
+        lines.append(counted)
+    if report.known:
+        lines.append(f"{report.known} known, in the baseline")
+    if hidden:
+        more = "" if allowed else "; see them: --show-allowed"
+        lines.append(f"{hidden} allowed by marks or .credguard.toml{more}")
+    return lines
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

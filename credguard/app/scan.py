@@ -1,142 +1,207 @@
-"""Use case: look for secrets in files, or in what is staged."""
+"""Use case: look for secrets in files, in what is staged, or in a text."""
+
+from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from credguard import paths
+from credguard.app.scan_batch import Batch, Setting, scan_files, scan_text, scan_windows
 from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
-from credguard.sources.git import run
+from credguard.sources.listing import Listed, Wanted, listed
 from credguard.sources.settings import Settings
 
-if TYPE_CHECKING:
-    from credguard.scan.engine import Engine
+# So much is scanned by this process alone: below it, starting others costs more than they save.
+_ALONE_BYTES, _ALONE_FILES = 12 << 20, 800
+# What one worker gets at a time, by what the files before had on average.
+_BATCH_BYTES, _BATCH_FILES, _BATCH_NAMES = 2 << 20, 200, 32 << 10
 
-# So long may what one file holds, encoded or packed, be read: a start, and 10 MB in two seconds.
-_DEEPER_S, _DEEPER_S_A_BYTE = 10.0, 2e-7
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`least`: the confidence reported; `jobs`: processes at work, 0: one a core.
+
+    `deep`: run detect-secrets' plugins too.
+    """
+
+    least: int = LOW
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    gitignore: bool = True
+    jobs: int = 0
+    deep: bool = False
+
+    def processes(self) -> int:
+        """How many processes scan at once."""
+        if self.jobs > 0:
+            return self.jobs
+        try:
+            return len(os.sched_getaffinity(0))
+        except AttributeError:  # not Linux
+            return os.cpu_count() or 1
+
+
+DEFAULT = Options()
 
 
 @dataclass(slots=True)
 class Result:
-    """`unread`: files, or parts of them, that could not be read, and why: they may hold secrets."""
+    """What a scan found; complete once its findings have been gone through.
+
+    `problems`: what could not be read or was cut short, and why: about that nothing can be told.
+    `notices`: what a person should know and that leaves nothing open. `scanned` files of `size`
+    bytes were read.
+    """
 
     findings: list[Finding] = field(default_factory=list)
-    unread: list[tuple[bytes, str]] = field(default_factory=list)
+    problems: list[tuple[bytes, str]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     scanned: int = 0
     size: int = 0
 
+    def add(self, batch: Batch) -> None:
+        """Take in what was scanned."""
+        self.findings += batch.findings
+        self.problems += batch.problems
+        self.scanned += batch.scanned
+        self.size += batch.size
+
+
+Progress = Callable[[Result], None]
+"""Hears of the result so far, many times a second."""
+
+
+def silent(_result: Result) -> None:
+    """Progress that nobody sees."""
+
 
 def scan_paths(
-    names: list[str],
-    least: int = LOW,
-    on_file: Callable[[int, int], None] = lambda _n, _b: None,
-    *,
-    deep: bool = False,
+    names: list[str], options: Options = DEFAULT, on_progress: Progress = silent
 ) -> Result:
-    """Scan every file at and below `names`; findings of confidence `least` and above.
+    """Scan every file at and below `names`; the order of findings depends on the names alone.
 
-    `on_file` hears (files, bytes) so far. Raises CredguardError when the rules do not load.
+    Raises CredguardError when the rules do not load or a pattern is wrong.
     """
-    from credguard.scan.engine import plain
-    from credguard.sources.database import load_engine
-    from credguard.sources.files import files
-
-    settings = Settings()
-    engine = load_engine(paths.cache_dir())
-    look = deep_look(least) if deep else None
-    for name in names:  # a mistake in a file of settings is told though nothing is found
-        settings.check(os.fsencode(name))
     result = Result()
-    seen: set[bytes] = set()
-    for name in names:
-        for file in files(os.fsencode(name)):
-            if len(names) > 1:  # "." and a file below it: told once
-                place = os.path.abspath(file.path)
-                if place in seen:
-                    continue
-                seen.add(place)
-            if file.data is None:
-                result.unread.append((file.path, file.problem))
-                continue
-            result.scanned += 1
-            result.size += len(file.data)
-            hits = _hits(engine, file.data, file.path, least, result)
-            if look is not None:
-                more, cut = look(file.data, file.path, hits)
-                hits += more
-                result.unread += cut
-            here = [hit for hit in hits if hit.path == file.path]
-            settings.judge(here, plain(file.data), file.path)
-            result.findings += hits
-            on_file(result.scanned, result.size)
+    for batch in stream_paths(names, options, result):
+        result.add(batch)
+        on_progress(result)
     return result
 
 
-Look = Callable[[bytes, bytes, list[Finding]], tuple[list[Finding], list[tuple[bytes, str]]]]
+def stream_paths(names: list[str], options: Options, result: Result) -> Iterator[Batch]:
+    """What `scan_paths` finds, as it comes, in the same order; `result` gets notices alone."""
+    setting = Setting(paths.cache_dir(), options.least, options.deep)
+    setting.engine()  # before any worker is forked: they share it
+    settings = Settings()
+    for name in names:  # a mistake in a file of settings is told though nothing is found
+        settings.check(os.fsencode(name))
+    feed = _unique(names, options, result)
+    alone = Batch()
+    processes = options.processes()
+    for path, why in feed:
+        if why:
+            yield Batch(problems=[(path, why)])
+            continue
+        batch = scan_files(setting, [path])
+        yield batch
+        alone.scanned += batch.scanned
+        alone.size += batch.size
+        if processes > 1 and (alone.size > _ALONE_BYTES or alone.scanned > _ALONE_FILES):
+            yield from _over_cores(setting, feed, processes, alone)
+            return
 
 
-def deep_look(least: int) -> Look:
-    """The second look that `scan --deep` takes at each file: its bytes, path, what was found.
+def _unique(names: list[str], options: Options, result: Result) -> Iterator[Listed]:
+    globs = Wanted(options.include, options.exclude)
+    seen: set[bytes] = set()
+    for name in names:
+        for path, why in listed(
+            os.fsencode(name), globs, gitignore=options.gitignore, on_notice=result.notices.append
+        ):
+            if len(names) > 1:  # "." and a file below it: told once
+                place = os.path.abspath(path)
+                if place in seen:
+                    continue
+                seen.add(place)
+            yield path, why
 
-    It gives what is found beyond that, and problems. Raises CredguardError.
-    """
-    from functools import partial
 
-    from credguard.app.deep import look
-    from credguard.config import load
-    from credguard.sources.deep import Plugins
+def _over_cores(
+    setting: Setting, feed: Iterator[Listed], processes: int, so_far: Batch
+) -> Iterator[Batch]:
+    from credguard.sources.pool import Died, Pool
 
-    return partial(look, Plugins(load().scan.plugins), least)
+    unlisted: list[tuple[bytes, str]] = []
+    with Pool[Setting, list[bytes], Batch](scan_files, setting, processes) as pool:
+        for job, answer in pool.ordered(
+            _batches(feed, so_far, unlisted), lambda each: sum(map(len, each))
+        ):
+            if isinstance(answer, Died):
+                yield Batch(problems=[(path, f"not scanned: {answer.how}") for path in job])
+                continue
+            so_far.scanned += answer.scanned
+            so_far.size += answer.size
+            answer.problems += unlisted
+            unlisted.clear()
+            yield answer
+    if unlisted:
+        yield Batch(problems=unlisted)
 
 
-def scan_staged(least: int = LOW, *, deep: bool = False) -> Result:
+def _batches(
+    feed: Iterable[Listed], so_far: Batch, unlisted: list[tuple[bytes, str]]
+) -> Iterator[list[bytes]]:
+    job: list[bytes] = []
+    names = 0
+    for path, why in feed:
+        if why:
+            unlisted.append((path, why))
+            continue
+        job.append(path)
+        names += len(path)
+        average = so_far.size // (so_far.scanned or 1) + 1
+        if len(job) >= min(_BATCH_FILES, _BATCH_BYTES // average) or names > _BATCH_NAMES:
+            yield job
+            job, names = [], 0
+    if job:
+        yield job
+
+
+def scan_stream(pieces: Iterable[bytes], path: bytes, options: Options = DEFAULT) -> Result:
+    """Scan the text that `pieces` make up as if it stood in the file `path`."""
+    setting = Setting(paths.cache_dir(), options.least, options.deep)
+    result = Result()
+    result.add(scan_windows(setting, pieces, path))
+    return result
+
+
+def scan_staged(options: Options = DEFAULT, on_progress: Progress = silent) -> Result:
     """Scan what the next commit would add, in the repository around the working directory.
 
     Raises GitError, CredguardError.
     """
-    if run(None, "rev-parse", "--is-bare-repository", inherit=True).strip() == b"true":
-        raise GitError("nothing is staged here: a bare repository has no index")
-    from credguard.scan.engine import on_lines, plain
-    from credguard.sources.database import load_engine
+    from credguard.scan.engine import on_lines
+    from credguard.sources.git import run
     from credguard.sources.staging import Staging
 
-    top = run(None, "rev-parse", "--show-toplevel", inherit=True).rstrip(b"\n")
-    settings = Settings()
+    if run(None, "rev-parse", "--is-bare-repository", inherit=True).strip() == b"true":
+        raise GitError("nothing is staged here: a bare repository has no index")
     staging = Staging(None)
-    engine = load_engine(paths.cache_dir())
-    look = deep_look(least) if deep else None
+    top = run(None, "rev-parse", "--show-toplevel", inherit=True).rstrip(b"\n")
+    setting = Setting(paths.cache_dir(), options.least, options.deep, top)
+    globs = Wanted(options.include, options.exclude)
     result = Result()
     for file in staging:
-        result.scanned += 1
-        hits = _hits(engine, file.data, file.path, least, result)
-        if look is not None:
-            more, cut = look(file.data, file.path, hits)
-            hits += more
-            result.unread += cut
-        if hits:
-            here = [hit for hit in hits if hit.path == file.path]
-            settings.judge(here, plain(file.data), os.path.join(top, file.path))
-            # Lines of an archive's member are not those of the file.
-            result.findings += on_lines(here, file.added)
-            result.findings += [hit for hit in hits if hit.path != file.path]
+        if globs and not globs.file(file.path):
+            continue
+        found, problems = scan_text(setting, file.data, file.path)
+        here = [each for each in found if each.path == file.path]
+        added = on_lines(here, file.added) if here else []
+        # Lines of an archive's member are not those of the file.
+        added += [each for each in found if each.path != file.path]
+        result.add(Batch(added, problems, 1, len(file.data)))
+        on_progress(result)
     return result
-
-
-def _hits(engine: "Engine", data: bytes, path: bytes, least: int, result: Result) -> list[Finding]:
-    """The secrets in all layers of one file; what was not read of it goes to `result`."""
-    from credguard.scan.engine import layered, plain
-
-    data = plain(data)
-    hits, probed = engine.examine(data, path)
-    if layered(data, probed):
-        from credguard.scan.layers import Limits, scan_below
-
-        end = time.monotonic() + _DEEPER_S + len(data) * _DEEPER_S_A_BYTE
-        limits = Limits(expired=lambda: time.monotonic() > end)
-        scanned = scan_below(engine, data, path, hits, probed, limits)
-        hits = scanned.findings
-        result.unread += scanned.problems
-    return [hit for hit in hits if hit.confidence >= least]

@@ -8,8 +8,9 @@ import click
 
 from credguard.app import baseline as app
 from credguard.app import scan as scanning
+from credguard.app.findings import count
 from credguard.app.scan import Result
-from credguard.cli.findings import count, place
+from credguard.cli.findings import place
 from credguard.errors import CredguardError
 from credguard.report.text import path_text, printable
 from credguard.scan.baseline import NOT_A_SECRET, SECRET
@@ -67,17 +68,17 @@ def update(path: tuple[str, ...], name: str) -> None:
 
 def _scanned(known: app.Known, path: tuple[str, ...]) -> app.Change:
     names, result = _scan(known, path)
-    change = app.update(known, result.findings, names, [unread for unread, _ in result.unread])
+    change = app.update(known, result.findings, names, [unread for unread, _ in result.problems])
     known.save()
-    if result.unread:
+    if result.problems:
         raise click.exceptions.Exit(2)
     return change
 
 
 def _scan(known: app.Known, path: tuple[str, ...]) -> tuple[list[str], Result]:
     names = list(path) or [os.path.dirname(known.path) or "."]
-    result = scanning.scan_paths(names, MEDIUM)
-    for unread, why in result.unread:
+    result = scanning.scan_paths(names, scanning.Options(MEDIUM))
+    for unread, why in result.problems:
         click.echo(f"credguard: not read: {path_text(unread)}: {why}", err=True)
     return names, result
 
@@ -179,5 +180,5 @@ def export(path: tuple[str, ...], style: str, name: str) -> None:
         f" {written.foreign} that detect-secrets does not find",
         err=True,
     )
-    if result.unread:
+    if result.problems:
         raise click.exceptions.Exit(2)

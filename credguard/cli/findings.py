@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import click
 
 from credguard.app.baseline import Known, load
-from credguard.app.findings import Verdict, make_report, rendered
+from credguard.app.findings import Verdict, make_report, rendered, told
+from credguard.app.scan import Result
 from credguard.errors import CredguardError
-from credguard.report.model import Report
 from credguard.report.text import path_text
 from credguard.scan.model import Finding
 
@@ -25,6 +25,7 @@ class Shown:
     baseline: str | None = None
     allowed: bool = False
     verify: bool = False
+    quiet: bool = False
     explain: bool = False
     known: Known | None = None
 
@@ -41,27 +42,19 @@ class Shown:
                 )
 
 
-def show(
-    shown: Shown,
-    found: list[Finding],
-    unread: list[tuple[bytes, str]],
-    scanned: int,
-    started: float,
-) -> int:
+def show(shown: Shown, result: Result, started: float, noun: str = "file") -> int:
     """Print or write the report, and tell the person what it leaves out; how many it shows.
 
-    `started`: Unix seconds. Raises CredguardError.
+    `started`: Unix seconds; `noun`: what was scanned. Raises CredguardError.
     """
+    found = result.findings
     verified = _verified(shown, found) if shown.verify else None
     report = make_report(
-        found,
-        unread,
-        scanned,
-        style=shown.style,
-        known=shown.known,
-        verified=verified,
-        all_signals=shown.explain,
-    )
+        found, result.problems, result.scanned, style=shown.style, known=shown.known,
+        verified=verified, all_signals=shown.explain,
+    )  # fmt: skip
+    report.notes += result.notices
+    report.noun = noun
     hidden = len(report.hidden)
     if not shown.allowed:
         report.hidden = []
@@ -78,7 +71,8 @@ def show(
         click.echo(text, nl=False)
     else:
         _write(shown.output, text)
-    _tell(report, hidden, shown.allowed)
+    for line in told(report, hidden, allowed=shown.allowed, quiet=shown.quiet):
+        click.echo(line, err=True)
     return len(report.rows)
 
 
@@ -98,38 +92,19 @@ def _verified(shown: Shown, found: list[Finding]) -> dict[int, Verdict]:
 
 
 def _write(path: str, text: str) -> None:
-    from credguard.atomic import write_private
+    from credguard.atomic import open_mode, write_private
 
     try:
         if os.path.lexists(path) and not os.path.isfile(path):  # /dev/stdout, a FIFO
             with open(path, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
         else:
-            write_private(os.path.realpath(path), text.encode(), 0o644)
+            real = os.path.realpath(path)
+            write_private(real, text.encode(), open_mode(real))
     except OSError as exc:
         raise CredguardError(
             f"cannot write {path}: {exc.strerror}", hint="check the folder and its free space"
         ) from exc
-
-
-def _tell(report: Report, hidden: int, shown: bool) -> None:
-    for name, why in report.unread:
-        click.echo(f"credguard: not read: {name}: {why}", err=True)
-    for note in report.notes:
-        click.echo(f"credguard: {note}", err=True)
-    if report.rows:
-        counted = f"{count(len(report.rows), 'secret')} in {count(report.scanned, 'file')}"
-        click.echo(counted, err=True)
-    if report.known:
-        click.echo(f"{report.known} known, in the baseline", err=True)
-    if hidden:
-        more = "" if shown else "; see them: --show-allowed"
-        click.echo(f"{hidden} allowed by marks or .credguard.toml{more}", err=True)
-
-
-def count(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def place(finding: Finding) -> str:

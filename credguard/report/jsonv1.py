@@ -25,6 +25,8 @@ def _fields(each: Row) -> dict[str, object]:
     if each.status:
         fields["verified"] = each.status
         fields["verified_detail"] = each.status_detail
+    if each.commit:
+        fields |= {"commit": each.commit, "author": each.author, "date": each.date}
     if each.hidden:
         fields["allowed_by"] = each.hidden
     return fields

@@ -30,6 +30,8 @@ def _line(each: Row) -> str:
 
 def _reasons(each: Row) -> list[str]:
     found = [f"in {each.via}"] if each.via else []
+    if each.commit:
+        found.append(f"since {each.commit[:12]}, {each.date[:10]}, {each.author}")
     if each.status:
         found.append(f"{each.status}{f' ({each.status_detail})' if each.status_detail else ''}")
     if each.why:

@@ -31,6 +31,7 @@ class Row:
     characters. `end_column`: the first after it; 0 where the value does not stand there as it is.
     `via`: what had to be decoded. `why`: what speaks for it. `status`: what its service said of it:
     active, inactive, unknown, or "" where it was not asked. `hidden`: what lets it pass, or "".
+    `commit`, `author`, `date` (ISO 8601): what brought it in, "" where no history was scanned.
     """
 
     raw_path: bytes
@@ -50,11 +51,14 @@ class Row:
     status: str = ""
     status_detail: str = ""
     hidden: str = ""
+    commit: str = ""
+    author: str = ""
+    date: str = ""
 
 
 @dataclass(slots=True)
 class Report:
-    """A scan's outcome. `unread`: names and why; `scanned`: files; `version`: of credguard.
+    """A scan's outcome. `unread`: names and why; `scanned`: how many of `noun`; `version`: ours.
 
     `rules`: facts of every rule there is, by id. `hidden`: what marks and settings let pass;
     `known`: how many the baseline hides; `notes`: what else a person must be told.
@@ -68,6 +72,7 @@ class Report:
     hidden: list[Row] = field(default_factory=list)
     known: int = 0
     notes: list[str] = field(default_factory=list)
+    noun: str = "file"
 
 
 def row(
@@ -82,7 +87,6 @@ def row(
 ) -> Row:
     """`finding` ready to be shown. `all_signals`: `why` tells every one, with its weight."""
     facts = rules.get(finding.rule_id)
-    via = str(getattr(finding, "via", "") or "")
     text = finding.value.decode("utf-8", "replace")
     return Row(
         raw_path=finding.path,
@@ -90,18 +94,21 @@ def row(
         line=finding.line,
         end=finding.end_line,
         column=finding.column,
-        end_column=0 if via or "\n" in text else finding.column + len(text),
+        end_column=0 if finding.via or "\n" in text else finding.column + len(text),
         rule=finding.rule_id,
         title=printable(finding.title),
         confidence=CONFIDENCE_NAMES[finding.confidence],
         severity=facts.severity if facts else "high",
         fingerprint=fingerprint,
         masked=printable(finding.masked()),
-        via=printable(via),
+        via=printable(finding.via),
         why=printable(why(finding, all_signals=all_signals)),
         status=status,
         status_detail=printable(status_detail),
         hidden=printable(hidden),
+        commit=finding.commit.oid if finding.commit else "",
+        author=printable(finding.commit.author) if finding.commit else "",
+        date=finding.commit.date if finding.commit else "",
     )
 
 

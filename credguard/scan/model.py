@@ -10,16 +10,29 @@ LOW, MEDIUM, HIGH = 1, 2, 3
 CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}
 
 
+class Commit:
+    """The commit that brought a finding in: its id, its author, and the date of writing (ISO)."""
+
+    __slots__ = ("author", "date", "oid")
+
+    def __init__(self, oid: str, author: str, date: str) -> None:
+        """`author`: name and address."""
+        self.oid = oid
+        self.author = author
+        self.date = date
+
+
 class Finding:
     """One secret in one place. `value` never leaves the process except as `masked()`.
 
     `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does. `via`: where the
-    value stands encoded or packed the chain, such as `base64>gzip`; else "".
+    value stands encoded or packed the chain, such as `base64>gzip`; else "". `commit`: what brought
+    it in, where history was scanned. `offset`: of the value in the text that the engine was given.
     """
 
     __slots__ = (
-        "allowed", "column", "confidence", "end_line", "line", "path", "rule_id", "signals",
-        "title", "value", "via",
+        "allowed", "column", "commit", "confidence", "end_line", "line", "offset", "path",
+        "rule_id", "signals", "title", "value", "via",
     )  # fmt: skip
 
     def __init__(
@@ -39,8 +52,10 @@ class Finding:
         `signals`: of a general rule those that were weighed; `general.score.explain` tells how.
         """
         self.allowed = ""
+        self.commit: Commit | None = None
         self.path = path
         self.line = line
+        self.offset = 0
         self.column = column
         self.end_line = end_line
         self.rule_id = rule_id

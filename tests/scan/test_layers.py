@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from credguard.scan.decode.probes import literals
+from credguard.scan.decode.streams import zstd
 from credguard.scan.engine import Engine
 from credguard.scan.layers import Limits, Scanned, scan_all
 from credguard.scan.model import Finding
@@ -138,6 +139,15 @@ def test_columns_through_escapes(engine: Engine) -> None:
     assert found.value == secret.encode()
 
 
+def test_columns_are_characters(engine: Engine) -> None:
+    secret = samples.aws_secret(3)
+    line = "é" * 30 + '\u00fc"' + TEXTS["base64"]("ä".encode() * 9 + SECRET).decode() + '"'
+    found = _one(scan_all(engine, f"base64\n{line}\n".encode(), b"x"), "aws-secret-access-key")
+    assert found.value == secret.encode()
+    assert found.line == 2
+    assert found.column == 33 + (18 + SECRET.index(secret.encode())) * 4 // 3
+
+
 def test_a_value_in_base64_keeps_the_name_it_stands_under(engine: Engine) -> None:
     value = TEXTS["base64"](samples.aws_secret(3).encode()).decode()
     text = f"kind: Secret\ndata:\n  AWS_SECRET_ACCESS_KEY: {value}\n".encode()
@@ -172,6 +182,7 @@ STREAMS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "bz2": (bz2.compress, b".bz2"),
     "xz": (lzma.compress, b".xz"),
     "zlib": (zlib.compress, b".zz"),
+    "zstd": (lambda text: zstd().compress(text), b".zst"),
 }
 
 
