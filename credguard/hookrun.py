@@ -4,6 +4,8 @@ https://pre-commit.com: it gives pre-push no standard input but PRE_COMMIT_FROM_
 and runs us on nothing staged only for `run --all-files`.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 

@@ -59,6 +59,8 @@ class Commits:
         self._resting: dict[str, float] = {}
         self._polled = 0.0
         self._known: set[str] = set()
+        # Folder, place and rule of what a person let pass: it is not told again as a commit.
+        self._skipped: set[tuple[str, str, str]] = set()
         self._being_told: set[str] = set()
 
     def repositories(self, dot_git: str) -> list[str]:
@@ -104,7 +106,7 @@ class Commits:
                 self._noted(note)
             if notes is not None:
                 taken.done()
-            record_skips(self._db, now)
+            self._skipped |= record_skips(self._db, now)
         except OSError as exc:
             _LOG.warning("cannot take the notes of hooks: %s", exc)
 
@@ -184,6 +186,7 @@ class Commits:
     def _store(self, git_dir: str, repository: str, found: dict[str, tuple[Finding, str]]) -> None:
         fresh: list[tuple[commits.CommitFinding, Finding]] = []
         pushed: dict[str, bool] = {}
+        top = shown(work_tree(git_dir))
         for _, oid in found.values():
             if oid not in pushed:
                 pushed[oid] = _is_pushed(git_dir, oid)
@@ -201,8 +204,16 @@ class Commits:
                     pushed[oid],
                     None,
                 )
-                if commits.observe(self._db, stored) and name not in self._being_told:
+                if (top, f"{stored.path}:{stored.line}", stored.rule_id) in self._skipped:
+                    commits.observe(self._db, stored)
+                    commits.mark_notified(self._db, stored.first_seen, [name])
+                elif commits.observe(self._db, stored) and name not in self._being_told:
                     fresh.append((stored, hit))
+                    events.record(
+                        self._db, stored.first_seen, "finding.committed", stored.repository,
+                        place=f"{stored.path}:{stored.line}", rule=stored.rule_id,
+                        commit=stored.oid[:12],
+                    )  # fmt: skip
         if fresh:
             self._announce(git_dir, fresh)
 
@@ -229,12 +240,15 @@ class Commits:
         self._tell("credguard: a secret was committed", printable(body), done)
 
 
-def record_skips(connection: sqlite3.Connection, now: float) -> None:
-    """Bring what persons let pass with CREDGUARD_SKIP into the log. Raises StoreError, OSError."""
+def record_skips(connection: sqlite3.Connection, now: float) -> set[tuple[str, str, str]]:
+    """Bring what persons let pass with CREDGUARD_SKIP into the log; gives folder, place and rule.
+
+    Raises StoreError, OSError.
+    """
     taken = Taken(SKIPS)
     notes = taken.read()
     if notes is None:
-        return
+        return set()
     with transaction(connection):
         for note in notes:
             if len(note) == 4:
@@ -249,6 +263,7 @@ def record_skips(connection: sqlite3.Connection, now: float) -> None:
                     reason=reason,
                 )
     taken.done()
+    return {(shown(note[0]), shown(note[1]), note[2]) for note in notes if len(note) == 4}
 
 
 def _is_pushed(git_dir: str, oid: str) -> bool:

@@ -28,6 +28,7 @@ from credguard.daemon.commits import Commits
 from credguard.daemon.inbox import Inbox
 from credguard.daemon.layered import Layered
 from credguard.daemon.scheduler import Scheduler
+from credguard.daemon.shadow import Shadow
 from credguard.daemon.tick import Tick
 from credguard.daemon.watcher import PRUNED, Watcher, pruned
 from credguard.daemon.worker import Worker, real, shown
@@ -76,10 +77,11 @@ def run(ctx: Context) -> None:
         most = config.max_file_mb * 1_000_000
         worker = Worker(engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time)
         commits = Commits(engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time)
+        shadow = Shadow(ctx, announcer.tell, time.time)
         scheduler = Scheduler(
             ctx.db, Tick, wall=time.time, monotonic=time.monotonic, tell=announcer.tell
         )
-        again = Daemon(ctx.db, worker, commits, scheduler, announcer).serve()
+        again = Daemon(ctx.db, worker, commits, shadow, scheduler, announcer).serve()
     finally:
         agent.stop()
         os.close(held)
@@ -128,6 +130,7 @@ class Daemon:
         connection: sqlite3.Connection,
         worker: Worker,
         commits: Commits,
+        shadow: Shadow,
         scheduler: Scheduler,
         announcer: Announcer,
     ) -> None:
@@ -135,6 +138,7 @@ class Daemon:
         self._db = connection
         self._worker = worker
         self._commits = commits
+        self._shadow = shadow
         self._scheduler = scheduler
         self._announcer = announcer
         self._inbox = Inbox(time.monotonic)
@@ -196,6 +200,7 @@ class Daemon:
                 return
             self._refresh_roots()
             self._check_health()
+            self._shadow.poll()
             self._scheduler.poll()
             self._announcer.poll()
         except CredguardError as exc:

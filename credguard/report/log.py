@@ -48,6 +48,8 @@ SENTENCES = {
     "rotation.freed": "{user}: second key {deleted_id} was deleted to make room",
     "rotation.rebuilt": "{user}: a journal of no more use was given up",
     "rotation.ended": "{user}: the rotation is over",
+    "finding.committed": "{rule} came past the hooks: {place}, commit {commit} of {subject}",
+    "finding.skipped": "{rule} was let pass in {subject}: {place}: {reason}",
     "problem.raised": "{subject} does not work: {what}",
     "problem.solved": "{subject} works again",
     "password.intent": "{user}: the console password is to be changed to generation {generation}",

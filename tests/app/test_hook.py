@@ -291,3 +291,40 @@ def test_a_template_reaches_new_repositories_and_is_taken_back(
         ).returncode
         == 0
     )
+
+
+EVERY = sorted(set(hook._ALL) - {"fsmonitor-watchman"})
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_every_shim_hands_on_arguments_input_and_exit_code(
+    repo: Path, ctx: Context, tmp_path: Path, earlier: bool
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    if earlier:
+        git(repo, "config", "--global", "core.hooksPath", str(mine))
+    folder = mine if earlier else repo / ".git/hooks"
+    for name in EVERY:
+        write_hook(folder / name, f'#!/bin/sh\n{{ echo {name} "$@"; cat; }} > got\nexit 7\n')
+    commit(repo)  # something to name; the hooks refuse it, which is as well
+    (repo / "message").write_text("fine\n")
+    oid = git(repo, "commit-tree", git(repo, "write-tree"), "-m", "x")
+    git(repo, "-c", "core.hooksPath=/dev/null", "update-ref", "refs/heads/main", oid)
+    hook.install(ctx, None, global_=True)
+    shims = Path(paths.data_dir()) / "hooks"
+    for name in EVERY:
+        args, data = ["one", "two words", "*"], b"first line\nsecond \xff\\n line\n"
+        if name == "commit-msg":
+            args, data = ["message"], b""
+        elif name == "pre-push":
+            args, data = ["origin", "url with blank"], f"HEAD {oid} refs/heads/x {oid}\n".encode()
+        elif name in ("pre-commit", "pre-merge-commit"):
+            args, data = [], b""
+        (repo / "got").unlink(missing_ok=True)
+        done = subprocess.run(
+            [shims / name, *args], cwd=repo, input=data, capture_output=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 7, (name, done.stderr)
+        assert (repo / "got").read_bytes() == " ".join([name, *args]).encode() + b"\n" + data, name

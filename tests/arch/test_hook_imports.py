@@ -6,6 +6,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
     "__future__",
@@ -39,25 +41,51 @@ CODE = """
 import sys
 before = set(sys.modules)
 sys.path += {folders!r}
-from credguard.precommit import run
-code = run()
+from credguard.{module} import {what}
+code = {call}
 print(code, *sorted(set(sys.modules) - before), sep="\\n")
 """
+MORE = {
+    "precommit": set(),
+    "commitmsg": {"credguard.commitmsg"},
+    "prepush": {
+        "credguard.prepush", "credguard.sources.commits", "credguard.sources.push", "time"
+    },
+}  # fmt: skip
+CALLS = {
+    "precommit": ("run", "run()"),
+    "commitmsg": ("run", "run('message')"),
+    "prepush": ("run", "run('origin', 'url')"),
+}
 
 
-def test_the_hook_loads_only_what_is_listed(tmp_path: Path) -> None:
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True, timeout=30)
+def git(cwd: Path, *args: str) -> str:
+    return subprocess.run(
+        ["git", *args], cwd=cwd, check=True, timeout=30, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize("module", MORE)
+def test_a_hook_loads_only_what_is_listed(tmp_path: Path, module: str) -> None:
+    git(tmp_path, "init", "-q")
     (tmp_path / "a").write_text("clean\n")
-    subprocess.run(["git", "add", "a"], cwd=tmp_path, check=True, timeout=30)
+    (tmp_path / "message").write_text("clean\n")
+    git(tmp_path, "add", "a")
+    oid = git(tmp_path, "commit-tree", git(tmp_path, "write-tree"), "-m", "clean")
     folders = [str(ROOT), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    command = [sys.executable, "-I", "-S", "-c", CODE.format(folders=folders)]
+    what, call = CALLS[module]
+    code = CODE.format(folders=folders, module=module, what=what, call=call)
+    command = [sys.executable, "-I", "-S", "-c", code]
+    line = f"refs/heads/main {oid} refs/heads/main {'0' * 40}\n"
     for _ in range(2):  # the first run compiles the rules, the second is what a commit pays
         done = subprocess.run(
             command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=110,
-            env=dict(os.environ),
+            env=dict(os.environ), input=line if module == "prepush" else "",
         )  # fmt: skip
     code, *loaded = done.stdout.split()
     assert code == "0", done.stderr
     assert not set(loaded) & HEAVY
-    extra = {name for name in loaded if name not in ALLOWED and not name.startswith(ENGINE)}
-    assert extra <= {"errno", "marshal"}, extra
+    allowed = ALLOWED | MORE[module] | {"errno", "marshal"}
+    extra = {name for name in loaded if name not in allowed and not name.startswith(ENGINE)}
+    assert extra == set()
+    assert "credguard.scan.allow" not in loaded  # nothing was found

@@ -10,13 +10,14 @@ import pytest
 from credguard.app import hook
 from credguard.app.context import Context
 from credguard.daemon.commits import Commits
+from credguard.daemon.shadow import Shadow
 from credguard.errors import GitError
 from credguard.paths import cache_dir
 from credguard.sources import reflog
 from credguard.sources.database import load_engine
 from credguard.sources.notes import COMMITS, Taken, leave
 from credguard.store import commits as store
-from credguard.store import events
+from credguard.store import events, problems
 from credguard.store.fingerprint_key import fingerprint_key
 from tests.support import samples
 from tests.support.daemon import leak
@@ -93,6 +94,8 @@ def test_a_note_of_the_installed_hook_leads_to_the_commit(repo: Path, service: S
     service.turn()
     assert secrets(service) == {("a", "aws-access-key-id"), ("a", "aws-secret-access-key")}
     (body,) = service.told
+    logged = events.recent(service.ctx.db, families=frozenset({"finding"}))
+    assert {each.detail["commit"] for each in logged} == {oid[:12]}
     assert f"{repo}: a:1 in commit {oid[:12]}" in body
     assert "git commit --amend" in body
     assert samples.aws_secret() not in "".join(service.ctx.db.iterdump()) + body
@@ -189,6 +192,7 @@ def test_a_skip_is_kept_in_the_log(
     (event,) = events.recent(service.ctx.db, families=frozenset({"finding"}))
     assert event.kind == "finding.skipped"
     assert event.detail["reason"] == "an example of the vendor's"
+    assert service.told == []
 
 
 def test_a_crash_before_notes_were_dealt_with_loses_none(repo: Path) -> None:
@@ -210,3 +214,26 @@ def test_a_reflog_of_any_bytes(repo: Path) -> None:
     assert reflog.parse(log.read_bytes()[:-70] + b"\n\0\xff garbage\n" * 9) == []
     with pytest.raises(GitError):
         reflog.repository(str(repo.parent))
+
+
+def test_a_hook_that_another_tool_put_aside_is_told_once(repo: Path, service: Service) -> None:
+    told: list[str] = []
+    shadow = Shadow(service.ctx, lambda _title, body: told.append(body), lambda: service.at)
+
+    def round_() -> None:
+        service.at += 1000
+        for _ in range(4):
+            shadow.poll()
+
+    hook.install(service.ctx, str(repo), global_=False)
+    round_()
+    assert told == []
+    git(repo, "config", "core.hooksPath", ".husky/_")
+    round_()
+    round_()
+    (body,) = told
+    assert f"credguard hook install {repo}" in body
+    assert [each.kind for each in problems.present(service.ctx.db)] == ["hook"]
+    git(repo, "config", "--unset", "core.hooksPath")
+    round_()
+    assert problems.present(service.ctx.db) == []

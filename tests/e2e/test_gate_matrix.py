@@ -24,6 +24,7 @@ from tests.support.gate import (
     Stopped,
     Way,
     copy_base,
+    encodings,
     make_base,
 )
 
@@ -100,7 +101,7 @@ def test_the_whole_matrix(way: Way, base: Path) -> None:
     for place in PLACES:
         if way.expected(place) == NONE:
             continue
-        for encoding in [PLAIN] if place.plain_only else ENCODINGS:
+        for encoding in encodings(way, place):
             check(way, place, encoding, base)
 
 

@@ -32,7 +32,7 @@ DETAIL = {
     "program": "/bin/aws", "how": "exec", "regions": ["us-east-1", "eu-west-1"],
     "why": "a reason", "deleted_id": "GONE", "before": "aws/1/old",
     "what": "a thing", "source": "file", "lifetime": 3600, "path": "/out",
-    "generation": 2,
+    "generation": 2, "place": "a:1", "rule": "jwt", "commit": "0123", "reason": "a reason",
 }  # fmt: skip
 
 

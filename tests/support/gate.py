@@ -165,6 +165,15 @@ class Way:
 WAYS: list[Way] = []
 
 
+def encodings(way: Way, place: Place) -> list[str]:
+    """The encodings in which `way` can bring a secret to `place`."""
+    if place.plain_only:
+        return ["UTF-8"]
+    # `git commit --patch` offers no text with NUL bytes.
+    wide = way.name != "commit_patch"
+    return [name for name in ENCODINGS if wide or not name.startswith("UTF-16")]
+
+
 def way(
     outcome: str, shown: str, *not_in: str, **differs: str
 ) -> Callable[[Callable[[Cell], Path | None]], Callable[[Cell], Path | None]]:

@@ -1,0 +1,65 @@
+"""Notices when another tool has taken the place of our git hooks, and tells it once."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from shlex import quote
+
+from credguard.app import hook
+from credguard.app.context import Context
+from credguard.daemon.worker import shown
+from credguard.errors import GitError
+from credguard.store import hooks, problems
+
+_LOG = logging.getLogger("credguard.daemon.shadow")
+_EVERY_S = 900.0
+_TITLE = "credguard: a git hook was put aside"
+
+
+class Shadow:
+    """Looks at one installed place a call of `poll()`, at all of them every quarter of an hour."""
+
+    def __init__(
+        self, ctx: Context, tell: Callable[[str, str], None], now: Callable[[], float]
+    ) -> None:
+        """`tell(title, body)` shows a notification later; `now` gives Unix seconds."""
+        self._ctx = ctx
+        self._tell = tell
+        self._now = now
+        self._round: Iterator[None] = iter(())
+        self._next = 0.0
+
+    def poll(self) -> None:
+        """Look at the next place, when it is time. Raises StoreError."""
+        if next(self._round, self) is not self:
+            return
+        if self._now() >= self._next:
+            self._next = self._now() + _EVERY_S
+            self._round = self._look()
+
+    def _look(self) -> Iterator[None]:
+        for each in hooks.installed(self._ctx.db):
+            if each.repository not in (hooks.GLOBAL, hooks.TEMPLATE):
+                self._look_at(each.repository)
+            yield
+
+    def _look_at(self, git_dir: str) -> None:
+        top = os.path.dirname(git_dir) if os.path.basename(git_dir) == ".git" else git_dir
+        if not os.path.isdir(top):
+            return
+        try:
+            state = hook.status(self._ctx, top).state
+        except GitError as exc:  # a linked worktree's or submodule's git folder has no index here
+            _LOG.debug("hooks of %s: %s", shown(top), exc)
+            return
+        subject = f"git hooks of {shown(top)}"
+        if state == "installed":
+            problems.solve(self._ctx.db, self._now(), subject)
+            return
+        what = f"git does not run all of credguard's hooks in {shown(top)} any more"
+        fix = f"run: credguard hook install {quote(shown(top))}"
+        if problems.of(self._ctx.db, subject) is not None:
+            return
+        problems.put(self._ctx.db, self._now(), subject, "hook", what, fix)
+        _LOG.warning("%s", what)
+        self._tell(_TITLE, f"{what}. {fix[0].upper()}{fix[1:]}")
