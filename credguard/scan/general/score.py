@@ -37,7 +37,7 @@ _LOW_AT_MOST = frozenset(
         "uuid:verb",
     )
 )
-_MEDIUM_AT_MOST = frozenset(("trivial", "same:all", "placeholder:keyword", "run:sequence"))
+_MEDIUM_AT_MOST = frozenset(("trivial", "same:all", "placeholder:keyword"))
 
 
 def most(found: tuple[str, ...]) -> int:

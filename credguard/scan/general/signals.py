@@ -133,7 +133,7 @@ def _length(value: bytes) -> str:
 
 def signals(text: Text, each: Candidate, times: int) -> list[str]:
     """The signals that hold for the candidate; `times`: how often its value stands here."""
-    value, grammar = each.value, text.grammar
+    value, grammar = each.value[:_SAMPLE], text.grammar
     kind, found_name = names.judge(each.name)
     form = shape(value)
     main = _GROUPS.get(kind, "weak")
@@ -146,12 +146,15 @@ def signals(text: Text, each: Candidate, times: int) -> list[str]:
     found.extend(_of_value(value, form))
     found.extend(_of_relation(each, kind))
     found.extend(_of_place(text.data, each))
+    if each.kind == "url" and "trivial" in found:
+        found.append("trivial:url")
     if form == "uuid" and "head:verb" in found_name:
         found.append("uuid:verb")
     found.append(f"again:{min(times, 3)}")
     return found
 
 
+_SAMPLE = 400  # so many bytes of a value are measured
 _GROUPS = {
     "password": "password", "secret": "secret", "token": "token", "apikey": "secret", "cryptkey": "cryptkey",
     "nkey": "token", "cred": "auth", "auth": "auth", "nonce": "nonce", "salt": "nonce", "seed": "nonce",
