@@ -104,33 +104,38 @@ class Engine:
         self, data: bytes, path: bytes, spans: list[Span], judged: list[Judged]
     ) -> list[Finding]:
         """The findings of sorted `spans`: the best of those that overlap, no allowed ones."""
+        general: tuple[tuple[str, str, str], ...] = ()
+        if judged:
+            from credguard.scan.general import kinds
+
+            general = kinds.GENERAL_RULES
+
         found: list[Finding] = []
         allowed = _allowed(data)
         at, line, line_start, passed = 0, 1, 0, 0
-        rules = len(self._rows)
+        table = self._rows
+        rules = len(table)
+        count, marked = data.count, len(allowed)
         for start, end, _, rule in _best(spans):
-            lines = data.count(b"\n", at, start)
+            lines = count(b"\n", at, start)
             if lines:
                 line += lines
                 line_start = data.rfind(b"\n", at, start) + 1
             at = start
-            while passed < len(allowed) and allowed[passed][1] < start:
+            while passed < marked and allowed[passed][1] < start:
                 passed += 1
-            if passed < len(allowed) and allowed[passed][0] < end:
+            if passed < marked and allowed[passed][0] < end:
                 continue
             value = data[start:end]
-            signals: tuple[str, ...] = ()
+            last = line + value.count(b"\n")
+            column = start - line_start + 1
             if rule < rules:
-                rule_id, title, confidence = self._rows[rule][:3]
+                name, title, sure, *_ = table[rule]
+                found.append(Finding(path, line, column, last, name, title, sure, value))
             else:
-                from credguard.scan.general.kinds import GENERAL_RULES
-
-                _, _, confidence, general, signals = judged[rule - rules]
-                rule_id, title = GENERAL_RULES[general][:2]
-            column, end_line = start - line_start + 1, line + value.count(b"\n")
-            found.append(
-                Finding(path, line, column, end_line, rule_id, title, confidence, value, signals)
-            )
+                _, _, sure, index, held = judged[rule - rules]
+                name, title, _ = general[index]
+                found.append(Finding(path, line, column, last, name, title, sure, value, held))
         return found
 
     def _matches(self, rule: int, data: bytes, ends: list[int]) -> Iterator[tuple[int, int]]:

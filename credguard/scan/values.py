@@ -4,7 +4,6 @@ Loaded only once something matched, so a clean commit does not pay for it.
 """
 
 import math
-import operator
 import re
 from functools import lru_cache
 
@@ -46,6 +45,7 @@ _WORD_LENGTH = 3.5
 
 
 _BITS = [0.0, *(count * math.log2(count) for count in range(1, 256))]
+_NEXT = bytes((byte + 1) % 256 for byte in range(256))
 _SAMPLE = 256  # a value longer than this is judged monotonous by its start
 
 
@@ -74,16 +74,33 @@ def _shape(value: bytes) -> tuple[float, bool]:
         return bits, False
     if max(counts) * 2 > len(value):
         return bits, True
+    return bits, _straight(value)
+
+
+@lru_cache(maxsize=4096)
+def _least(size: int, distinct: int) -> float:
+    """The least entropy that a value of `size` bytes has, `distinct` of them different."""
+    return _entropy([size - distinct + 1] + [1] * (distinct - 1))
+
+
+def _straight(value: bytes) -> bool:
+    """Whether three quarters of the start are a run such as 0123456789 or abcdefgh."""
     start = value[:_SAMPLE]
-    steps = list(map(operator.sub, start[1:], start)).count(1)
-    return bits, steps * 4 >= len(start) * 3
+    size = len(start) - 1
+    steps = int.from_bytes(start[1:]) ^ int.from_bytes(start.translate(_NEXT)[:-1])
+    return steps.to_bytes(size).count(0) * 4 >= len(start) * 3
 
 
 def plausible(value: bytes, least_entropy: float, tests: tuple[str, ...]) -> bool:
     """Whether `value` may be a secret under a rule's entropy floor and tests."""
-    bits, monotonous = _shape(value)
-    if bits < least_entropy or monotonous:
-        return False
+    size, distinct = len(value), len(set(value))
+    if 8 <= size < 256 and size < 2 * distinct and _least(size, distinct) >= least_entropy:
+        if _straight(value):
+            return False
+    else:
+        bits, monotonous = _shape(value)
+        if bits < least_entropy or monotonous:
+            return False
     if b"EXAMPLE" in value:  # how AWS marks its documentation's keys and tokens
         return False
     if "password" in tests and (

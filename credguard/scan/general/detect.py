@@ -37,9 +37,7 @@ def candidates(text: Text, probed: dict[str, list[int]]) -> list[Candidate]:
     return [found[span] for span in sorted(found)]
 
 
-def _within_budget(
-    data: bytes, probed: dict[str, list[int]]
-) -> Iterator[tuple[str, list[int]]]:
+def _within_budget(data: bytes, probed: dict[str, list[int]]) -> Iterator[tuple[str, list[int]]]:
     """The hits to read, by probe; those left out are counted in `probed` as UNJUDGED.
 
     Each probe has a fair share, so that junk for one cannot hide another's. Of hits with the same
@@ -85,6 +83,8 @@ def worth(each: Candidate) -> bool:
     if kind in ("", "public") and each.kind not in _NAMELESS:
         return False
     form = shape(each.value)
+    if kind == "sid" and len(each.value) - len(each.value.translate(None, b"0123456789")) < 6:
+        return False
     if each.kind.startswith("weak"):
         return form in _RANDOM and not each.value.isalpha()
     if form in ("call", "dotted", "indexed") and each.kind == "code":

@@ -53,7 +53,8 @@ _BARE = re.compile(
 _ITEM = re.compile(
     rb"(?P<q>"
     + _Q
-    + rb"?)(?:\s{1,4}-)?\s{0,24}(?P<op>\s[\s]{0,3}[:=]|[nrt]\\{1,3}\s{0,3}[:=])\s{0,4}(?P<close>(?:"
+    + rb"?)(?:\s{1,4}-)?\s{0,24}(?P<op>\n\r?[ \t]{0,3}[:=]|[nrt]\\{1,3}\s{0,3}[:=])"
+    + rb"\s{0,4}(?P<close>(?:"
     + _Q
     + rb"|\*\*){0,3})"
     rb"(?P<name>[\w.\-]{1,60}(?: [\w\-]{1,20}){0,2})"
@@ -70,7 +71,7 @@ _NAMED = re.compile(
 )
 _TAG = re.compile(rb"<(?P<name>[\w:.\-]{1,80})(?:\s[^<>\n]{0,80})?>\s{0,30}\Z")
 _HEADER = re.compile(
-    rb"(?i)(?P<name>(?:(?:proxy-)?authorization\W{1,12})?(?P<scheme>bearer|basic|digest|token|apikey|oauth|key|sso-key|splunk)?)"
+    rb"(?i)(?P<name>(?:(?<![\w:])(?:proxy-)?authorization\W{1,12})?(?P<scheme>bearer|basic|digest|token|apikey|oauth|key|sso-key|splunk)?)"
     rb"(?:\s|%20|\\u0020|=){1,2}[\"'<]?\Z"
 )
 _HEADER_NAME = re.compile(rb"(?i)(?:authorization|auth|header|token|curl|bearer)")
@@ -135,6 +136,9 @@ def _quoted(text: Text, at: int, kind: str) -> Iterator[Candidate]:
             if again and names.judge(_name(again["name"][::-1]))[0]:
                 match = again
                 break
+    begin = at - match.end("name")
+    if match["q"] and data[begin - 1 : begin] == b":" and match.groupdict().get("close"):
+        return  # the end of a longer name, as in "AWS::ApiGateway::ApiKey":
     found = {key: (value or b"")[::-1] for key, value in match.groupdict().items()}
     quote = found["q"]
     if len(quote) == 2 and quote == b'""' and not found.get("close", b"").startswith(b'""'):
@@ -196,8 +200,8 @@ _TYPED = re.compile(rb"\s+(?:string|str|text|char|bytes?|object|any)\Z", re.IGNO
 def _name(name: bytes) -> bytes:
     if name[:10].lower() == b"identified":
         return b"password"
-    name = _DECLARES.sub(b"", name.strip(b" .-[]\"'@$"))
-    return _TYPED.sub(b"", name)
+    name = name.strip(b" .-[]\"'@$")
+    return _TYPED.sub(b"", _DECLARES.sub(b"", name)) if b" " in name else name
 
 
 def _bare(text: Text, at: int, kind: str) -> Iterator[Candidate]:
@@ -299,7 +303,7 @@ def _header(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     data = text.data
     match = _HEADER.search(data, max(0, at - 60), at)
     value = _TOKEN_VALUE.match(data, at)
-    if match is None or value is None or len(value[0]) < 6:
+    if match is None or not match["name"] or value is None or len(value[0]) < 6:
         return
     scheme = (match["scheme"] or b"").lower()
     head = match["name"] if len(match["name"]) > len(scheme) else b""

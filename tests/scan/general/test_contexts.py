@@ -1,4 +1,4 @@
-"""Every common way to write a secret is found under a telling name; splitting lines changes nothing."""
+"""Every common way to write a secret is found; lines around it change nothing."""
 
 import pytest
 from hypothesis import given, settings
@@ -171,7 +171,9 @@ _PIECES = st.sampled_from(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(_PIECES | st.binary(max_size=12), max_size=40), st.sampled_from([b"a.py", b"a.yml"]))
+@given(
+    st.lists(_PIECES | st.binary(max_size=12), max_size=40), st.sampled_from([b"a.py", b"a.yml"])
+)
 def test_nothing_raises_and_masks_hide(engine: Engine, parts: list[bytes], path: bytes) -> None:
     data = b"".join(parts)
     for each in engine.scan(data, path):
