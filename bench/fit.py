@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fits the general detector's weights on a labelled corpus; writes scan/general/weights.py.
 
-    bench/fit.py CORPUS [--score SCORE.py] [--folds 8] [--l2 3] [--write]
+    bench/fit.py CORPUS [--score SCORE.py [--curve OUT]] [--folds 8] [--l2 3] [--write]
 
 CORPUS holds data/<repository>/... and labels.jsonl, as CredData's form has it. A logistic
 regression over the signals, with a quadratic penalty; signals that speak of a placeholder or a
@@ -253,6 +253,7 @@ def main() -> None:
     parser.add_argument("--l2", type=float, default=3.0)
     parser.add_argument("--thresholds", type=int, nargs=3, default=(-100, -35, 100))
     parser.add_argument("--score", help="the corpus's scorer; prints the cross-validated table")
+    parser.add_argument("--curve", metavar="OUT", help="the table as JSON, for bench/plot.py")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     rows = read(arguments.corpus)
@@ -264,8 +265,12 @@ def main() -> None:
     if arguments.score:
         for least in (MEDIUM, HIGH):
             print(f"what may be {CONFIDENCE_NAMES[least]}, by threshold:")
-            for point in curve(rows, scores, arguments.score, arguments.corpus, least):
+            points = curve(rows, scores, arguments.score, arguments.corpus, least)
+            for point in points:
                 print(_LINE.format(**point))
+            if arguments.curve and least == MEDIUM:
+                with open(arguments.curve, "w", encoding="utf-8") as file:
+                    json.dump(points, file)
 
 
 if __name__ == "__main__":
