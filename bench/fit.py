@@ -67,7 +67,7 @@ class Rows:
         self.signals: list[tuple[str, ...]] = []
         self.key: list[tuple[bytes, bytes]] = []
         self.most: list[int] = []
-        self.vendors: list[tuple[str, int, int]] = []
+        self.vendors: list[tuple[str, int, int, int]] = []
 
 
 def read(corpus: str) -> Rows:
@@ -97,9 +97,9 @@ def _read_file(rows: Rows, engine, path: str, data: bytes, labels: list[dict]) -
             by_line[number].append(row)
     found, probed = engine.examine(data, path.encode())
     rows.vendors.extend(
-        (path, each.line, each.end_line)
+        (path, each.line, each.end_line, each.confidence)
         for each in found
-        if each.rule_id not in kinds.IDS and each.confidence >= MEDIUM
+        if each.rule_id not in kinds.IDS
     )
     text = places.Text(data, path.encode())
     every = detect.candidates(text, probed)
@@ -234,8 +234,9 @@ def curve(rows: Rows, scores, scorer_path: str, corpus: str, least: int) -> list
     points = []
     for threshold in range(-150, 301, 25):
         found = collections.defaultdict(dict)
-        for path, line, end in rows.vendors:
-            found[path][(line, end)] = ""
+        for path, line, end, confidence in rows.vendors:
+            if confidence >= least:
+                found[path][(line, end)] = ""
         for index in np.nonzero(scores >= threshold / 100)[0]:
             if rows.most[index] >= least:
                 found[rows.path[index]][(rows.line[index], rows.line[index])] = ""
@@ -251,7 +252,7 @@ def main() -> None:
     parser.add_argument("corpus")
     parser.add_argument("--folds", type=int, default=8)
     parser.add_argument("--l2", type=float, default=3.0)
-    parser.add_argument("--thresholds", type=int, nargs=3, default=(-100, -35, 100))
+    parser.add_argument("--thresholds", type=int, nargs=3, default=(-100, -25, 100))
     parser.add_argument("--score", help="the corpus's scorer; prints the cross-validated table")
     parser.add_argument("--curve", metavar="OUT", help="the table as JSON, for bench/plot.py")
     parser.add_argument("--write", action="store_true")

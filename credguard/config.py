@@ -80,6 +80,20 @@ class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notify: bool = True
 
 
+class ScanConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`plugins`: files with detect-secrets plugins of your own, which `scan --deep` runs."""
+
+    plugins: list[str] = []
+
+
+class VerifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where `scan --verify` asks: your own GitHub Enterprise or GitLab server, for instance."""
+
+    github_url: str = "https://api.github.com"
+    gitlab_url: str = "https://gitlab.com"
+    slack_url: str = "https://slack.com"
+
+
 class SshConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Regions that a new SSH key is registered in when none is named."""
 
@@ -106,6 +120,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mfa: MfaConfig = MfaConfig()
     password: PasswordConfig = PasswordConfig()
     watch: WatchConfig = WatchConfig()
+    scan: ScanConfig = ScanConfig()
+    verify: VerifyConfig = VerifyConfig()
     ssh: SshConfig = SshConfig()
 
 

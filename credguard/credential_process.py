@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+_AGAIN = "CREDGUARD_STARTED_AGAIN"
+
 
 def credentials(profile: str) -> bytes:
     """What is to be printed for `profile`. Raises CredguardError."""
@@ -34,6 +36,17 @@ def _folders() -> list[str]:
 def main() -> None:
     """Print the JSON; else one line on standard error and exit code 2 (3: a bug, 130: Ctrl-C)."""
     sys.path += _folders()
+    try:
+        _answer()
+    except ImportError as error:
+        # An upgrade put another environment into our path while we started: half of each was found.
+        if not os.environ.get(_AGAIN):
+            os.environ[_AGAIN] = "1"
+            os.execv(sys.executable, [sys.executable, "-I", "-S", *sys.argv])  # noqa: S606 - ourselves
+        _bug(error)
+
+
+def _answer() -> None:
     from credguard.errors import CredguardError
 
     if len(sys.argv) != 2:
@@ -47,17 +60,23 @@ def main() -> None:
         _end(f"{error}; {error.hint}" if error.hint else str(error), 2)
     except KeyboardInterrupt:
         _end("interrupted", 130)
+    except ImportError:
+        raise
     except Exception as error:  # noqa: BLE001 - the boundary: a traceback may show a value
-        frame = error.__traceback__
-        while frame is not None and frame.tb_next is not None:
-            frame = frame.tb_next
-        place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
-        _end(f"a bug: {type(error).__name__} at {place}; please report it", 3)
+        _bug(error)
     try:
         # One write below the buffer of Python, so that nothing is left to fail at exit.
         os.write(1, answer)
     except OSError as error:
         _end(f"cannot write the answer: {error.strerror}; run the AWS tool again", 2)
+
+
+def _bug(error: Exception) -> "NoReturn":
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
+    _end(f"a bug: {type(error).__name__} at {place}; please report it", 3)
 
 
 def _end(message: str, code: int) -> "NoReturn":

@@ -72,7 +72,7 @@ class VaultError(CredguardError):
 class VaultLocked(VaultError):
     """The vault needs unlocking by a person."""
 
-    hint = "unlock the login keyring, then run it again"
+    hint = "open it: credguard unlock; then run it again"
 
 
 class VaultUnavailable(VaultError):
@@ -136,6 +136,8 @@ class NeedsCode(AwsError):
     """A policy asks for MFA and nobody was there to give a code."""
 
     hint = "run it at a terminal, or give the code: --code-stdin"
+    # For a caller that takes no code, such as an AWS tool; a profile follows.
+    at_a_terminal = "run, at a terminal: credguard exec "
 
 
 class NotPermitted(AwsError):

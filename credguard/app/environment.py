@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import time
+from shlex import quote
 
 from credguard.app import keys, obtain, secrets, sessions
 from credguard.app.context import Context
@@ -76,7 +77,7 @@ def of_secrets(ctx: Context, wanted: dict[str, str]) -> dict[str, str]:
             what = "has a NUL byte" if b"\0" in value else "is longer than 128 KiB"
             raise CredguardError(
                 f"the secret {name} {what} and cannot stand in an environment",
-                hint=f"give it through a pipe: credguard secret get {name}",
+                hint=f"give it through a pipe: credguard secret get {quote(name)}",
             )
         found[variable] = os.fsdecode(value)
     return found
@@ -137,7 +138,7 @@ def check_line(profile: str) -> None:
         if name in plain:
             raise CredguardError(
                 f"profile {name} has a key in plaintext in {plain[name]}, which AWS tools take",
-                hint=f"run: credguard import {name}",
+                hint=f"run: credguard import {quote(name)}",
             )
         line = files.process_of(name)
         source = files.setting(name, "source_profile")

@@ -1,6 +1,7 @@
 """Use case: take over the keys that aws-vault or awskeyring keeps."""
 
 import os
+from shlex import quote
 
 from credguard.app import keys
 from credguard.app.context import Context
@@ -68,7 +69,7 @@ def take(ctx: Context, held: Held, *, used_elsewhere: bool) -> profiles.Key:
     if any(each.profile == held.profile for each in files.plain_keys()):
         raise CredguardError(
             f"profile {held.profile} has a key in plaintext, which AWS tools would take first",
-            hint=f"run first: credguard import {held.profile}",
+            hint=f"run first: credguard import {quote(held.profile)}",
         )
     files.check_profile(held.profile, keys.is_ours)
     key = keys.prove(held.key_id, held.secret, files.region(held.profile), "import")

@@ -4,8 +4,9 @@ import os
 import shlex
 import sys
 
-from credguard.app import notes
+from credguard.app import key_marks, notes, renames
 from credguard.app.context import Context
+from credguard.app.rotate_guard import alone
 from credguard.errors import CredguardError, InvalidKey, NotPermitted, RotationRefused
 from credguard.secret import Secret
 from credguard.store import events, journal, profiles
@@ -106,6 +107,7 @@ def store(
     """
     from credguard.awsfiles import files
 
+    _follow_rename(ctx, key)
     refuse_midway(ctx, key.identity)
     known = {each.name: each for each in profiles.profiles(ctx.db)}
     if name in known:
@@ -130,7 +132,18 @@ def _put(
         consent=same and known[name].consent,
         used_elsewhere=used_elsewhere or (same and known[name].used_elsewhere),
     )
+    key_marks.works(ctx, key.key_id)
+    key_marks.settle(ctx)
     notes.note(ctx, profiles.profile(ctx.db, name))
+
+
+def _follow_rename(ctx: Context, key: profiles.Key) -> None:
+    """Keys of the same user that came in under an earlier name get the one that AWS just said."""
+    user = (key.partition, key.account, key.user_id)
+    known = [k for k in profiles.keys(ctx.db) if (k.partition, k.account, k.user_id) == user]
+    for old in {k.identity: k for k in known if k.user_name != key.user_name}.values():
+        with alone(old.identity, old.user_id):
+            renames.follow(ctx, old, key.user_name)
 
 
 def refuse_midway(ctx: Context, identity: str) -> None:
@@ -224,6 +237,7 @@ def remove(ctx: Context, name: str, *, write_back_first: bool) -> bool:
     _leave_default(name)
     notes.forget(ctx, name)
     profiles.remove_profile(ctx.db, name)
+    key_marks.settle(ctx)
     key = profile.key
     shared = any(each.key.key_id == key.key_id for each in profiles.profiles(ctx.db))
     if not shared:

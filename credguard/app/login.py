@@ -74,16 +74,17 @@ def sign_in(
         federation.check_destination(partition, destination)
     key_id: str | None
     if isinstance(plan.steps[-1], LongTerm | SessionToken):
-        credentials, key_id, notes = _federated(ctx, plan, duration_s)
+        credentials, key_id, notes, end = _federated(ctx, plan, duration_s)
         duration_s = None
     else:
         duration_s, notes = _role_duration(plan, duration_s)
         handed = sessions.obtain(ctx, profile, codes)
         credentials, key_id = handed.credentials, handed.key_id_of_long_term
+        end = max(handed.expiration, ctx.now() + (duration_s or 0))
         notes += [handed.note] if handed.note else []
     url = federation.sign_in_url(credentials, partition, destination, duration_s)
     if key_id is not None:
-        handouts.note(ctx.db, profile, key_id, "login", tell)
+        handouts.note(ctx.db, profile, key_id, "login", tell, session_end=end)
     return SignIn(url, "; ".join(notes))
 
 
@@ -117,7 +118,7 @@ def _role_duration(plan: Plan, wanted: int | None) -> tuple[int | None, list[str
 
 def _federated(
     ctx: Context, plan: Plan, duration_s: int | None
-) -> "tuple[Credentials, str, list[str]]":
+) -> "tuple[Credentials, str, list[str], float]":
     from credguard.aws import sts
     from credguard.aws.model import Credentials
 
@@ -138,4 +139,4 @@ def _federated(
     notes = list(plan.notes)
     if any(isinstance(step, SessionToken) and step.serial for step in plan.steps):
         notes.append("this sign-in does not count as one with MFA; a role with mfa_serial would")
-    return made.credentials, key.key_id, notes
+    return made.credentials, key.key_id, notes, made.expiration

@@ -9,6 +9,7 @@ from credguard.secret import Secret
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable, Mapping
 
     from credguard.store.profiles import Profile
 
@@ -73,14 +74,26 @@ def connect(name: str) -> "sqlite3.Connection":
     return db.connect_to_hand_out(handouts.WAIT_S)
 
 
-def needs_session(profile: str) -> bool:
+def needs_session(profile: str, tell: "Callable[[str], object]" = str) -> bool:
     """Whether ~/.aws/config may ask for something else than the long-term key of `profile`.
 
-    credguard/sessions decides it; this only keeps the plain case off the agent. Raises ConfigError.
+    credguard/sessions decides it; this only keeps the plain case off the agent. A file that is
+    damaged outside of the profile's own sections does not matter to a key that is handed out as it
+    is; `tell` is given a word on it. Raises ConfigError.
     """
     from credguard.awsfiles import files
 
-    settings = files.aws_config().profiles.get(profile, {})
+    try:
+        config = files.aws_config()
+    except ConfigError as error:
+        config = files.sections_of(profile)
+        if _asks_for_more(config.profiles.get(profile, {})):
+            raise error from None
+        tell(f"{error}; the key of profile {profile} needs nothing of that and is handed out")
+    return _asks_for_more(config.profiles.get(profile, {}))
+
+
+def _asks_for_more(settings: "Mapping[str, str]") -> bool:
     if any(name in settings for name in _SESSION):
         return True
     chosen = settings.get("credguard_session")

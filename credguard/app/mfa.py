@@ -1,10 +1,12 @@
 """Codes of an MFA device: given, from the profile's mfa_process, from ykman, or from a person."""
 
+import os
 import shlex
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from credguard.app.context import Context
@@ -15,6 +17,9 @@ from credguard.store import mfa as table
 # A code lasts for 30 s (RFC 6238) and AWS takes it once.
 STEP_S = 30
 _DEADLINE_S = 60.0
+_LONGEST = 4096  # bytes; a code is six digits
+_LOOK_S = 0.05
+_DRAIN_S = 1.0  # for what an ended program left in the pipe
 Ask = Callable[[str], str]
 
 
@@ -106,20 +111,57 @@ def _words(profile: str, command: str) -> list[str]:
 
 def _run(command: list[str], what: str) -> Secret:
     """What `command` prints, run without a shell; a person may have to touch a key meanwhile."""
+    hint = f"run it yourself: {command[0]}"  # its arguments may hold a secret
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=None if sys.stderr.isatty() else subprocess.DEVNULL,
-            timeout=_DEADLINE_S,
-            check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        said = "no answer" if isinstance(exc, subprocess.TimeoutExpired) else exc.strerror
-        raise NeedsCode(
-            f"{what} gave no code: {said}", hint=f"run it yourself: {command[0]}"
-        ) from (None)
-    if done.returncode != 0 or not done.stdout.strip():
-        raise NeedsCode(f"{what} gave no code (exit code {done.returncode})")
-    return Secret(done.stdout.strip())
+    except OSError as exc:
+        raise NeedsCode(f"{what} gave no code: {exc.strerror}", hint=hint) from None
+    except ValueError:
+        raise NeedsCode(f"{what} cannot be run: a NUL stands in it", hint="correct it") from None
+    try:
+        printed = _printed(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        code = process.wait()
+    if printed is None:
+        raise NeedsCode(f"{what} gave no code: no answer", hint=hint)
+    if len(printed) > _LONGEST:
+        raise NeedsCode(f"{what} gave no code: it printed over {_LONGEST} bytes", hint=hint)
+    if code != 0 or not printed.strip():
+        raise NeedsCode(f"{what} gave no code (exit code {code})", hint=hint)
+    return Secret(printed.strip())
+
+
+def _printed(process: "subprocess.Popen[bytes]") -> bytes | None:
+    """The output, cut just past _LONGEST; None: it did not end in time.
+
+    A child that it leaves behind, such as an agent, may hold the pipe open: it is not waited for.
+    """
+    found = bytearray()
+
+    def read() -> None:
+        if process.stdout is None:
+            return
+        with process.stdout as pipe:
+            while len(found) <= _LONGEST and (part := os.read(pipe.fileno(), _LONGEST + 1)):
+                found.extend(part)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    end = time.monotonic() + _DEADLINE_S
+    while process.poll() is None and len(found) <= _LONGEST:
+        if time.monotonic() > end:
+            process.kill()
+            reader.join(_DRAIN_S)
+            return None
+        reader.join(_LOOK_S)
+        if not reader.is_alive():
+            threading.Event().wait(_LOOK_S)
+    reader.join(_DRAIN_S)
+    return bytes(found)

@@ -22,10 +22,11 @@ from credguard.app import items
 from credguard.app.context import Context
 from credguard.app.rotate import rotation_midway, users
 from credguard.app.rotate_guard import alone
+from credguard.app.settings import moved
 from credguard.atomic import locked, sync_dir, write_private
-from credguard.errors import CredguardError, StoreError, VaultCorrupt, VaultError
+from credguard.errors import CredguardError, StoreError, VaultCorrupt, VaultError, VaultLocked
 from credguard.secret import Secret
-from credguard.store import events
+from credguard.store import events, profiles
 from credguard.vault.base import Vault, check
 from credguard.vault.select import open_vault
 
@@ -81,7 +82,7 @@ def migrate(
             f"there is no vault {target!r}",
             hint="one of: " + ", ".join(sorted(settings.BACKENDS)),
         )
-    with _alone(ctx):
+    with contextlib.nullcontext() if dry_run else _alone(ctx):  # its locks are files
         current = settings.load().vault.backend
         note = _noted()
         if note is not None:
@@ -100,10 +101,22 @@ def migrate(
             # One that takes nothing would leave a migration that cannot be ended.
             check(target_vault)
         _note(_Note(current, target))
-        _copy(plan, target_vault, on_item)
-        settings.set_value("vault.backend", target)
-        events.record(ctx.db, ctx.now(), "vault.migrated", target, source=current)
-        return _finish(ctx, source_vault, target_vault, (current, target), keep, False, on_item)
+        try:
+            _copy(plan, target_vault, on_item)
+            settings.set_value("vault.backend", target)
+            events.record(ctx.db, ctx.now(), "vault.migrated", target, source=current)
+            return _finish(ctx, source_vault, target_vault, (current, target), keep, False, on_item)
+        except VaultLocked as exc:
+            # `credguard unlock` opens the vault of the settings, which may be the other one.
+            exc.hint = _again(target)
+            raise
+
+
+def _again(target: str) -> str:
+    return (
+        f"nothing is lost: everything is in {settings.load().vault.backend}; open the locked one by"
+        f" its own dialog, then go on: credguard vault migrate --to {target}"
+    )
 
 
 def _check(note: _Note, current: str, target: str) -> None:
@@ -129,7 +142,7 @@ def _alone(ctx: Context) -> Iterator[None]:
             locked(paths.lock_file("migrate"), 1.0, "another credguard migrates the vault")
         )
         for identity in sorted({*users(ctx), *rotation_midway(ctx)}):
-            held.enter_context(alone(identity))
+            held.enter_context(alone(identity, *profiles.user_ids(ctx.db, identity)))
         yield
 
 
@@ -218,6 +231,7 @@ def _finish(
             remove = getattr(old, "remove_if_empty", None)
             if remove is not None:
                 remove()
+        moved(ctx)
         _forget()
     return Migrated(names[0], names[1], copied, missing, left)
 

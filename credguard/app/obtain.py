@@ -30,7 +30,8 @@ def credentials_for(
         return found
     found = sessions.obtain(ctx, profile, Codes(ctx, [profile], given=code, ask=ask))
     key_id = found.key_id_of_long_term or found.credentials.key_id
-    handouts.note(ctx.db, profile, key_id, how, sys.stderr.write)
+    end = None if found.credentials.token is None else found.expiration
+    handouts.note(ctx.db, profile, key_id, how, sys.stderr.write, session_end=end)
     return found
 
 

@@ -1,16 +1,14 @@
 """Use case: the console password of a profile's IAM user: change, hand out, age."""
 
-import contextlib
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from credguard import config as settings
-from credguard import paths
+from credguard.app import renames
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.password_effects import RealEffects
-from credguard.atomic import locked
+from credguard.app.rotate_guard import PASSWORD, alone
 from credguard.errors import (
     AwsError,
     CredguardError,
@@ -77,8 +75,8 @@ def record_of(ctx: Context, identity: str) -> Record | None:
         raise StoreError(
             f"the journal of the console password of {identity} is damaged",
             hint="every password stays in the vault; give the one that you sign in with:"
-            f" credguard password rotate {name} --current-stdin (the vault's: credguard password"
-            f" show {name} --generation N, from {_last(ctx, identity)} on)",
+            f" credguard password rotate {quote(name)} --current-stdin (the vault's: credguard"
+            f" password show {quote(name)} --generation N, from {_last(ctx, identity)} on)",
         ) from exc
 
 
@@ -122,12 +120,8 @@ def needs_current(ctx: Context, name: str) -> bool:
     return all(ctx.vault.get(password_item(identity, number)) is None for number in numbers)
 
 
-@contextlib.contextmanager
-def _alone(identity: str) -> Iterator[None]:
-    paths.private_dir(paths.state_dir())
-    name = "password-" + hashlib.sha256(identity.encode()).hexdigest()[:16]
-    with locked(paths.lock_file(name), 1.0):
-        yield
+class _Renamed(Exception):
+    """The user has the name that is given."""
 
 
 def rotate(
@@ -141,13 +135,25 @@ def rotate(
     RotationRefused, AwsError's classes, VaultError, StoreError, Busy.
     """
     profile = profiles.profile(ctx.db, name)
-    identity = profile.key.identity
-    if profile.key.user_name == "<root>":
+    key = profile.key
+    if key.user_name == "<root>":
         raise RotationRefused(
             f"profile {name} has the root user's key; IAM cannot change the root password",
             hint="sign in as root and change it under Security credentials",
         )
-    with _alone(identity):
+    try:
+        return _rotate(ctx, profile, current, codes)
+    except _Renamed as found:
+        with alone(key.identity, key.user_id):
+            renames.follow(ctx, key, str(found))
+    return _rotate(ctx, profiles.profile(ctx.db, name), current, codes)
+
+
+def _rotate(
+    ctx: Context, profile: profiles.Profile, current: Secret | None, codes: Codes | None
+) -> Outcome:
+    identity = profile.key.identity
+    with alone(identity, profile.key.user_id, kind=PASSWORD):
         effects = RealEffects(ctx, profile, codes)
         record = _unless_damaged(ctx, identity, current)
         if record is not None and record.state is not State.UNKNOWN:
@@ -189,6 +195,8 @@ def _precheck(ctx: Context, effects: RealEffects, user_name: str) -> None:
     """What can be known before anything is made. Raises NoSuchEntity, InvalidKey, VaultError."""
     check(ctx.vault)
     if effects.has_console_password() is False:
+        if (now := effects.user_name()) != user_name:
+            raise _Renamed(now)
         raise NoSuchEntity(
             f"user {user_name} has no console password",
             hint="ask an administrator for console access, or leave it: none is safer",
@@ -215,19 +223,20 @@ def _why(name: str, row: Outcome, met: AwsError | None) -> CredguardError:
         return PasswordRefused(
             f"it cannot be told which console password of {row.identity} is in force: AWS took none"
             f" of generations {shown}; all are kept ({met or 'no answer yet'})",
-            hint=f"try each at the console: credguard password copy {name} --generation"
-            f" {row.candidates[0]}; then: credguard password rotate {name} --current-stdin",
+            hint=f"try each at the console: credguard password copy {quote(name)} --generation"
+            f" {row.candidates[0]}; then: credguard password rotate {quote(name)} --current-stdin",
         )
     if met is None:
         return VaultError(
             f"the vault lost the current console password of {row.identity}",
-            hint=f"give it: credguard password rotate {name} --current-stdin",
+            hint=f"give it: credguard password rotate {quote(name)} --current-stdin",
         )
     if isinstance(met, NotPermitted | PasswordPolicyViolation):
         return met
     return PasswordRefused(
         f"{met}: nothing was changed; most often the current password is another one",
-        hint=f"give the one you sign in with: credguard password rotate {name} --current-stdin",
+        hint="give the one you sign in with:"
+        f" credguard password rotate {quote(name)} --current-stdin",
     )
 
 
@@ -264,14 +273,14 @@ def _which(ctx: Context, name: str, identity: str) -> int:
         raise CredguardError(
             f"a change of the console password of {identity} is midway; one of generations {shown}"
             " is in force",
-            hint=f"run: credguard password rotate {name}; or name one with --generation",
+            hint=f"run: credguard password rotate {quote(name)}; or name one with --generation",
         )
     if len(maybe) == 1:
         return maybe[0]
     if held is None:
         raise CredguardError(
             f"credguard has no console password of {identity}",
-            hint=f"run: credguard password rotate {name}",
+            hint=f"run: credguard password rotate {quote(name)}",
         )
     return held.generation
 

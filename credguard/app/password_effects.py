@@ -70,6 +70,15 @@ class RealEffects:
 
         return self._iam(lambda c: aws.has_login_profile(c, self._profile.key.user_name))
 
+    def user_name(self) -> str:
+        """What IAM calls the user now. Raises AwsError, VaultError."""
+        from credguard.aws import sts
+
+        key = self._profile.key
+        who = self._iam(sts.caller_identity)
+        same = who.user_id == key.user_id and who.account == key.account
+        return who.user_name or key.user_name if same else key.user_name
+
     def put(self, generation: int, value: Secret) -> None:
         """Store what a person gave."""
         with self._ctx.writing():

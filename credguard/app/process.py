@@ -29,7 +29,7 @@ def credentials(profile: str) -> bytes:
         from credguard.app import longterm
 
         # A person may be at our terminal, not at the agent's.
-        if not longterm.needs_session(profile):
+        if not longterm.needs_session(profile, _tell):
             return _in_process(profile)
     return _handed(kind, answer)
 
@@ -40,26 +40,35 @@ def _handed(kind: int, answer: bytes) -> bytes:
         return answer
     if kind == wire.NOTED:
         note, _, answer = answer.partition(b"\n")
-        if sys.stderr is not None:
-            from credguard.report.text import printable
-
-            sys.stderr.write(f"credguard: {printable(note.decode('utf-8', 'replace'))}\n")
+        _tell(note.decode("utf-8", "replace"))
         return answer
     raise CredguardError(answer.decode("utf-8", "replace"))
+
+
+def _tell(note: str) -> None:
+    if sys.stderr is not None:
+        from credguard.report.text import printable
+
+        sys.stderr.write(f"credguard: {printable(note)}\n")
 
 
 def _without(profile: str, request: bytes, why: client.NoAgent) -> bytes:
     """The same with no agent that answers. Raises CredguardError."""
     from credguard.app import longterm
 
-    if not longterm.needs_session(profile):
+    if not longterm.needs_session(profile, _tell):
         return _in_process(profile)
     if isinstance(why, client.AgentSilent):
         raise why
+    import time
+
     from credguard.ipc import start
 
+    began = time.monotonic()
     start.start()
-    return _handed(*client.ask(request))
+    # The start is a part of the minute that the tool waits.
+    left = client.DEADLINE_S - (time.monotonic() - began)
+    return _handed(*client.ask(request, deadline_s=left))
 
 
 def _in_process(profile: str) -> bytes:

@@ -2,19 +2,20 @@
 
 import contextlib
 import functools
-import hashlib
 import shlex
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from credguard import config as settings
+from credguard.app import key_marks
 from credguard.app.context import Context
 from credguard.app.mfa import Ask, Codes
+from credguard.app.rotate_due import due
 from credguard.app.rotate_effects import RealEffects
 from credguard.app.rotate_guard import alone, uninterrupted
 from credguard.app.rotate_names import identity_of
-from credguard.app.rotate_precheck import missing, precheck
+from credguard.app.rotate_precheck import agreed, missing, precheck
 from credguard.errors import (
     CredguardError,
     InvalidKey,
@@ -31,8 +32,6 @@ from credguard.rotation.precheck import Wishes, policy
 from credguard.secret import Secret
 from credguard.store import events, journal, profiles
 
-# Early only, so that the age limit is never passed; by identity, so that a team does not crowd.
-_EARLIEST = 0.1
 OnStep = Callable[[str, Step], None]
 
 
@@ -44,8 +43,9 @@ def _nobody(_identity: str, _step: Step) -> None:
 class Outcome:
     """What became of one user's rotation.
 
-    `state`: planned, midway (a dry run found one on the way), done, aborted, waiting, asks,
-    needs-code, failed. `until`: when it goes on, Unix seconds; None: not by itself.
+    `state`: planned, midway (a dry run found one on the way), done, aborted, given-up (aborted
+    where a person asked for a new key), waiting, asks, needs-code, failed. `until`: when it goes
+    on, Unix seconds; None: not by itself.
     `old_id`/`new_id`: None where there is none.
     """
 
@@ -100,7 +100,7 @@ def record_of(ctx: Context, identity: str) -> Record | None:
         raise StoreError(
             f"the journal of {identity} is damaged",
             hint="both keys stay as they are; to go on from what IAM says: credguard rotate"
-            f" --rebuild {profile_of(ctx, identity)}",
+            f" --rebuild {shlex.quote(profile_of(ctx, identity))}",
         ) from exc
 
 
@@ -121,26 +121,6 @@ def users(ctx: Context) -> dict[str, list[profiles.Profile]]:
     for each in profiles.profiles(ctx.db):
         found.setdefault(each.key.identity, []).append(each)
     return found
-
-
-def due_at(ctx: Context, key: profiles.Key) -> float | None:
-    """When `key` is to be replaced, Unix seconds; None: IAM's creation time is not known."""
-    if key.created is None:
-        return None
-    age = settings.seconds(ctx.config.rotation.max_age)
-    share = hashlib.sha256(key.identity.encode()).digest()[0] / 255
-    return key.created + age * (1 - _EARLIEST * share)
-
-
-def due(ctx: Context) -> list[str]:
-    """The identities that need something now: an old key, or a rotation whose wait may be over."""
-    now = ctx.now()
-    found = set(rotation_midway(ctx))
-    for identity, group in users(ctx).items():
-        at = due_at(ctx, group[0].key)
-        if at is not None and at <= now:
-            found.add(identity)
-    return sorted(found)
 
 
 def rotate(
@@ -182,7 +162,7 @@ def rotate_users(
 def guarded(ctx: Context, identity: str, act: Callable[[], Outcome]) -> Outcome:
     """What `act` gives, under the user's lock; its failure as an Outcome."""
     try:
-        with alone(identity):
+        with alone(identity, *profiles.user_ids(ctx.db, identity)):
             ctx.look_again()
             return act()
     except NeedsCode as error:
@@ -248,11 +228,13 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
         if wanted.deactivate and not wanted.yes:
             raise RotationRefused(
                 f"no rotation of {identity} is on the way, so there is no old key to deactivate",
-                hint=f"to replace the key with no grace: credguard rotate {group[0].name}"
-                " --yes --deactivate",
+                hint="to replace the key with no grace:"
+                f" credguard rotate {shlex.quote(group[0].name)} --yes --deactivate",
             )
-        _agreed(ctx, group, wanted.yes)
-        record = start(ctx, effects, group, wanted)
+        leaked = key_marks.any_leaked(ctx, group)
+        if not leaked:  # else it was agreed to when the person said so
+            agreed(ctx, group, wanted.yes)
+        record = start(ctx, effects, group, wanted, Mode.EMERGENCY if leaked else Mode.NORMAL)
     elif wanted.delete:
         raise RotationRefused(f"a rotation of {identity} is on the way; no key is in its way")
     if wanted.keep:
@@ -262,7 +244,7 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
         record = start(ctx, effects, users(ctx)[effects.user.identity], wanted, mode)
         ended = go_on(ctx, effects, record, wanted)
     done = told(ctx, effects.user.identity, record, ended)
-    return _looked_at(effects, begun, ended.record, done) if asked else done
+    return _looked_at(effects, begun, ended.record, replaced(done)) if asked else done
 
 
 def _once_more(record: Record, ended: Ended, *, asked: bool) -> Mode | None:
@@ -307,6 +289,7 @@ def start(
 ) -> Record:
     """Check everything, then make a new key, or take up one of ours whose journal was lost."""
     checked = precheck(ctx, effects, group, _wishes(wanted))
+    key_marks.works(ctx, group[0].key.key_id)
     key = replace(effects.user, key_id=group[0].key.key_id)
     transaction = str(uuid.uuid4())
     if checked.take_up is not None:
@@ -360,6 +343,11 @@ def told(ctx: Context, identity: str, before: Record, ended: Ended) -> Outcome:
     return outcome(ctx, identity, state, ended.record, ended.step)
 
 
+def replaced(done: Outcome) -> Outcome:
+    """`done` as the answer to a wish for a new key: an attempt that left none has failed."""
+    return replace(done, state="given-up") if done.state == "aborted" else done
+
+
 def _given_up(ctx: Context, identity: str, transaction: str) -> str:
     """Why the new key was given up; empty: there was none."""
     for event in events.recent(ctx.db, 20, families=frozenset({"rotation"})):
@@ -381,16 +369,3 @@ def _kept(effects: RealEffects, record: Record, keep: tuple[str, ...]) -> Record
     record = replace(record, baseline=tuple(sorted({*record.baseline, *keep})), stray_id=stray)
     effects.write(record)
     return record
-
-
-def _agreed(ctx: Context, group: list[profiles.Profile], yes: bool) -> None:
-    """The first rotation of a key needs a person's yes; later ones follow from it."""
-    for profile in group:
-        if yes:
-            profiles.set_consent(ctx.db, profile.name)
-            events.record(ctx.db, ctx.now(), "rotation.agreed", profile.name)
-        elif not profile.consent:
-            raise RotationRefused(
-                f"nobody agreed yet to replace the key of profile {profile.name}",
-                hint=f"run once: credguard rotate {profile.name} --yes",
-            )

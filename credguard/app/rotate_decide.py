@@ -1,7 +1,10 @@
 """Use case: what a person decides about a rotation: the way back, an emergency, a lock-out."""
 
+import contextlib
 from dataclasses import replace
+from shlex import quote
 
+from credguard.app import key_marks
 from credguard.app.context import Context
 from credguard.app.rotate import (
     Outcome,
@@ -11,6 +14,7 @@ from credguard.app.rotate import (
     guarded,
     outcome,
     record_of,
+    replaced,
     start,
     told,
     users,
@@ -18,10 +22,11 @@ from credguard.app.rotate import (
 from credguard.app.rotate_effects import RealEffects
 from credguard.app.rotate_names import identity_of
 from credguard.app.rotate_precheck import refuse_root
-from credguard.errors import NotPermitted, QuotaExceeded, RotationRefused, StoreError
-from credguard.rotation.machine import after_leak, rolled_back
+from credguard.errors import InvalidKey, NotPermitted, QuotaExceeded, RotationRefused, StoreError
+from credguard.rotation.machine import after_leak, rolled_back, signers
 from credguard.rotation.model import Mode, Record
 from credguard.store import events, journal, profiles
+from credguard.store.db import transaction
 
 
 def rollback(ctx: Context, name: str, wanted: Wanted) -> Outcome:
@@ -79,7 +84,7 @@ def emergency(ctx: Context, name: str, wanted: Wanted, leaked: str | None = None
     if isinstance(done.error, NotPermitted | QuotaExceeded):
         done.error.hint += (
             f"\nor, to stop the leaked key at once and be locked out:"
-            f" credguard rotate --lock-out {name}"
+            f" credguard rotate --lock-out {quote(name)}"
         )
     return done
 
@@ -99,7 +104,7 @@ def _emergency(ctx: Context, identity: str, wanted: Wanted, leaked: str | None) 
             f"no profile hands out key {leaked}", hint="see: credguard rotate --status"
         )
     record = start(ctx, effects, group, wanted, Mode.EMERGENCY)
-    return told(ctx, identity, record, go_on(ctx, effects, record, wanted))
+    return replaced(told(ctx, identity, record, go_on(ctx, effects, record, wanted)))
 
 
 def _hasten(
@@ -134,13 +139,15 @@ def _lock_out(ctx: Context, identity: str, wanted: Wanted) -> Outcome:
     except NotPermitted:
         effects.delete(key_id, key_id)
         how = "deleted"
-    events.record(ctx.db, ctx.now(), "rotation.locked_out", identity, key_id=key_id, how=how)
+    with transaction(ctx.db):
+        key_marks.mark(ctx, key_id, key_marks.LOCKED_OUT)
+        events.record(ctx.db, ctx.now(), "rotation.locked_out", identity, key_id=key_id, how=how)
     done = outcome(ctx, identity, "locked-out")
     return replace(done, why=f"key {key_id} is {how}; sessions made from it may live on for hours")
 
 
 def rebuild(ctx: Context, name: str, wanted: Wanted) -> Outcome:
-    """Give up a journal that cannot be read, and say what IAM and the vault hold; nothing else.
+    """Give up a journal that cannot be read, or whose keys AWS takes none of; say what there is.
 
     Which keys are ours shows from the vault; none is deleted without a person's yes afterwards.
     """
@@ -148,18 +155,38 @@ def rebuild(ctx: Context, name: str, wanted: Wanted) -> Outcome:
     return guarded(ctx, identity, lambda: _rebuild(ctx, identity, name, wanted))
 
 
+def _dead(effects: RealEffects, record: Record) -> bool:
+    """Whether AWS takes none of the keys of a rotation: then nothing is left to go on with."""
+    for key_id in effects.known(set(signers(record))):
+        with contextlib.suppress(InvalidKey):
+            effects.identity(key_id)
+            return False
+    return True
+
+
 def _rebuild(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
+    effects = effects_for(ctx, identity, wanted)
     try:
-        if record_of(ctx, identity) is not None:
+        record = record_of(ctx, identity)
+        if record is not None and not _dead(effects, record):
             raise RotationRefused(
-                f"the journal of {identity} is whole", hint=f"run: credguard rotate {name}"
+                f"the journal of {identity} is whole", hint=f"run: credguard rotate {quote(name)}"
             )
     except StoreError:
+        pass
+    with transaction(ctx.db):
         journal.remove(ctx.db, identity)
         events.record(ctx.db, ctx.now(), "rotation.rebuilt", identity)
-    effects = effects_for(ctx, identity, wanted)
     key_id = effects.user.key_id
-    listed = effects.listed(key_id)
+    try:
+        listed = effects.listed(key_id)
+    except InvalidKey:
+        done = outcome(ctx, identity, "rebuilt")
+        return replace(
+            done,
+            why=f"AWS does not accept {key_id};"
+            f" give the profile another key: credguard add {quote(name)}",
+        )
     others = set(listed) - {key_id}
     ours = effects.known(others)
     here = listed.get(key_id)
@@ -167,7 +194,9 @@ def _rebuild(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
     said = [f"{key_id} is in use and {state}"]
     for other in sorted(others):
         if other in ours:
-            said.append(f"{other} is in the vault too: credguard rotate {name} --yes lets it go")
+            said.append(
+                f"{other} is in the vault too: credguard rotate {quote(name)} --yes lets it go"
+            )
         else:
             said.append(f"{other} is not in the vault, so it is not touched")
     done = outcome(ctx, identity, "rebuilt")

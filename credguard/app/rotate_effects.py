@@ -3,8 +3,9 @@
 import contextlib
 import threading
 from dataclasses import replace
+from shlex import quote
 
-from credguard.app import notes
+from credguard.app import key_marks, notes, renames
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.signing import Signer
@@ -20,7 +21,7 @@ from credguard.errors import (
     VaultError,
 )
 from credguard.ipc import calls as agent
-from credguard.rotation.model import UNKNOWN_USE, Proof, Record, Remote, Use
+from credguard.rotation.model import UNKNOWN_USE, Mode, Proof, Record, Remote, Use
 from credguard.secret import Secret
 from credguard.store import events, handouts, journal, profiles
 from credguard.store.db import transaction
@@ -90,8 +91,12 @@ class RealEffects:
             )
 
     def end(self, record: Record) -> None:
-        """See Effects."""
+        """See Effects. A leaked key that is handed out still is marked, for the next run."""
+        key_id = self.pointer(record)
+        old_leaked = record.mode is Mode.EMERGENCY and key_id == record.old_id
         with transaction(self._ctx.db):
+            if old_leaked or record.mode is Mode.CLEAR:
+                key_marks.mark(self._ctx, key_id, key_marks.LEAKED)
             journal.remove(self._ctx.db, self._user.identity)
             events.record(
                 self._ctx.db,
@@ -135,16 +140,9 @@ class RealEffects:
     def _follow_rename(self, signer: str) -> None:
         """IAM's unique id of a user outlives its name. Raises RotationRefused: another user."""
         who = self.identity(signer)
-        if who.user_id != self._user.user_id or who.user_name in {None, self._user.user_name}:
+        if who.user_id != self._user.user_id or who.user_name in (None, self._user.user_name):
             raise RotationRefused(f"key {signer} belongs to {who.arn}, not {self._user.identity}")
-        old, new_name = self._user, str(who.user_name)
-        self._user = replace(old, user_name=new_name)
-        with transaction(self._ctx.db):
-            profiles.rename_user(self._ctx.db, old, new_name)
-            journal.rename(self._ctx.db, old.identity, self._user.identity)
-            events.record(
-                self._ctx.db, self.now(), "user.renamed", self._user.identity, before=old.identity
-            )
+        self._user = renames.follow(self._ctx, self._user, who.user_name)
 
     def used(self, signer: str, key_id: str) -> Use:
         """See Effects."""
@@ -203,7 +201,7 @@ class RealEffects:
         if users and signer != key_id:
             raise RotationRefused(
                 f"{key_id} is still handed out by {', '.join(users)}, so it was not stopped",
-                hint=f"run: credguard remove {users[0]}, or give that profile the other key",
+                hint=f"run: credguard remove {quote(users[0])}, or give that profile the other key",
             )
 
     def prove(self, key_id: str) -> Proof:
@@ -285,6 +283,7 @@ class RealEffects:
         if to_id not in {each.key_id for each in profiles.keys(self._ctx.db)}:
             self._index(to_id, None)  # stored, but a crash came before its index entry
         profiles.switch(self._ctx.db, from_id, to_id)
+        key_marks.settle(self._ctx)
         # The agent sees by itself that the pointer moved; this only empties its memory at once.
         with contextlib.suppress(CredguardError):
             agent.drop(self._user.identity)
@@ -295,6 +294,10 @@ class RealEffects:
         """See Effects. A tool keeps what it was handed for as long as the answer said."""
         last = handouts.last(self._ctx.db, key_id)
         return 0.0 if last is None else last + handouts.LIFETIME_S
+
+    def sessions_until(self, key_id: str) -> float:
+        """See Effects."""
+        return handouts.sessions_until(self._ctx.db, key_id)
 
     def elsewhere(self, key_id: str) -> bool:
         """See Effects. Keys that a rotation made were never anywhere else."""

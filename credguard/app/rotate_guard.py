@@ -9,13 +9,23 @@ from collections.abc import Iterator
 from credguard import paths
 from credguard.atomic import locked
 
+ROTATION = "rotation"
+PASSWORD = "password"  # noqa: S105 - what is locked
+
 
 @contextlib.contextmanager
-def alone(identity: str) -> Iterator[None]:
-    """Never two rotations of one user at once, whoever starts them. Raises Busy."""
+def alone(identity: str, *user_ids: str, kind: str = ROTATION) -> Iterator[None]:
+    """Never two rotations of one user at once, whoever starts them. Raises Busy.
+
+    `user_ids`: IAM's own ids of the user, which outlive its name. `kind`: ROTATION, or PASSWORD for
+    the console password.
+    """
     paths.private_dir(paths.state_dir())
-    name = "rotation-" + hashlib.sha256(identity.encode()).hexdigest()[:16]
-    with locked(paths.lock_file(name), 1.0, f"another credguard rotates {identity}"):
+    with contextlib.ExitStack() as held:
+        for each in sorted({identity, *user_ids}):
+            name = f"{kind}-" + hashlib.sha256(each.encode()).hexdigest()[:16]
+            busy = f"another credguard rotates {identity}"
+            held.enter_context(locked(paths.lock_file(name), 1.0, busy))
         yield
 
 

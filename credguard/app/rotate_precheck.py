@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from shlex import quote
 
 from credguard import config as settings
 from credguard.app.context import Context
@@ -82,6 +83,22 @@ def precheck(
         events.record(ctx.db, ctx.now(), "rotation.freed", key.identity, deleted_id=verdict.key_id)
         listed.pop(verdict.key_id)
     return Checked(tuple(sorted(listed)))
+
+
+def agreed(ctx: Context, group: list[profiles.Profile], yes: bool) -> None:
+    """The first rotation of a key needs a person's yes; later ones follow from it.
+
+    Raises RotationRefused.
+    """
+    for profile in group:
+        if yes:
+            profiles.set_consent(ctx.db, profile.name)
+            events.record(ctx.db, ctx.now(), "rotation.agreed", profile.name)
+        elif not profile.consent:
+            raise RotationRefused(
+                f"nobody agreed yet to replace the key of profile {profile.name}",
+                hint=f"run once: credguard rotate {quote(profile.name)} --yes",
+            )
 
 
 def refuse_root(key: profiles.Key) -> None:

@@ -1,9 +1,12 @@
 """Use case: where every key stands, told without asking AWS, the vault or a person."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from shlex import quote
 
+from credguard.app import key_marks
 from credguard.app.context import Context
-from credguard.app.rotate import due_at, limits, profile_of, record_of, rotation_midway, users
+from credguard.app.rotate import limits, profile_of, record_of, rotation_midway, users
+from credguard.app.rotate_due import due_at
 from credguard.errors import StoreError
 from credguard.rotation.machine import hastened
 from credguard.rotation.model import Limits, Record, State
@@ -17,8 +20,9 @@ _RESTING = {State.SWITCHED: "grace", State.DEACTIVATED: "soak", State.DELETED: "
 class KeyState:
     """One key for `--status`.
 
-    `state`: active, grace, soak, deleted, stray, a state of the rotation, or UNKNOWN; `next_at`:
-    Unix seconds, None: not by itself; `why`: what it waits for or asks, or empty.
+    `state`: active, leaked, locked out, grace, soak, deleted, stray, a state of the rotation, or
+    UNKNOWN; `next_at`: Unix seconds, None: not by itself; `why`: what it waits for or asks, or
+    empty.
     """
 
     identity: str
@@ -48,7 +52,18 @@ def statuses(ctx: Context) -> list[KeyState]:
         else:
             names = [each.name for each in group]
             found += _midway(record, names, created, hastened(limits(ctx), record.mode))
-    return found
+    return [_marked(ctx, each) for each in found]
+
+
+def _marked(ctx: Context, row: KeyState) -> KeyState:
+    """`row` with what a person said of the key that is handed out."""
+    kind = key_marks.kind_of(ctx, row.key_id) if row.profiles else ""
+    if kind == key_marks.LOCKED_OUT:
+        step = f"needs another key: credguard add {quote(row.profiles[0])}"
+        return replace(row, state=kind, next_step=step, next_at=None)
+    if kind == key_marks.LEAKED:
+        return replace(row, state=kind, next_step="replace at once", next_at=ctx.now())
+    return row
 
 
 def _damaged(identity: str, group: list[profiles.Profile], name: str, why: str) -> list[KeyState]:
@@ -59,7 +74,7 @@ def _damaged(identity: str, group: list[profiles.Profile], name: str, why: str) 
             each.key.key_id,
             "UNKNOWN",
             each.key.created,
-            f"rebuild: credguard rotate --rebuild {name}",
+            f"rebuild: credguard rotate --rebuild {quote(name)}",
             None,
             why,
         )
@@ -75,7 +90,7 @@ def _at_rest(ctx: Context, identity: str, group: list[profiles.Profile]) -> list
         step = (
             "rotate"
             if agreed
-            else f"needs a yes: credguard rotate {profile_of(ctx, identity)} --yes"
+            else f"needs a yes: credguard rotate {quote(profile_of(ctx, identity))} --yes"
         )
         key = using[0].key
         names = [each.name for each in using]
@@ -87,7 +102,7 @@ def _at_rest(ctx: Context, identity: str, group: list[profiles.Profile]) -> list
 
 def _old_next(record: Record, limit: Limits) -> tuple[str, float | None]:
     if record.state is State.SWITCHED:
-        return "deactivate", record.since + limit.grace
+        return "deactivate", max(record.since + limit.grace, record.until)
     if record.state is State.DEACTIVATED:
         return "delete", record.since + limit.soak
     if record.state is State.DELETED:

@@ -1,73 +1,207 @@
-"""Use case: look for secrets in files, or in what is staged."""
+"""Use case: look for secrets in files, in what is staged, or in a text."""
+
+from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from credguard import paths
+from credguard.app.scan_batch import Batch, Setting, scan_files, scan_text, scan_windows
 from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
-from credguard.sources.git import run
+from credguard.sources.listing import Listed, Wanted, listed
+from credguard.sources.settings import Settings
+
+# So much is scanned by this process alone: below it, starting others costs more than they save.
+_ALONE_BYTES, _ALONE_FILES = 12 << 20, 800
+# What one worker gets at a time, by what the files before had on average.
+_BATCH_BYTES, _BATCH_FILES, _BATCH_NAMES = 2 << 20, 200, 32 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`least`: the confidence reported; `jobs`: processes at work, 0: one a core.
+
+    `deep`: run detect-secrets' plugins too.
+    """
+
+    least: int = LOW
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    gitignore: bool = True
+    jobs: int = 0
+    deep: bool = False
+
+    def processes(self) -> int:
+        """How many processes scan at once."""
+        if self.jobs > 0:
+            return self.jobs
+        try:
+            return len(os.sched_getaffinity(0))
+        except AttributeError:  # not Linux
+            return os.cpu_count() or 1
+
+
+DEFAULT = Options()
 
 
 @dataclass(slots=True)
 class Result:
-    """`unread`: files that could not be read, and why: about them nothing can be told."""
+    """What a scan found; complete once its findings have been gone through.
+
+    `problems`: what could not be read or was cut short, and why: about that nothing can be told.
+    `notices`: what a person should know and that leaves nothing open. `scanned` files of `size`
+    bytes were read.
+    """
 
     findings: list[Finding] = field(default_factory=list)
-    unread: list[tuple[bytes, str]] = field(default_factory=list)
+    problems: list[tuple[bytes, str]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     scanned: int = 0
     size: int = 0
 
+    def add(self, batch: Batch) -> None:
+        """Take in what was scanned."""
+        self.findings += batch.findings
+        self.problems += batch.problems
+        self.scanned += batch.scanned
+        self.size += batch.size
+
+
+Progress = Callable[[Result], None]
+"""Hears of the result so far, many times a second."""
+
+
+def silent(_result: Result) -> None:
+    """Progress that nobody sees."""
+
 
 def scan_paths(
-    names: list[str], least: int = LOW, on_file: Callable[[int, int], None] = lambda _n, _b: None
+    names: list[str], options: Options = DEFAULT, on_progress: Progress = silent
 ) -> Result:
-    """Scan every file at and below `names`; findings of confidence `least` and above.
+    """Scan every file at and below `names`; the order of findings depends on the names alone.
 
-    `on_file` hears (files, bytes) so far. Raises CredguardError when the rules do not load.
+    Raises CredguardError when the rules do not load or a pattern is wrong.
     """
-    from credguard.sources.database import load_engine
-    from credguard.sources.files import files
-
-    engine = load_engine(paths.cache_dir())
     result = Result()
-    seen: set[bytes] = set()
-    for name in names:
-        for file in files(os.fsencode(name)):
-            if len(names) > 1:  # "." and a file below it: told once
-                place = os.path.abspath(file.path)
-                if place in seen:
-                    continue
-                seen.add(place)
-            if file.data is None:
-                result.unread.append((file.path, file.problem))
-                continue
-            result.scanned += 1
-            result.size += len(file.data)
-            hits = engine.scan(file.data, file.path)
-            result.findings += [hit for hit in hits if hit.confidence >= least]
-            on_file(result.scanned, result.size)
+    for batch in stream_paths(names, options, result):
+        result.add(batch)
+        on_progress(result)
     return result
 
 
-def scan_staged(least: int = LOW) -> Result:
+def stream_paths(names: list[str], options: Options, result: Result) -> Iterator[Batch]:
+    """What `scan_paths` finds, as it comes, in the same order; `result` gets notices alone."""
+    setting = Setting(paths.cache_dir(), options.least, options.deep)
+    setting.engine()  # before any worker is forked: they share it
+    settings = Settings()
+    for name in names:  # a mistake in a file of settings is told though nothing is found
+        settings.check(os.fsencode(name))
+    feed = _unique(names, options, result)
+    alone = Batch()
+    processes = options.processes()
+    for path, why in feed:
+        if why:
+            yield Batch(problems=[(path, why)])
+            continue
+        batch = scan_files(setting, [path])
+        yield batch
+        alone.scanned += batch.scanned
+        alone.size += batch.size
+        if processes > 1 and (alone.size > _ALONE_BYTES or alone.scanned > _ALONE_FILES):
+            yield from _over_cores(setting, feed, processes, alone)
+            return
+
+
+def _unique(names: list[str], options: Options, result: Result) -> Iterator[Listed]:
+    globs = Wanted(options.include, options.exclude)
+    seen: set[bytes] = set()
+    for name in names:
+        for path, why in listed(
+            os.fsencode(name), globs, gitignore=options.gitignore, on_notice=result.notices.append
+        ):
+            if len(names) > 1:  # "." and a file below it: told once
+                place = os.path.abspath(path)
+                if place in seen:
+                    continue
+                seen.add(place)
+            yield path, why
+
+
+def _over_cores(
+    setting: Setting, feed: Iterator[Listed], processes: int, so_far: Batch
+) -> Iterator[Batch]:
+    from credguard.sources.pool import Died, Pool
+
+    unlisted: list[tuple[bytes, str]] = []
+    with Pool[Setting, list[bytes], Batch](scan_files, setting, processes) as pool:
+        for job, answer in pool.ordered(
+            _batches(feed, so_far, unlisted), lambda each: sum(map(len, each))
+        ):
+            if isinstance(answer, Died):
+                yield Batch(problems=[(path, f"not scanned: {answer.how}") for path in job])
+                continue
+            so_far.scanned += answer.scanned
+            so_far.size += answer.size
+            answer.problems += unlisted
+            unlisted.clear()
+            yield answer
+    if unlisted:
+        yield Batch(problems=unlisted)
+
+
+def _batches(
+    feed: Iterable[Listed], so_far: Batch, unlisted: list[tuple[bytes, str]]
+) -> Iterator[list[bytes]]:
+    job: list[bytes] = []
+    names = 0
+    for path, why in feed:
+        if why:
+            unlisted.append((path, why))
+            continue
+        job.append(path)
+        names += len(path)
+        average = so_far.size // (so_far.scanned or 1) + 1
+        if len(job) >= min(_BATCH_FILES, _BATCH_BYTES // average) or names > _BATCH_NAMES:
+            yield job
+            job, names = [], 0
+    if job:
+        yield job
+
+
+def scan_stream(pieces: Iterable[bytes], path: bytes, options: Options = DEFAULT) -> Result:
+    """Scan the text that `pieces` make up as if it stood in the file `path`."""
+    setting = Setting(paths.cache_dir(), options.least, options.deep)
+    result = Result()
+    result.add(scan_windows(setting, pieces, path))
+    return result
+
+
+def scan_staged(options: Options = DEFAULT, on_progress: Progress = silent) -> Result:
     """Scan what the next commit would add, in the repository around the working directory.
 
     Raises GitError, CredguardError.
     """
-    if run(None, "rev-parse", "--is-bare-repository", inherit=True).strip() == b"true":
-        raise GitError("nothing is staged here: a bare repository has no index")
     from credguard.scan.engine import on_lines
-    from credguard.sources.database import load_engine
+    from credguard.sources.git import run
     from credguard.sources.staging import Staging
 
+    if run(None, "rev-parse", "--is-bare-repository", inherit=True).strip() == b"true":
+        raise GitError("nothing is staged here: a bare repository has no index")
     staging = Staging(None)
-    engine = load_engine(paths.cache_dir())
+    top = run(None, "rev-parse", "--show-toplevel", inherit=True).rstrip(b"\n")
+    setting = Setting(paths.cache_dir(), options.least, options.deep, top)
+    globs = Wanted(options.include, options.exclude)
     result = Result()
     for file in staging:
-        result.scanned += 1
-        hits = [hit for hit in engine.scan(file.data, file.path) if hit.confidence >= least]
-        if hits:
-            result.findings += on_lines(hits, file.added)
+        if globs and not globs.file(file.path):
+            continue
+        found, problems = scan_text(setting, file.data, file.path)
+        here = [each for each in found if each.path == file.path]
+        added = on_lines(here, file.added) if here else []
+        # Lines of an archive's member are not those of the file.
+        added += [each for each in found if each.path != file.path]
+        result.add(Batch(added, problems, 1, len(file.data)))
+        on_progress(result)
     return result

@@ -4,9 +4,9 @@ import getpass
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from credguard.app import keys
+from credguard.app import keys, longterm
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.errors import (
@@ -71,7 +71,16 @@ def plan_of(ctx: Context, profile: str) -> Plan:
     from credguard.awsfiles import files
 
     known = {each.name for each in profiles.profiles(ctx.db)}
-    return resolve(files.aws_config(), profile, known, user=user_name(), alias=_alias)
+    notes: list[str] = []
+    try:
+        config = files.aws_config()
+    except ConfigError:
+        # What is damaged may be no concern of a key that is handed out as it is.
+        if longterm.needs_session(profile, notes.append):
+            raise
+        config = files.sections_of(profile)
+    plan = resolve(config, profile, known, user=user_name(), alias=_alias)
+    return replace(plan, notes=(*plan.notes, *notes))
 
 
 def user_name() -> str:
@@ -282,8 +291,7 @@ class _Run:
             raise NeedsCode(
                 f"profile {self._plan.profile} needs a code of {serial} and nobody is here to"
                 " give it",
-                hint="run, at a terminal: credguard exec"
-                f" {shlex.quote(self._plan.profile)} -- true",
+                hint=f"{NeedsCode.at_a_terminal}{shlex.quote(self._plan.profile)} -- true",
             )
         return self._codes.code(serial)
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from shlex import quote
 
 from credguard.app.context import Context
 from credguard.errors import AlreadyExists, CredguardError, UnknownProfile, Unsupported
@@ -99,7 +100,7 @@ def _credentials(ctx: Context, profile: profiles.Profile) -> "Credentials":
     if secret is None:
         raise CredguardError(
             f"the vault holds no secret for key {key.key_id} of profile {profile.name}",
-            hint=f"run: credguard add {profile.name}",
+            hint=f"run: credguard add {quote(profile.name)}",
         )
     return Credentials(key.key_id, secret, None, key.partition)
 

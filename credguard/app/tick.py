@@ -2,9 +2,10 @@
 
 import time
 from dataclasses import dataclass
+from shlex import quote
 
 from credguard import config as settings
-from credguard.app import password, rotate
+from credguard.app import key_marks, password, rotate, rotate_due
 from credguard.app.context import Context
 from credguard.errors import (
     Busy,
@@ -49,6 +50,7 @@ def tick(ctx: Context) -> list[Note]:
     """
     if not profiles.profiles(ctx.db):
         return []  # no key, no vault to unlock
+    key_marks.settle(ctx)
     notes = [*_soon(ctx), *_old_passwords(ctx)]
     now = ctx.now()
     unaged = [each for each in _ageless(ctx) if _next_try(ctx, each) <= now]
@@ -56,7 +58,7 @@ def tick(ctx: Context) -> list[Note]:
         failed = _learn_age(ctx, identity)
         if failed is not None and (note := _note(ctx, failed)) is not None:
             notes.append(note)
-    due = [each for each in rotate.due(ctx) if _next_try(ctx, each) <= now]
+    due = [each for each in rotate_due.due(ctx) if _next_try(ctx, each) <= now]
     for identity in due:
         for outcome in rotate.rotate_users(ctx, [identity]):
             note = _note(ctx, outcome)
@@ -66,7 +68,7 @@ def tick(ctx: Context) -> list[Note]:
             else:
                 notes.append(note)
         notes += _happened(ctx, identity, now)
-    waiting = {_SUBJECT + each for each in [*rotate.due(ctx), *_ageless(ctx)]}
+    waiting = {_SUBJECT + each for each in [*rotate_due.due(ctx), *_ageless(ctx)]}
     for problem in problems.present(ctx.db):
         if problem.subject.startswith(_SUBJECT) and problem.subject not in waiting:
             problems.solve(ctx.db, ctx.now(), problem.subject)
@@ -99,7 +101,8 @@ def told(ctx: Context, note: Note) -> None:
 
 
 def _next_try(ctx: Context, identity: str) -> float:
-    return schedule.get(ctx.db, _SUBJECT + identity).next_run or 0.0
+    at = schedule.get(ctx.db, _SUBJECT + identity).next_run or 0.0
+    return 0.0 if at - ctx.now() > _LATEST_S else at  # a clock that was ahead had set it
 
 
 def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
@@ -108,20 +111,23 @@ def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
     if error is not None:
         kind, what, hint = type(error).__name__, str(error), error.hint
     elif outcome.state == "asks":
-        kind, what, hint = "asks: " + outcome.why, outcome.why, "see: credguard rotate --status"
+        # What stands in brackets, such as the last use, moves on without being another problem.
+        kind, what = "asks: " + outcome.why.partition(" (")[0], outcome.why
+        hint = "see: credguard rotate --status"
     elif outcome.state == "aborted" and outcome.why:
         kind, what = "aborted", f"the new key was given up, the old one goes on: {outcome.why}"
-        hint = f"nothing to do, it is tried again; what happened: credguard log --profile {name}"
+        hint = "nothing to do, it is tried again; what happened:"
+        hint += f" credguard log --profile {quote(name)}"
     else:
         return None
     if outcome.state == "needs-code":
-        hint = f"run: credguard rotate {name}"
+        hint = f"run: credguard rotate {quote(name)}"
     subject, now = _SUBJECT + outcome.identity, ctx.now()
     problem = problems.put(ctx.db, now, subject, kind, what, hint)
     if not isinstance(error, RotationRefused):  # a refusal asks nobody, and a yes ends it at once
         pause = min(max(now - problem.since, _SOONEST_S), _LATEST_S)
         schedule.put(ctx.db, subject, schedule.Entry(now, now + pause))
-    passing = isinstance(error, _PASSING) and now - problem.since < _PATIENCE_S
+    passing = isinstance(error, _PASSING) and 0 <= now - problem.since < _PATIENCE_S
     return Note(subject, what, hint, _failed(error), not problem.told and not passing)
 
 
@@ -137,7 +143,7 @@ def _soon(ctx: Context) -> list[Note]:
     midway = set(rotate.rotation_midway(ctx))
     for identity, group in rotate.users(ctx).items():
         key = group[0].key
-        at = rotate.due_at(ctx, key)
+        at = rotate_due.due_at(ctx, key)
         if identity in midway or at is None or not at - notice <= now < at:
             continue
         if not problems.first_time(ctx.db, now, f"notice of {identity}", key.key_id):
@@ -148,7 +154,7 @@ def _soon(ctx: Context) -> list[Note]:
         hint = "nothing to do"
         if not all(each.consent for each in group):
             what = f"the key of {names} is due on {day}, and nobody agreed to its replacement yet"
-            hint = f"run: credguard rotate {group[0].name} --yes"
+            hint = f"run: credguard rotate {quote(group[0].name)} --yes"
         notes.append(_news(identity, "credguard: a key is due", what, hint))
     return notes
 
@@ -161,7 +167,7 @@ def _old_passwords(ctx: Context) -> list[Note]:
         if problems.first_time(ctx.db, now, subject, str(now // _MONTH_S)):
             group = rotate.users(ctx).get(identity)
             name = group[0].name if group else "PROFILE"
-            what, hint = f"the {subject} is old", f"run: credguard password rotate {name}"
+            what, hint = f"the {subject} is old", f"run: credguard password rotate {quote(name)}"
             title = "credguard: a console password is old"
             notes.append(Note(subject, what, hint, False, True, title, problem=False))
     return notes

@@ -70,11 +70,12 @@ def lock(ctx: Context) -> Done:
     Raises VaultError, Unsupported (the backend offers no lock), CredguardError. The agent has
     forgotten by then.
     """
+    note = ""
     with contextlib.suppress(NoAgent):  # then there is nothing to forget
-        calls.lock()
+        note = calls.lock()
     backend = ctx.config.vault.backend
     if backend in ("", "file"):
-        return Done("the agent has forgotten the passphrase and all sessions")
+        return Done("the agent has forgotten the passphrase and all sessions", note)
     lock_backend = getattr(ctx.vault, "lock", None)
     if lock_backend is None:
         raise Unsupported(f"the vault {backend} offers no lock", hint=_BY_HAND.get(backend, ""))

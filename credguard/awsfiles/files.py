@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from credguard import paths
 from credguard.atomic import TEMPORARY, locked, write_private
 from credguard.awsfiles.ini import IniFile
+from credguard.awsfiles.reading import BOM, MOST, named, parsed, profile_of, read, sections
 from credguard.errors import ConfigError
 from credguard.secret import Secret
 from credguard.sessions.model import AwsConfig
@@ -21,7 +21,6 @@ _PROCESS = "credential_process"
 _SOURCE = "source_profile"
 _MAX = 4 << 20
 _MOST_FILES = 1000
-_BOM = "\ufeff".encode()
 # What most SDKs, though not botocore, take for a comment behind a value.
 _BEHIND = re.compile(r"[ \t]+[#;]")
 
@@ -45,44 +44,15 @@ def config_section(profile: str) -> str:
     return f'profile "{profile}"' if any(c in profile for c in " \t'") else f"profile {profile}"
 
 
-def _profile_of(section: str) -> str | None:
-    # As botocore: `profile` and one word, which quotes may hold together.
-    return section if section == "default" else _named(section, "profile")
-
-
-def _named(section: str, kind: str) -> str | None:
-    try:
-        words = shlex.split(section)
-    except ValueError:
-        return None
-    return words[1] if len(words) == 2 and words[0] == kind else None
-
-
 def _section_of(config: IniFile, profile: str) -> str:
     """The section of `profile` that is there, however it is quoted; else the usual one's name."""
-    here = [name for name in config.sections() if _profile_of(name) == profile]
+    here = [name for name in config.sections() if profile_of(name) == profile]
     return here[-1] if here else config_section(profile)
 
 
 def _load(path: str) -> tuple[bytes, IniFile]:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_MAX + 1)
-    except FileNotFoundError:
-        return b"", IniFile("", path)
-    except OSError as exc:
-        raise ConfigError(
-            f"cannot read {path}: {exc.strerror}", hint=f"check its mode: ls -l {path}"
-        ) from exc
-    if len(data) > _MAX:
-        raise ConfigError(f"{path} is larger than 4 MiB", hint="is it the right file?")
-    try:
-        return data, IniFile(data.decode("utf-8"), path)
-    except UnicodeDecodeError as exc:
-        line = data.count(b"\n", 0, exc.start) + 1
-        raise ConfigError(
-            f"{path}, line {line}: not UTF-8 text", hint=f"correct line {line} of {path}"
-        ) from None
+    data = read(path, _MAX)
+    return data, parsed(data, path)
 
 
 def _both() -> list[tuple[str, IniFile, str, str]]:
@@ -93,7 +63,7 @@ def _both() -> list[tuple[str, IniFile, str, str]]:
     path = paths.aws_config_file()
     _, config = _load(path)
     for section in config.sections():
-        profile = _profile_of(section)
+        profile = profile_of(section)
         if profile is not None:
             places.append((path, config, section, profile))
     return places
@@ -126,15 +96,34 @@ def aws_config() -> AwsConfig:
 
     A setting of the credentials file goes before the same one of the config file.
     """
+    config = _load(paths.aws_config_file())[1]
+    credentials = _load(paths.aws_credentials_file())[1]
+    return _together(config, credentials)
+
+
+def sections_of(profile: str) -> AwsConfig:
+    """As `aws_config`, of the sections alone whose headers name `profile` or the defaults.
+
+    For a file that is damaged elsewhere, or larger than is read otherwise. Raises ConfigError when
+    one of these sections is damaged.
+    """
+    parts = []
+    for path in (paths.aws_config_file(), paths.aws_credentials_file()):
+        part = sections(read(path, MOST), profile)
+        parts.append(parsed(part, f"{path}, of profile {profile} alone"))
+    return _together(*parts)
+
+
+def _together(config: IniFile, credentials: IniFile) -> AwsConfig:
     profiles: dict[str, dict[str, str]] = {}
     sso_sessions: dict[str, dict[str, str]] = {}
-    for section, settings in _load(paths.aws_config_file())[1].everything().items():
-        profile = _profile_of(section)
+    for section, settings in config.everything().items():
+        profile = profile_of(section)
         if profile is not None:
             profiles[profile] = settings
-        elif (session := _named(section, "sso-session")) is not None:
+        elif (session := named(section, "sso-session")) is not None:
             sso_sessions[session] = settings
-    for profile, settings in _load(paths.aws_credentials_file())[1].everything().items():
+    for profile, settings in credentials.everything().items():
         profiles[profile] = profiles.get(profile, {}) | settings
     plain = frozenset(name for name, each in profiles.items() if each.get(_ID) or each.get(_SECRET))
     for settings in profiles.values():
@@ -197,7 +186,7 @@ def stray_notes() -> list[str]:
     notes += [
         f"{path}: [{section}] has a key and is no profile; AWS tools want [profile {section}]"
         for section in config.sections()
-        if _profile_of(section) is None and config.get(section, _SECRET)
+        if profile_of(section) is None and config.get(section, _SECRET)
     ]
     return notes
 
@@ -246,7 +235,7 @@ def setting(profile: str, name: str) -> str | None:
 
 def config_profiles() -> list[str]:
     """The profiles that ~/.aws/config has a section for, in its order."""
-    names = (_profile_of(section) for section in _load(paths.aws_config_file())[1].sections())
+    names = (profile_of(section) for section in _load(paths.aws_config_file())[1].sections())
     return [name for name in names if name is not None]
 
 
@@ -297,7 +286,7 @@ def _write(real: str, before: bytes, after: bytes) -> None:
         status = os.stat(real)
         mode, owner = status.st_mode & 0o600, (status.st_uid, status.st_gid)
     # Neither botocore nor most other SDKs read a file that begins with a byte order mark.
-    write_private(real, after.removeprefix(_BOM), mode, owner)
+    write_private(real, after.removeprefix(BOM), mode, owner)
 
 
 def set_process(profile: str, command: str) -> None:
@@ -333,8 +322,8 @@ def remove_plain(profile: str, secret: Secret) -> None:
             continue
         with _changed(path) as file:
             for section in file.sections():
-                named = section if path == paths.aws_credentials_file() else _profile_of(section)
-                if named == profile and (file.get(section, _ID) or file.get(section, _SECRET)):
+                whose = section if path == paths.aws_credentials_file() else profile_of(section)
+                if whose == profile and (file.get(section, _ID) or file.get(section, _SECRET)):
                     file.remove(section, {_ID, _SECRET, *_TOKENS})
             file.remove_lines_holding(plain)
 

@@ -1,13 +1,12 @@
 """`credguard config`: read or change a setting."""
 
-import contextlib
 import json
-import os
 
 import click
 
 from credguard import config as settings
-from credguard.errors import CredguardError
+from credguard.app.context import Context
+from credguard.app.settings import change
 
 
 @click.group(epilog="Example: credguard config set rotation.grace 24h")
@@ -43,33 +42,6 @@ def get(key: str | None, as_json: bool) -> None:
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """Change the setting KEY to VALUE."""
-    before = _vault() if key == "vault.backend" else ""
-    settings.set_value(key, value)
-    if before not in ("", value) and _keys():
-        click.echo(
-            f"note: this moves no key; those in {before} are not seen now; to take them along:"
-            f" credguard config set vault.backend {before}; credguard vault migrate --to {value}",
-            err=True,
-        )
-
-
-def _vault() -> str:
-    """The vault of the settings; "": none, or they cannot be read, which `set` may put right."""
-    try:
-        return settings.load().vault.backend
-    except CredguardError:
-        return ""
-
-
-def _keys() -> int:
-    """How many keys the index names; it is not made by the look."""
-    from credguard import paths
-    from credguard.store import db, profiles
-
-    if not os.path.exists(paths.database_file()):
-        return 0
-    try:
-        with contextlib.closing(db.connect()) as connection:
-            return len(profiles.keys(connection))
-    except CredguardError:
-        return 0
+    note = change(Context(), key, value)
+    if note:
+        click.echo(f"note: {note}", err=True)

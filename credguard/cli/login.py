@@ -5,6 +5,7 @@ import secrets
 import sys
 import threading
 import webbrowser
+from shlex import quote
 from typing import Any
 
 import click
@@ -41,7 +42,7 @@ def login(
     """
     ctx = Context()
     seconds = config.seconds(duration) if duration is not None else None
-    browser = None if to_stdout else _browser()
+    browser = None if to_stdout else _browser(profile)
     given = code_from_stdin() if code_stdin else None
     codes = Codes(ctx, [profile], given=given, ask=code_asker())
     made = app.sign_in(
@@ -60,17 +61,18 @@ def login(
     if not _open(browser, made.url):
         raise CredguardError(
             "the browser did not come for the sign-in URL",
-            hint=f"print it instead: credguard login --stdout {profile}",
+            hint=f"print it instead: credguard login --stdout {quote(profile)}",
         )
     click.echo(f"The console is open in your browser, signed in as {profile}.", err=True)
 
 
-def _browser() -> webbrowser.BaseBrowser:
+def _browser(profile: str) -> webbrowser.BaseBrowser:
     try:
         return webbrowser.get()
     except webbrowser.Error:
         raise Unsupported(
-            "there is no browser here", hint="print the URL instead: credguard login --stdout ..."
+            "there is no browser here",
+            hint=f"print the URL instead: credguard login --stdout {quote(profile)}",
         ) from None
 
 

@@ -34,6 +34,12 @@ def _agent() -> click.Command:
     return agent
 
 
+def _baseline() -> click.Command:
+    from credguard.cli.baseline import baseline
+
+    return baseline
+
+
 def _completion() -> click.Command:
     from credguard.cli.completion import completion
 
@@ -211,6 +217,7 @@ def _watch() -> click.Command:
 _COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "add": ("Put an access key into the vault under a profile.", _add),
     "agent": ("Run, stop or look at the agent that hands out credentials.", _agent),
+    "baseline": ("Keep a list of findings that are known.", _baseline),
     "completion": ("Print the script that makes TAB complete.", _completion),
     "config": ("Read or change a setting.", _config),
     "daemon": ("Run the background service in the foreground.", _daemon),

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import sys
 import time
+from shlex import quote
 
 import click
 
@@ -12,7 +13,7 @@ from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.cli import complete
 from credguard.cli.ask import code_asker
-from credguard.errors import CredguardError
+from credguard.errors import CredguardError, NeedsCode
 from credguard.secret import Secret
 
 _DAY_S = 86400
@@ -40,7 +41,12 @@ def rotate(profile: str, current_stdin: bool, as_json: bool) -> None:
     """
     ctx = Context()
     codes = Codes(ctx, [profile], ask=code_asker())
-    outcome = app.rotate(ctx, profile, _current(ctx, profile, current_stdin), codes)
+    try:
+        outcome = app.rotate(ctx, profile, _current(ctx, profile, current_stdin), codes)
+    except NeedsCode as needs:
+        if needs.hint == NeedsCode.hint:
+            needs.hint = "run it at a terminal, or set mfa_process for the profile in ~/.aws/config"
+        raise
     if as_json:
         error = outcome.error
         click.echo(
@@ -64,7 +70,7 @@ def rotate(profile: str, current_stdin: bool, as_json: bool) -> None:
         raise outcome.error
     else:
         click.echo(f"{profile}: the console password is changed and in the vault")
-        click.echo(f"  to sign in: credguard password copy {profile}", err=True)
+        click.echo(f"  to sign in: credguard password copy {quote(profile)}", err=True)
 
 
 def _current(ctx: Context, profile: str, from_stdin: bool) -> Secret | None:
@@ -101,7 +107,7 @@ def copy(profile: str, clear: bool, generation: int | None) -> None:
     if tool is None:
         raise CredguardError(
             "no clipboard tool is here (wl-copy, xclip, xsel, pbcopy, clip.exe)",
-            hint=f"install one, or print it: credguard password show {profile} --force",
+            hint=f"install one, or print it: credguard password show {quote(profile)} --force",
         )
     value = app.current(ctx, profile, generation)
     try:
@@ -119,7 +125,7 @@ def copy(profile: str, clear: bool, generation: int | None) -> None:
             raise
     except clipboard.ClipboardError as exc:
         raise CredguardError(
-            str(exc), hint=f"print it instead: credguard password show {profile} --force"
+            str(exc), hint=f"print it instead: credguard password show {quote(profile)} --force"
         ) from None
     click.echo(f"copied; the clipboard is emptied in {after} s", err=True)
 
@@ -133,7 +139,7 @@ def show(profile: str, force: bool, generation: int | None) -> None:
     if sys.stdout.isatty() and not force:
         raise CredguardError(
             "a password is not printed to a terminal",
-            hint=f"use: credguard password copy {profile}; or --force",
+            hint=f"use: credguard password copy {quote(profile)}; or --force",
         )
     value = app.current(Context(), profile, generation)
     sys.stdout.buffer.write(value.reveal_bytes() + (b"\n" if sys.stdout.isatty() else b""))

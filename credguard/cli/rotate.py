@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from shlex import quote
 
 import click
 
@@ -28,7 +29,7 @@ _SAID = {
     Action.PROVE_OLD: "proving the old key",
     Action.SWITCH_BACK: "switching back to the old key",
 }
-_FAILED = {"failed", "asks", "needs-code"}
+_FAILED = {"failed", "asks", "needs-code", "given-up"}
 _DECISIONS = ("rollback", "emergency", "lock_out", "rebuild")
 
 
@@ -57,6 +58,8 @@ def _report(outcome: app.Outcome) -> None:
         f" {outcome.old_id}; nothing was changed",
         "done": f"key {outcome.new_id} took over; {outcome.old_id} is deleted",
         "aborted": "an earlier attempt was cleared away; the key is as it was",
+        "given-up": f"no key took over, {outcome.old_id} goes on: the new key was given up"
+        + (f": {outcome.why}" if outcome.why else ""),
         "waiting": f"{outcome.why or 'waiting'}; goes on {_when(outcome.until)}",
         "asks": f"needs you: {outcome.why}",
         "locked-out": outcome.why,
@@ -65,6 +68,11 @@ def _report(outcome: app.Outcome) -> None:
     if outcome.state == "waiting" and outcome.new_id is not None:
         text = f"key {outcome.new_id} beside {outcome.old_id}: {text}"
     click.echo(f"{who}: {text}")
+    if outcome.state == "given-up" and outcome.profiles:
+        name = outcome.profiles[0]
+        click.echo(
+            f"  hint: run it again; what happened: credguard log --profile {quote(name)}", err=True
+        )
     if outcome.state == "asks":
         name = outcome.profiles[0] if outcome.profiles else "PROFILE"
         click.echo(f"  hint: {_decision(outcome.why, name)}", err=True)
@@ -74,23 +82,33 @@ def _decision(why: str, name: str) -> str:
     """What a person can type about a rotation that asks."""
     if why.startswith("blocked"):
         return (
-            f"move what uses it, then: credguard rotate {name} --deactivate;"
-            f" or go back: credguard rotate {name} --rollback"
+            f"move what uses it, then: credguard rotate {quote(name)} --deactivate;"
+            f" or go back: credguard rotate {quote(name)} --rollback"
         )
     if "the key in use" in why and "AWS does not accept" in why:
         return (
             f"activate it in the IAM console; or go back to the old key:"
-            f" credguard rotate {name} --rollback"
+            f" credguard rotate {quote(name)} --rollback"
+        )
+    if "AWS does not accept" in why and "see the IAM console" in why:
+        return (
+            f"activate one in the IAM console, then: credguard rotate {quote(name)};"
+            f" are they gone for good: credguard rotate --rebuild {quote(name)},"
+            f" then: credguard add {quote(name)}"
         )
     if "the vault does not hold" in why:
-        return f"restore a backup: credguard vault restore FILE; then: credguard rotate {name}"
+        return (
+            f"restore a backup: credguard vault restore FILE; then: credguard rotate {quote(name)}"
+        )
     if "unknown key" in why:
-        return f"if it is yours: credguard rotate {name} --keep KEY_ID; else delete it in IAM"
+        return (
+            f"if it is yours: credguard rotate {quote(name)} --keep KEY_ID; else delete it in IAM"
+        )
     if "clock" in why:
-        return f"set the clock, then: credguard rotate {name}"
+        return f"set the clock, then: credguard rotate {quote(name)}"
     if "someone activated" in why or "was used after" in why:
-        return f"to go on all the same: credguard rotate {name} --deactivate"
-    return f"look at the user's keys in the IAM console, then: credguard rotate {name}"
+        return f"to go on all the same: credguard rotate {quote(name)} --deactivate"
+    return f"look at the user's keys in the IAM console, then: credguard rotate {quote(name)}"
 
 
 def run(
@@ -183,7 +201,9 @@ def _status_row(row: KeyState) -> dict[str, object]:
 @click.option("--rollback", is_flag=True, help="Go back to the old key; until it is deleted.")
 @click.option("--emergency", is_flag=True, help="The key leaked: replace it with no grace.")
 @click.option("--lock-out", is_flag=True, help="Stop the key at once, without a new one.")
-@click.option("--rebuild", is_flag=True, help="Give up a journal that is damaged.")
+@click.option(
+    "--rebuild", is_flag=True, help="Give up a journal that is damaged, or whose keys are gone."
+)
 @click.option("--deactivate", is_flag=True, help="Deactivate the old key now, used or not.")
 @click.option(
     "--keep",

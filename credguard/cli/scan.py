@@ -1,21 +1,36 @@
-"""`credguard scan`: look for secrets in files or in what is staged."""
+"""`credguard scan`: look for secrets in files, in what is staged, in a text, or in history."""
 
+import os
 import sys
 import time
+from dataclasses import dataclass, fields
+from typing import Any
 
 import click
 
 from credguard.app import scan as app
-from credguard.report.jsonv1 import findings_json
-from credguard.report.text import findings_text, path_text
+from credguard.app import scan_history as commits
+from credguard.app.findings import FORMATS
+from credguard.cli.findings import Shown, show
+from credguard.cli.stdin import pieces
 from credguard.scan.model import CONFIDENCE_NAMES
 
-_TICK_S = 0.2
+_AFTER_S, _TICK_S = 1.0, 0.2
 
 
-@click.command(epilog="Example: credguard scan . --json")
+@click.command(epilog="Example: credguard scan . --exclude 'vendor/' --json")
 @click.argument("path", nargs=-1, type=click.Path())
 @click.option("--staged", is_flag=True, help="What the next commit would add, instead of files.")
+@click.option("--stdin", is_flag=True, help="The text on standard input, instead of files.")
+@click.option("--path", "name", metavar="NAME", help="With --stdin: the file it belongs to.")
+@click.option("--range", "span", metavar="A..B", help="What each commit of the range added.")
+@click.option("--history", is_flag=True, help="Every version of every file, in all commits.")
+@click.option("--branch", multiple=True, metavar="NAME", help="With --history: only this branch.")
+@click.option("--since", metavar="DATE", help="With --history: only commits since then.")
+@click.option("--no-resume", is_flag=True, help="With --history: not on from where one stopped.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Only files that match.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match.")
+@click.option("--no-gitignore", is_flag=True, help="Also what git ignores.")
 @click.option(
     "--confidence",
     type=click.Choice(list(CONFIDENCE_NAMES.values())),
@@ -23,49 +38,132 @@ _TICK_S = 0.2
     show_default=True,
     help="The least confidence that is reported.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def scan(path: tuple[str, ...], staged: bool, confidence: str, as_json: bool) -> None:
-    """Look for secrets in the files at and below each PATH, or in what is staged.
+@click.option("--lenient", is_flag=True, help="Exit with 0 where something could not be read.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes at work; else one a core.")
+@click.option("--quiet", is_flag=True, help="No progress and no counts.")
+@click.option("--baseline", metavar="FILE", help="Leave out what this baseline knows.")
+@click.option("--format", "style", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--output", metavar="FILE", help="Write the report to FILE.")
+@click.option("--deep", is_flag=True, help="Run detect-secrets' plugins too; much slower.")
+@click.option("--verify", is_flag=True, help="Ask issuers whether what is found still works.")
+@click.option("--explain", is_flag=True, help="Tell every signal that was weighed.")
+@click.option("--show-allowed", is_flag=True, help="Show also what marks and settings let pass.")
+def scan(
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    no_gitignore: bool,
+    confidence: str,
+    lenient: bool,
+    jobs: int | None,
+    quiet: bool,
+    deep: bool,
+    **rest: Any,
+) -> None:
+    """Look for secrets in the files at and below each PATH, in what is staged, or in commits.
 
-    Folders that git, package managers, caches and virtual environments keep are left out; name
-    one to scan it.
+    In a git repository all files are scanned but those that git ignores; elsewhere folders that
+    git, package managers, caches and virtual environments keep are left out. What is named as
+    PATH is always scanned. With --range and --history PATH is the repository, else the one here is
+    taken. GLOB is a pattern of .gitignore's syntax.
     Exit code 0: none, 1: some, 2: something could not be read, so it cannot be told.
     """
-    if staged == bool(path):
-        raise click.UsageError("name at least one PATH, or --staged")
-    least = {name: level for level, name in CONFIDENCE_NAMES.items()}[confidence]
-    result = app.scan_staged(least) if staged else app.scan_paths(list(path), least, _progress())
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", err=True, nl=False)
-    if as_json:
-        click.echo(findings_json(result.findings, result.unread, result.scanned))
-    else:
-        click.echo(findings_text(result.findings), nl=False)
-    for name, why in result.unread:
-        click.echo(f"credguard: not read: {path_text(name)}: {why}", err=True)
-    if result.findings:
-        click.echo(
-            f"{_count(len(result.findings), 'secret')} in {_count(result.scanned, 'file')}",
-            err=True,
-        )
+    what = _What(**{each.name: rest.pop(each.name) for each in fields(_What)})
+    what.check()
+    style = "json" if rest["as_json"] else rest["style"]
+    shown = Shown(
+        style, rest["output"], rest["baseline"], rest["show_allowed"], rest["verify"], quiet,
+        rest["explain"],
+    )  # fmt: skip
+    shown.check()
+    least = {word: level for level, word in CONFIDENCE_NAMES.items()}[confidence]
+    options = app.Options(least, include, exclude, not no_gitignore, jobs or 0, deep)
+    started = time.time()
+    progress = _Progress(quiet, what.noun)
+    result = what.scan(options, progress)
+    progress.end()
+    if show(shown, result, started, what.noun):
         raise click.exceptions.Exit(1)
-    if result.unread:
+    if result.problems and not lenient:
         raise click.exceptions.Exit(2)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+@dataclass(frozen=True, slots=True)
+class _What:
+    """The options that say where the bytes come from."""
+
+    path: tuple[str, ...]
+    staged: bool
+    stdin: bool
+    name: str | None
+    span: str | None
+    history: bool
+    branch: tuple[str, ...]
+    since: str | None
+    no_resume: bool
+
+    @property
+    def _of_commits(self) -> bool:
+        return self.history or self.span is not None
+
+    @property
+    def noun(self) -> str:
+        return "blob" if self._of_commits else "file"
+
+    def check(self) -> None:
+        """Raises UsageError where they do not go together."""
+        files = bool(self.path) and not self._of_commits
+        named = [files, self.staged, self.stdin, self.span is not None, self.history]
+        if named.count(True) != 1:
+            raise click.UsageError(
+                "name at least one PATH, or --staged, --stdin, --range or --history"
+            )
+        if self._of_commits and len(self.path) > 1:
+            raise click.UsageError("name one repository")
+        if self.name is not None and not self.stdin:
+            raise click.UsageError("--path belongs to --stdin")
+        if (self.branch or self.since or self.no_resume) and not self.history:
+            raise click.UsageError("--branch, --since and --no-resume belong to --history")
+
+    def scan(self, options: app.Options, progress: app.Progress) -> app.Result:
+        """Scan it. Raises CredguardError."""
+        if self.stdin:
+            return app.scan_stream(pieces(), os.fsencode(self.name or "<stdin>"), options)
+        if self.staged:
+            return app.scan_staged(options, progress)
+        where = next(iter(self.path), None)
+        if self.span is not None:
+            return commits.scan_range(self.span, where, options, progress)
+        if self.history:
+            return commits.scan_history(
+                where, options, progress,
+                branches=self.branch, since=self.since, resume=not self.no_resume,
+            )  # fmt: skip
+        return app.scan_paths(list(self.path), options, progress)
 
 
-class _progress:  # noqa: N801 - a callable made at the call
-    """Writes one line that is overwritten, on a terminal only."""
+class _Progress:
+    """Writes one line that is overwritten, on a terminal only, once it takes over a second."""
 
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-        self._on = sys.stderr.isatty()
+    def __init__(self, quiet: bool, noun: str) -> None:
+        self._noun = noun
+        self._start = self._last = time.monotonic()
+        self._on = not quiet and sys.stderr.isatty()
+        self._shown = False
 
-    def __call__(self, count: int, size: int) -> None:
+    def __call__(self, result: app.Result) -> None:
+        if not self._on:
+            return
         now = time.monotonic()
-        if self._on and now - self._last > _TICK_S:
-            self._last = now
-            click.echo(f"\r\x1b[K{count} files, {size / 1e6:.0f} MB", err=True, nl=False)
+        if now - self._start < _AFTER_S or now - self._last < _TICK_S:
+            return
+        self._last, self._shown = now, True
+        megabytes = result.size / 1e6
+        text = f"{result.scanned:,} {self._noun}s, {megabytes:,.0f} MB"
+        text += f", {megabytes / (now - self._start):,.0f} MB/s, {len(result.findings):,} found"
+        click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            click.echo("\r\x1b[K", err=True, nl=False)

@@ -119,6 +119,7 @@ class Agent:
         elif request.op == "lock":
             self._lock("asked to")
             self._cache.drop()
+            answer = opens_again().encode()
         elif request.op == "drop":
             self._drop(request.identity)
         elif request.op == "stop":
@@ -335,7 +336,8 @@ class Agent:
     def _deliver(self, waiting: list[tuple[Request, Reply]], entry: Entry) -> None:
         askers = [(request, reply) for request, reply in waiting if reply.wanted()]
         rows = [(request.profile, request.how, reply.pid) for request, reply in askers]
-        problem = self._ledger.note(rows, entry.source_key or entry.key_id)
+        session_end = None if entry.long_term else entry.expiration
+        problem = self._ledger.note(rows, entry.source_key or entry.key_id, session_end)
         if problem:
             self._log(f"{problem}; the key is handed out all the same")
         kind, head = wire.OK, b""
@@ -358,6 +360,18 @@ def installed() -> str:
     import sys
 
     return os.path.realpath(sys.executable)
+
+
+def opens_again() -> str:
+    """Why a lock does not last: this process was started with a passphrase of its own; or empty."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if os.environ.get("CREDGUARD_PASSPHRASE_FILE"):
+        source = "CREDGUARD_PASSPHRASE_FILE"
+    elif folder and os.path.exists(os.path.join(folder, "credguard.passphrase")):
+        source = "the systemd credential credguard.passphrase"
+    else:
+        return ""
+    return f"the agent was started with {source} and opens the vault again by that when it is asked"
 
 
 def line(error: CredguardError) -> bytes:

@@ -5,12 +5,12 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from credguard import paths
 from credguard.atomic import locked
 from credguard.config import Config, seconds
-from credguard.daemon.agent import Agent, Limits
+from credguard.daemon.agent import Agent, Limits, line
 from credguard.errors import Busy, CredguardError, StoreError
 from credguard.hardening import private_process
 from credguard.ipc import calls, listener
@@ -25,18 +25,32 @@ _PATIENCE_S = 10.0
 _RUNNING = "an agent runs already"
 
 
-def run(config: Config, *, ready: int | None = None) -> None:
+class _Starter:
+    """Whoever started us and waits at the other end of a pipe; it is told once, or never."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+
+    def told(self, problem: bytes = b"") -> None:
+        """End its wait: we listen, or cannot since `problem`."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with contextlib.suppress(OSError):  # it gave up
+                os.write(descriptor, problem)
+            os.close(descriptor)
+
+
+def run(config: Config, *, listens: Callable[[], None] = lambda: None) -> None:
     """Serve alone until SIGTERM, SIGINT, op stop, or `agent.idle` without use.
 
-    `ready`: a descriptor that is closed when it listens. Raises Busy (one runs already),
-    StoreError, Unsupported. Killed at any instant it leaves a socket that the next one replaces.
+    `listens()` is called when it does. Raises Busy (one runs already), StoreError, Unsupported.
+    Killed at any instant it leaves a socket that the next one replaces.
     """
     private_process()
     with _held(_GLANCE_S):
         limits = Limits(seconds(config.agent.idle), seconds(config.agent.auto_lock))
         with _listening(limits, "alone") as (server, agent):
-            if ready is not None:
-                os.close(ready)
+            listens()
             handlers = {
                 number: signal.signal(number, lambda *_: server.stop())
                 for number in (signal.SIGTERM, signal.SIGINT)
@@ -51,7 +65,10 @@ def run(config: Config, *, ready: int | None = None) -> None:
 
 
 def run_detached(ready: int | None) -> None:
-    """Serve alone, detached from whoever started us; errors go to the log."""
+    """Serve alone, detached from whoever started us; errors go to it and to the log.
+
+    `ready`: a pipe that is closed when we listen; before, one line may say why we cannot.
+    """
     from credguard import config, logs
 
     with contextlib.suppress(OSError):
@@ -64,11 +81,13 @@ def run_detached(ready: int | None) -> None:
         os.closerange(ready + 1, highest)
         os.set_inheritable(ready, False)
     logs.to_file()
+    starter = _Starter(ready)
     try:
-        run(config.load(), ready=ready)
-    except Busy:
+        run(config.load(), listens=starter.told)
+    except _Running:
         return
     except CredguardError as error:
+        starter.told(line(error))
         _LOG.error("the agent cannot start: %s; %s", error, error.hint)
         raise SystemExit(error.exit_code) from None
 

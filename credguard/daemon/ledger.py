@@ -36,7 +36,9 @@ class Ledger:
             }
         return World(tuple(_stamp(path) for path in files), pointers)
 
-    def note(self, rows: list[tuple[str, str, int | None]], key_id: str) -> str:
+    def note(
+        self, rows: list[tuple[str, str, int | None]], key_id: str, session_end: float | None
+    ) -> str:
         """Log hand-outs: profile, how, process that asked. Why it failed; empty: it did not.
 
         A failure ends it: when another process keeps the database, each row would wait a second.
@@ -47,7 +49,9 @@ class Ledger:
                 return ""
             for profile, how, pid in rows:
                 who = handouts.Asker() if pid is None else _asker(pid, how)
-                handouts.record(connection, time.time(), profile, key_id, how, who)
+                handouts.record(
+                    connection, time.time(), profile, key_id, how, who, session_end=session_end
+                )
         except StoreError as error:
             return str(error)
         return ""
@@ -70,10 +74,10 @@ class Ledger:
 
 
 def _asker(pid: int, how: str) -> handouts.Asker:
-    """The tool behind process `pid`: a credential_process is started by the one that wants it."""
-    if how == "credential_process":
-        return handouts.asker(handouts.parent_of(pid) or pid)
-    return handouts.asker(pid)
+    """The program behind process `pid`: ours are started by the one that wants the key."""
+    if how == "agent":  # somebody who speaks to the socket
+        return handouts.asker(pid)
+    return handouts.asker(handouts.parent_of(pid) or pid)
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

@@ -25,12 +25,14 @@ from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
 from credguard.daemon.children import ENTRY
 from credguard.daemon.inbox import Inbox
+from credguard.daemon.layered import Layered
 from credguard.daemon.scheduler import Scheduler
 from credguard.daemon.tick import Tick
 from credguard.daemon.watcher import PRUNED, Watcher, pruned
-from credguard.daemon.worker import Worker, fingerprint_key, real, shown
+from credguard.daemon.worker import Worker, real, shown
 from credguard.errors import CredguardError, Unsupported
 from credguard.store import findings, problems, watches
+from credguard.store.fingerprint_key import fingerprint_key
 
 _LOG = logging.getLogger("credguard.daemon")
 
@@ -69,7 +71,7 @@ def run(ctx: Context) -> None:
         ctx.db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
         _compile_rules()
         worker = Worker(
-            load_engine(paths.private_dir(paths.cache_dir())),
+            Layered(load_engine(paths.private_dir(paths.cache_dir()))),
             ctx.db,
             fingerprint_key(),
             max_bytes=config.max_file_mb * 1_000_000,

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from shlex import quote
 
 from credguard.app import longterm, sessions
 from credguard.app.context import Context
@@ -31,6 +32,9 @@ def main() -> None:
     try:
         head, body = _obtained(request["profile"], request["code"], request["min_ttl"])
     except (NeedsCode, CodeRefused) as error:
+        if error.hint == NeedsCode.hint:
+            # An AWS tool asks, which takes no code and no --code-stdin.
+            error.hint = f"{NeedsCode.at_a_terminal}{quote(request['profile'])} -- true"
         head = {"kind": wire.NEEDS_CODE, "line": line(error)}
     except VaultLocked as error:
         head = {"kind": wire.LOCKED, "line": line(error)}

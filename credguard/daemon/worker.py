@@ -6,15 +6,14 @@ import hmac
 import logging
 import os
 import re
-import secrets
 import sqlite3
 import stat
 from collections.abc import Callable
 from typing import Protocol
 
-from credguard import paths
-from credguard.errors import StoreError
 from credguard.report.text import printable
+from credguard.scan.allow import Allow
+from credguard.scan.engine import plain
 from credguard.scan.model import MEDIUM, Finding
 from credguard.store import findings
 from credguard.store.db import transaction
@@ -30,28 +29,6 @@ class Scanner(Protocol):
 
     def scan(self, data: bytes, path: bytes) -> list[Finding]:
         """The secrets in `data`."""
-
-
-def fingerprint_key() -> bytes:
-    """This installation's random fingerprint key, made at first use (0600). Raises StoreError."""
-    file = os.path.join(paths.private_dir(paths.state_dir()), "fingerprint.key")
-    try:
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            with open(file, "rb") as existing:
-                key = existing.read()
-            if len(key) == _KEY_BYTES:
-                return key
-            raise StoreError(f"{file} is damaged", hint=f"remove it: rm {file}") from None
-        with os.fdopen(descriptor, "wb") as new:
-            key = secrets.token_bytes(_KEY_BYTES)
-            new.write(key)
-            new.flush()
-            os.fsync(new.fileno())
-    except OSError as exc:
-        raise StoreError(f"cannot use {file}: {exc.strerror}") from exc
-    return key
 
 
 def fingerprint(key: bytes, finding: Finding) -> str:
@@ -161,6 +138,8 @@ class Worker:
                 for finding in self._scanner.scan(data, os.fsencode(path))
                 if finding.confidence >= MEDIUM
             ]
+            Allow().judge(found, plain(data), os.fsencode(path))
+            found = [finding for finding in found if not finding.allowed]
         self._store(shown(path), found)
         if signature is not None:  # only now: a file whose findings were not stored is read again
             self._snapshot[hash(shown(path))] = signature

@@ -57,9 +57,12 @@ def stop() -> None:
     _done("stop")
 
 
-def lock() -> None:
-    """Make the agent forget the passphrase and all credentials. Raises NoAgent."""
-    _done("lock")
+def lock() -> str:
+    """Make the agent forget the passphrase and all credentials; why that does not last, or empty.
+
+    Raises NoAgent.
+    """
+    return _done("lock").decode("utf-8", "replace")
 
 
 def unlock(passphrase: Secret, timeout_s: int | None = None) -> None:
@@ -87,6 +90,8 @@ def _done(op: str, **fields: str | int) -> bytes:
 
 def _error(kind: int, answer: bytes) -> CredguardError:
     what, _, hint = answer.decode("utf-8", "replace").partition("; ")
+    if hint.startswith(NeedsCode.at_a_terminal):
+        hint = ""  # that is for AWS tools; a command of ours may be given a code
     if kind == wire.ELSEWHERE:
         return client.NoAgent(what, hint=hint)
     classes = {wire.NEEDS_CODE: NeedsCode, wire.LOCKED: VaultLocked}

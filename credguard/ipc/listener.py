@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import socket
 import stat
 
@@ -46,14 +47,30 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
+def kind(status: os.stat_result) -> str:
+    """What stands in a socket's place, and of whom, in words."""
+    names = {stat.S_IFDIR: "folder", stat.S_IFLNK: "symlink", stat.S_IFSOCK: "socket"}
+    name = names.get(stat.S_IFMT(status.st_mode), "file")
+    return f"a {name}" if status.st_uid == os.getuid() else f"a {name} of user {status.st_uid}"
+
+
 def _own_folder(folder: str) -> None:
-    paths.private_dir(folder)
-    status = os.lstat(folder)
-    if stat.S_ISLNK(status.st_mode):
-        raise StoreError(f"the folder {folder} is a symlink", hint=f"remove it: rm {folder}")
+    quoted = shlex.quote(folder)
+    try:
+        status = os.lstat(folder)
+    except FileNotFoundError:
+        paths.private_dir(folder)
+        status = os.lstat(folder)
+    except OSError as exc:
+        raise StoreError(f"cannot look at the folder {folder}: {exc.strerror}") from exc
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise StoreError(
+            f"{kind(status)} lies at {folder}, where the folder of the agent's socket belongs",
+            hint=f"move it away: mv {quoted} {shlex.quote(folder + '.old')}",
+        )
     if status.st_mode & 0o077:
         raise StoreError(
-            f"the folder {folder} can be read by others", hint=f"run: chmod 700 {folder}"
+            f"the folder {folder} can be entered by others", hint=f"run: chmod 700 {quoted}"
         )
 
 
@@ -66,7 +83,10 @@ def _clear(path: str) -> None:
     except OSError as exc:
         raise StoreError(f"cannot look at {path}: {exc.strerror}") from exc
     if not stat.S_ISSOCK(status.st_mode) or status.st_uid != os.getuid():
-        raise StoreError(f"{path} is not a socket of ours", hint=f"remove it: rm {path}")
+        raise StoreError(
+            f"{kind(status)} lies at {path}, where the agent's socket belongs",
+            hint=f"move it away: mv {shlex.quote(path)} {shlex.quote(path + '.old')}",
+        )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_PROBE_S)
         try:

@@ -2,36 +2,53 @@
 
 import json
 
-from credguard.scan.model import CONFIDENCE_NAMES, Finding
+from credguard.report.model import Report, Row
 
 
-def findings_json(findings: list[Finding], unread: list[tuple[bytes, str]], scanned: int) -> str:
+def _fields(each: Row) -> dict[str, object]:
+    """One finding. `path` is as given; lines and columns count from 1, columns in characters."""
+    fields: dict[str, object] = {
+        "path": each.path,
+        "line": each.line,
+        "end": each.end,
+        "column": each.column,
+        "rule": each.rule,
+        "title": each.title,
+        "confidence": each.confidence,
+        "severity": each.severity,
+        "fingerprint": each.fingerprint,
+        "masked": each.masked,
+        "via": each.via,
+    }
+    if each.why:
+        fields["why"] = each.why
+    if each.status:
+        fields["verified"] = each.status
+        fields["verified_detail"] = each.status_detail
+    if each.commit:
+        fields |= {"commit": each.commit, "author": each.author, "date": each.date}
+    if each.hidden:
+        fields["allowed_by"] = each.hidden
+    return fields
+
+
+def findings_json(report: Report) -> str:
     r"""An object: version, scanned (files), findings, unread (files and why). No secret value.
 
-    `path` is text, bytes that are not UTF-8 as surrogate escapes turned to \\xNN; lines and columns
-    count from 1, columns in bytes.
+    `path` is text; bytes that are not UTF-8 and control characters are turned to \\xNN.
     """
-    return json.dumps(
-        {
-            "version": 1,
-            "scanned": scanned,
-            "findings": [
-                {
-                    "path": each.path.decode("utf-8", "backslashreplace"),
-                    "line": each.line,
-                    "column": each.column,
-                    "end_line": each.end_line,
-                    "rule": each.rule_id,
-                    "title": each.title,
-                    "confidence": CONFIDENCE_NAMES[each.confidence],
-                    "masked": each.masked(),
-                }
-                for each in findings
-            ],
-            "unread": [
-                {"path": path.decode("utf-8", "backslashreplace"), "why": why}
-                for path, why in unread
-            ],
-        },
-        indent=2,
-    )
+    found = [{**_fields(each), "end_line": each.end} for each in report.rows]
+    document: dict[str, object] = {
+        "version": 1,
+        "scanned": report.scanned,
+        "findings": found,
+        "unread": [{"path": path, "why": why} for path, why in report.unread],
+        "known": report.known,
+        "allowed": [_fields(each) for each in report.hidden],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def findings_jsonl(report: Report) -> str:
+    """One finding a line, each an object; nothing where there is none."""
+    return "".join(json.dumps(_fields(each)) + "\n" for each in report.rows)

@@ -46,7 +46,7 @@ SENTENCES = {
     "rotation.emergency": "{user}: a key that leaked is replaced at once",
     "rotation.locked_out": "{user}: key {key_id} was {how} without a successor",
     "rotation.freed": "{user}: second key {deleted_id} was deleted to make room",
-    "rotation.rebuilt": "{user}: an unreadable journal was given up",
+    "rotation.rebuilt": "{user}: a journal of no more use was given up",
     "rotation.ended": "{user}: the rotation is over",
     "problem.raised": "{subject} does not work: {what}",
     "problem.solved": "{subject} works again",

@@ -1,6 +1,4 @@
-"""Findings for a person: one line each, masked."""
-
-from credguard.scan.model import CONFIDENCE_NAMES, Finding
+"""Text that is safe to show to a person."""
 
 
 def printable(text: str) -> str:
@@ -13,12 +11,3 @@ def printable(text: str) -> str:
 def path_text(path: bytes) -> str:
     r"""`path` on one line; bytes that are not UTF-8 show as \\xNN."""
     return printable(path.decode("utf-8", "backslashreplace"))
-
-
-def findings_text(findings: list[Finding]) -> str:
-    """One line a finding: place, rule, confidence, masked value; ends with a line end, or ""."""
-    return "".join(
-        f"{path_text(each.path)}:{each.line}:{each.column}  {each.rule_id}"
-        f"  {CONFIDENCE_NAMES[each.confidence]}  {printable(each.masked())}\n"
-        for each in findings
-    )

@@ -222,6 +222,7 @@ def _without_asking(effects: Effects, record: Record, before: Facts) -> Facts:
         effects.pointer(record),
         skew=effects.skew(),
         own_use_until=effects.own_use_until(record.old_id),
+        sessions_until=effects.sessions_until(record.old_id),
         elsewhere=effects.elsewhere(record.old_id),
         deleted=before.deleted,
         activated=before.activated,

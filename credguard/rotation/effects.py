@@ -63,5 +63,8 @@ class Effects(Protocol):
     def own_use_until(self, key_id: str) -> float:
         """Until when clients may go on with a key handed out here, Unix seconds; 0.0: none may."""
 
+    def sessions_until(self, key_id: str) -> float:
+        """Until when sessions last that were got with the key here, Unix seconds; 0.0: none do."""
+
     def elsewhere(self, key_id: str) -> bool:
         """Whether a person said that the key is used on other machines."""

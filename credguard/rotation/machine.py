@@ -112,7 +112,6 @@ def after_leak(record: Record, pointer: str, key_id: str, now: float) -> Record:
         return replace(rolled_back(record, pointer, now) or record, mode=Mode.EMERGENCY)
     if record.state is State.REVERTING and pointer == key_id:  # it went back already
         return replace(exchanged(record, now), mode=Mode.CLEAR)
-    to = record.state
     if record.state is State.ABORTING:
         to = State.STORED  # the other may be good, and never served
     elif record.state is State.REVERTING:
@@ -297,8 +296,8 @@ def _resting(record: Record, facts: Facts) -> bool:
 def _grace(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
     old = record.old_id
     until = record.since + limits.grace
-    if record.mode is Mode.NORMAL:
-        until = max(until, facts.own_use_until)
+    if record.mode is Mode.NORMAL and limits.grace > 0:  # a grace of zero is a person's word
+        until = max(until, facts.own_use_until, facts.sessions_until)
     if now < until and not facts.person and _resting(record, facts):
         return Step(Action.WAIT, old, until, "grace")
     if facts.listed is None:

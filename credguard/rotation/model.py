@@ -152,10 +152,12 @@ class Facts:
     id that the profiles hand out; `used`: of the old key and of strays; `rejected`: keys that AWS
     does not take a signature of; `skew`: seconds by which this machine's clock is ahead of AWS's,
     None: not known; `own_use_until`: until when clients may use the old key that was handed out to
-    them here, Unix seconds; `elsewhere`: a person said that the key is used on other machines;
-    `deleted`, `activated`: a key of which IAM confirmed that in this run; `proved`, `failed`: the
-    key whose proof succeeded, or gave out, in this run; `bad_secret`: it gave out since its
-    signature is refused; `looks`: how often this run has listed in a row with the same result;
+    them here, Unix seconds; `sessions_until`: until when sessions last that were got with it (they
+    may die with it, and never sign with it); `elsewhere`: a person said that the key is used on
+    other machines; `deleted`, `activated`: a key of which IAM confirmed that in this run; `proved`,
+    `failed`: the key whose proof succeeded, or gave out, in this run; `bad_secret`: it gave out
+    since its signature is refused; `looks`: how often this run has listed in a row with the same
+    result;
     `person`: someone agreed to deactivate the old key now.
     """
 
@@ -166,6 +168,7 @@ class Facts:
     rejected: frozenset[str] = frozenset()
     skew: float | None = None
     own_use_until: float = 0.0
+    sessions_until: float = 0.0
     elsewhere: bool = False
     proved: str = ""
     failed: str = ""

@@ -6,6 +6,7 @@ from typing import Protocol
 from credguard.errors import (
     AwsError,
     InvalidKey,
+    NeedsCode,
     NetworkDown,
     NoSuchEntity,
     NotPermitted,
@@ -19,7 +20,9 @@ from credguard.rotation.password import Action, Record, State, next_step, number
 # AWS answered and did not execute; the old password may be the reason.
 _REFUSED = (PasswordRefused, NotPermitted)
 # AWS answered and did not execute, for a reason that says nothing about the password.
-_STOPPED = (InvalidKey, NoSuchEntity, QuotaExceeded, TemporarilyUnmodifiable, Throttled)
+_STOPPED = (
+    InvalidKey, NeedsCode, NoSuchEntity, QuotaExceeded, TemporarilyUnmodifiable, Throttled,
+)  # fmt: skip
 _LOSSES = 2  # in one run; then the person is told
 _PAUSE_S = 5.0
 

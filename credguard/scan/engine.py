@@ -9,7 +9,7 @@ from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from typing import Any
 
     from credguard.scan.general.detect import Judged
@@ -18,11 +18,29 @@ if TYPE_CHECKING:
     # start and end of the secret; its rank and its rule: what wins sorts first
     Span = tuple[int, int, int, int]
 
-ALLOW = (b"credguard:allow", b"pragma: allowlist secret", b"gitleaks:allow")
-ALLOW_NEXT = b"pragma: allowlist nextline secret"
-# Which of two that overlap is kept, the lowest first: a vendor's format is surer than a name.
-_RULE_RANK = {HIGH: 0, MEDIUM: 1, LOW: 2}
+# Which of two that overlap is kept, the lowest first: a vendor's format, 0 to 2, before a name.
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
+SHORT = 4096
+"""Up to this size, in bytes, a text is searched for base64 though no probe asks for it."""
+# How compressed streams and archives begin; see `credguard.scan.decode.streams.kind`.
+_PACKED = frozenset(
+    (
+        b"\x1f\x8b",
+        b"BZ",
+        b"\xfd7",
+        b"\x28\xb5",
+        b"PK",
+        b"%P",
+        b"SQ",
+        b"x\x01",
+        b"x\x5e",
+        b"x\x9c",
+        b"x\xda",
+    )
+)
+# Letters and digits become "a", all else a blank; so many in a row are more than a word.
+_DIGITS = b" " * 48 + b"a" * 10 + b" " * 7 + b"a" * 26 + b" " * 6 + b"a" * 26 + b" " * 133
+_RUN = b"a" * 24
 # Past the end that Hyperscan tells, so much that a look-ahead sees what follows.
 _AHEAD = 1
 
@@ -84,6 +102,7 @@ class Engine:
 
     def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Span]:
         """The spans that the vendors' rules hold for secrets, by place."""
+        from credguard.scan.checksums import sureness
         from credguard.scan.values import plausible
 
         name = path.rsplit(b"/", 1)[-1].lower()
@@ -94,48 +113,45 @@ class Engine:
             if paths and not name.endswith(paths) and not name.startswith(b".env"):
                 continue
             for span in self._matches(rule, data, hits[rule]):
-                if span not in seen and plausible(data[span[0] : span[1]], least, tests):
-                    seen.add(span)
-                    spans.append((*span, _RULE_RANK[confidence], rule))
+                value = data[span[0] : span[1]]
+                if span not in seen and plausible(value, least, tests):
+                    sure = sureness(value, tests, confidence) if tests else confidence
+                    if sure:
+                        seen.add(span)
+                        spans.append((*span, HIGH - sure, rule))
         spans.sort()
         return spans
 
     def _findings(
         self, data: bytes, path: bytes, spans: list[Span], judged: list[Judged]
     ) -> list[Finding]:
-        """The findings of sorted `spans`: the best of those that overlap, no allowed ones."""
+        """The findings of sorted `spans`: the best of those that overlap."""
         general: tuple[tuple[str, str, str], ...] = ()
         if judged:
             from credguard.scan.general import kinds
 
             general = kinds.GENERAL_RULES
-
         found: list[Finding] = []
-        allowed = _allowed(data)
-        at, line, line_start, passed = 0, 1, 0, 0
-        table = self._rows
-        rules = len(table)
-        count, marked = data.count, len(allowed)
-        for start, end, _, rule in _best(spans):
-            lines = count(b"\n", at, start)
+        at, line, column = 0, 1, 1
+        rules = len(self._rows)
+        for start, end, rank, rule in _best(spans):
+            lines = data.count(b"\n", at, start)
             if lines:
                 line += lines
-                line_start = data.rfind(b"\n", at, start) + 1
+                column, at = 1, data.rfind(b"\n", at, start) + 1
+            column += _characters(data[at:start])
             at = start
-            while passed < marked and allowed[passed][1] < start:
-                passed += 1
-            if passed < marked and allowed[passed][0] < end:
-                continue
             value = data[start:end]
-            last = line + value.count(b"\n")
-            column = start - line_start + 1
+            signals: tuple[str, ...] = ()
             if rule < rules:
-                name, title, sure, *_ = table[rule]
-                found.append(Finding(path, line, column, last, name, title, sure, value))
+                rule_id, title, confidence = *self._rows[rule][:2], HIGH - rank
             else:
-                _, _, sure, index, held = judged[rule - rules]
-                name, title, _ = general[index]
-                found.append(Finding(path, line, column, last, name, title, sure, value, held))
+                _, _, confidence, index, signals = judged[rule - rules]
+                rule_id, title, _ = general[index]
+            end_line = line + value.count(b"\n")
+            found.append(
+                Finding(path, line, column, end_line, rule_id, title, confidence, value, signals)
+            )
         return found
 
     def _matches(self, rule: int, data: bytes, ends: list[int]) -> Iterator[tuple[int, int]]:
@@ -154,10 +170,32 @@ class Engine:
 
 
 def plain(data: bytes) -> bytes:
-    """`data` as the rules see it: UTF-16 with its byte order mark becomes UTF-8."""
+    """`data` as the rules see it: UTF-16 and UTF-32 with their byte order mark become UTF-8."""
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        return data.decode("utf-32", "replace").encode("utf-8", "replace")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace").encode("utf-8", "replace")
     return data
+
+
+def layered(data: bytes, probed: Collection[str]) -> bool:
+    """Whether `data` may hold more than the rules see: something encoded, compressed or packed.
+
+    `probed`: the probes that `Engine.examine` gave for it. Then `credguard.scan.layers` reads it.
+    """
+    for name in probed:
+        if name.startswith("decode."):
+            return True
+    if data[:2] in _PACKED or data[257:262] == b"ustar":
+        return True
+    if len(data) > SHORT:
+        return False
+    marked = data.translate(_DIGITS)
+    if marked.find(_RUN) < 0:
+        return False
+    from credguard.scan.decode.short import may_hold_runs
+
+    return may_hold_runs(data, marked, _RUN)
 
 
 def windows(ends: list[int], width: int, size: int) -> Iterator[tuple[int, int]]:
@@ -207,26 +245,8 @@ def _disjoint(group: list[Span], reach: int) -> list[Span]:
     return kept
 
 
-def _allowed(data: bytes) -> list[tuple[int, int]]:
-    """The lines, as offsets of their start and end, whose secrets a comment lets pass; in order."""
-    found = []
-    for mark in (*ALLOW, ALLOW_NEXT):
-        last = 0
-        while (at := data.find(mark, last)) >= 0:
-            first = data.rfind(b"\n", last, at) + 1 or last
-            last = _line_end(data, at)
-            if mark == ALLOW_NEXT:
-                first, next_end = last + 1, _line_end(data, last + 1)
-                found.append((first, next_end))
-            else:
-                found.append((first, last))
-    found.sort()
-    return found
-
-
-def _line_end(data: bytes, at: int) -> int:
-    end = data.find(b"\n", at)
-    return len(data) if end < 0 else end
+def _characters(data: bytes) -> int:
+    return len(data) if data.isascii() else len(data.decode("utf-8", "replace"))
 
 
 def on_lines(found: list[Finding], lines: list[tuple[int, int]] | None) -> list[Finding]:

@@ -1,6 +1,7 @@
 """What the scanner takes and gives. Plain slotted classes: the hook cannot afford dataclasses.
 
-Offsets are bytes; lines and columns count from 1. Paths are bytes until a reporter shows them.
+Offsets are bytes; lines and columns count from 1, columns in characters (an undecodable byte is
+one). Paths are bytes until a reporter shows them.
 """
 
 from __future__ import annotations
@@ -9,11 +10,29 @@ LOW, MEDIUM, HIGH = 1, 2, 3
 CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}
 
 
+class Commit:
+    """The commit that brought a finding in: its id, its author, and the date of writing (ISO)."""
+
+    __slots__ = ("author", "date", "oid")
+
+    def __init__(self, oid: str, author: str, date: str) -> None:
+        """`author`: name and address."""
+        self.oid = oid
+        self.author = author
+        self.date = date
+
+
 class Finding:
-    """One secret in one place. `value` never leaves the process except as `masked()`."""
+    """One secret in one place. `value` never leaves the process except as `masked()`.
+
+    `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does. `via`: where the
+    value stands encoded or packed the chain, such as `base64>gzip`; else "". `commit`: what brought
+    it in, where history was scanned.
+    """
 
     __slots__ = (
-        "column", "confidence", "end_line", "line", "path", "rule_id", "signals", "title", "value",
+        "allowed", "column", "commit", "confidence", "end_line", "line", "path", "rule_id",
+        "signals", "title", "value", "via",
     )  # fmt: skip
 
     def __init__(
@@ -32,6 +51,8 @@ class Finding:
 
         `signals`: of a general rule those that were weighed; `general.score.explain` tells how.
         """
+        self.allowed = ""
+        self.commit: Commit | None = None
         self.path = path
         self.line = line
         self.column = column
@@ -41,6 +62,7 @@ class Finding:
         self.confidence = confidence
         self.value = value
         self.signals = signals
+        self.via = ""
 
     def masked(self) -> str:
         """The value with at most four characters, and at most a fifth, readable."""

@@ -1,27 +1,46 @@
-"""Rules as data: reads rules.toml's text, checks it, and gives what the engine runs.
+"""Rules as data: reads the tables of rules/*.toml, checks them, and gives what the engine runs.
 
 Only the build of the compiled database imports this; the hook loads the finished rows.
 """
 
 import re
 import tomllib
+from collections.abc import Iterable
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
+from credguard.scan.checksums import CHECKS
 from credguard.scan.model import HIGH, LOW, MEDIUM
 
 _CONFIDENCE = {"low": LOW, "medium": MEDIUM, "high": HIGH}
 _SEVERITIES = {"low", "medium", "high", "critical"}
-_TESTS = {"password", "name"}
+_TESTS = {"password", "name", "runs", "random", "same", "example"}
 _FIELDS = {
-    "id", "title", "near", "value", "pattern", "before", "after", "entropy", "tests", "paths",
-    "confidence", "severity", "source", "sample", "clean",
+    "id", "title", "vendor", "near", "services", "value", "pattern", "before", "after", "entropy",
+    "checksum", "tests", "paths", "confidence", "severity", "source", "sample", "clean", "names",
 }  # fmt: skip
-# A name that goes on, its end, an assignment in some language, an opening quote.
+# A name that goes on, its end, then an assignment in some language, a blank or a hyphen, a quote.
 _ASSIGNED = (
-    r"[\w.\- \[\]]{{0,25}}?['\"`\])}}]{{0,2}}\s{{0,5}}(?:=>|:=|[:=,>(]){{1,2}}"
-    r"\s{{0,5}}(?:\\?['\"`]){{0,2}}({value})"
+    r"[\w.\- \[\]]{{0,25}}?['\"`\])}}]{{0,2}}"
+    r"(?:\s{{0,5}}(?:\?=|[.|]{{0,2}}=?=>?|:{{1,3}}=|[:,>(|]{{1,2}})\s{{0,8}}|[ \t]{{1,4}}|-)"
+    r"(?:\\?['\"`]){{0,2}}({value})"
 )
+_GAP = 56  # the longest that may stand between the name and the value above
+# What a service's name that is also a word needs beside it.
+_KEYWORD = r"[_.\- ]{{0,2}}(?i:api|app|access|auth|secret|token|key|client|private)"
+# The name of a service goes on with at most three words, then anything that parts it from a value.
+_BESIDE = (
+    r"(?:[_.\- ]{{0,2}}[A-Za-z]{{2,14}}){{0,3}}?[_.\-]{{0,2}}"
+    r"['\"`\])}}]{{0,3}}(?:\s{{0,6}}(?:::?:?=|\?=|=>|[=:,>(\-|])\s{{0,12}}|[ \t]{{1,4}}|-)"
+    r"(?:\\?['\"`{{(\[<]){{0,2}}({value})"
+)
+
+# What of the above Hyperscan looks for: all that it may match, and more.
+_LOOSELY = (
+    r"[A-Za-z_.\- ]{0,56}['\"`\])}\s=:?,>(\-|{\[<\\]{1,36}"
+    r"[A-Za-z0-9_\-+/]{16,200}={0,2}(?:[^\w\-/+.=@#]|\z)"
+)
+_TOGETHER = 20
 
 # id, title, confidence, entropy, tests, paths, pattern for Python's re (bytes), its longest match
 Row = tuple[str, str, int, float, tuple[str, ...], tuple[bytes, ...], bytes, int]
@@ -33,19 +52,68 @@ class RuleError(ValueError):
     """A rule is not what it must be; names the rule."""
 
 
-def parse(text: str) -> list[dict[str, Any]]:
-    """The rule tables of a rules.toml. Raises RuleError."""
-    try:
-        tables = tomllib.loads(text)["rule"]
-    except (tomllib.TOMLDecodeError, KeyError) as exc:
-        raise RuleError(f"the rules are not valid TOML: {exc}") from exc
+def parse(texts: Iterable[str], services: str = "") -> list[dict[str, Any]]:
+    """The rule tables of several TOML texts, in order. Raises RuleError.
+
+    `services`: names of services, one a line (`#` starts a comment), for rules with `services`.
+    """
+    tables: list[dict[str, Any]] = []
+    for text in texts:
+        try:
+            tables += tomllib.loads(text)["rule"]
+        except (tomllib.TOMLDecodeError, KeyError) as exc:
+            raise RuleError(f"the rules are not valid TOML: {exc}") from exc
     seen: set[str] = set()
     for table in tables:
+        if kind := table.get("services"):
+            table["names"] = names(services, kind)
+            table["near"] = alternation(table["names"])
         _check(table)
         if table["id"] in seen:
             raise RuleError(f"rule {table['id']}: the id is there twice")
         seen.add(table["id"])
-    return list(tables)
+    return tables
+
+
+def names(services: str, kind: str) -> list[str]:
+    """The names of `kind` in the list of services: those between its head `[kind]` and the next."""
+    found: list[str] = []
+    inside = False
+    for line in services.splitlines():
+        words = line.partition("#")[0]
+        if words.startswith("["):
+            inside = words.strip() == f"[{kind}]"
+        elif inside:
+            found += words.split()
+    return sorted(set(found))
+
+
+def alternation(words: Iterable[str]) -> str:
+    """A pattern of `words` that branches at each character once, so that trying it is quick.
+
+    A hyphen or blank in a word may be written `-`, `_`, `.`, a blank or nothing.
+    """
+    tree: dict[str, Any] = {}
+    for word in words:
+        branch = tree
+        for character in word.lower():
+            branch = branch.setdefault(character, {})
+        branch[""] = {}
+    return _branches(tree)
+
+
+def _branches(tree: dict[str, Any]) -> str:
+    parts = []
+    for character in sorted(tree, reverse=True):
+        if character:
+            written = "[-_. ]?" if character == "-" else re.escape(character)
+            parts.append(written + _branches(tree[character]))
+    if not parts:
+        return ""
+    together = parts[0] if len(parts) == 1 else "(?:" + "|".join(parts) + ")"
+    if "" not in tree:
+        return together
+    return f"(?:{together})?" if len(parts) == 1 else f"{together}?"
 
 
 def _check(table: dict[str, Any]) -> None:
@@ -53,7 +121,7 @@ def _check(table: dict[str, Any]) -> None:
     unknown = set(table) - _FIELDS
     if unknown:
         raise RuleError(f"rule {name}: unknown field {min(unknown)}")
-    for field in ("id", "title", "confidence", "severity", "source", "sample", "clean"):
+    for field in ("id", "title", "vendor", "confidence", "severity", "source", "sample", "clean"):
         if not table.get(field):
             raise RuleError(f"rule {name}: no {field}")
     if ("pattern" in table) == ("near" in table and "value" in table):
@@ -62,6 +130,8 @@ def _check(table: dict[str, Any]) -> None:
         raise RuleError(f"rule {name}: unknown confidence or severity")
     if set(table.get("tests", ())) - _TESTS:
         raise RuleError(f"rule {name}: unknown test")
+    if table.get("checksum", "github") not in CHECKS:
+        raise RuleError(f"rule {name}: unknown checksum")
     try:
         groups = re.compile(_core(table).encode()).groups
     except re.error as exc:
@@ -75,7 +145,10 @@ def _check(table: dict[str, Any]) -> None:
 def _core(table: dict[str, Any]) -> str:
     if "pattern" in table:
         return str(table["pattern"])
-    return f"(?i:{table['near']})" + _ASSIGNED.format(value=table["value"])
+    between = _ASSIGNED
+    if "services" in table:
+        between = (_KEYWORD if table["services"] == "word" else "") + _BESIDE
+    return f"(?i:{table['near']})" + between.format(value=table["value"])
 
 
 def width(table: dict[str, Any]) -> int:
@@ -100,11 +173,37 @@ def confirm_pattern(table: dict[str, Any]) -> bytes:
 
 
 def scan_pattern(table: dict[str, Any]) -> bytes:
-    """The pattern for Hyperscan, which has no look-arounds: the edges are consumed instead."""
+    """The pattern for Hyperscan, which has no look-arounds: the edges are consumed instead.
+
+    Between `near` and the value anything may stand here: a fifth of the size, and no slower.
+    """
     before, after = _edge(table.get("before"), others=True), _edge(table.get("after"), others=True)
     start = f"(?:^|{before})" if before else ""
     end = f"(?:{after}|\\z)" if after else ""
-    return (start + _core(table) + end).encode()
+    core = _core(table)
+    if "pattern" not in table:
+        core = f"(?i:{table['near']})[\\s\\S]{{1,{_GAP}}}(?:{table['value']})"
+    return (start + core + end).encode()
+
+
+def scan_patterns(table: dict[str, Any]) -> list[bytes]:
+    """The patterns for Hyperscan, of which one ends wherever the confirming pattern does.
+
+    For a list of services they are many simple ones, over a part of the names each: Hyperscan
+    turns those down by their literals at once, but not one great pattern.
+    """
+    if "services" not in table:
+        return [scan_pattern(table)]
+    written = sorted(spelling for name in table["names"] for spelling in _spellings(name))
+    keyword = _KEYWORD.format() if table["services"] == "word" else ""
+    return [
+        f"(?i:{'|'.join(written[first : first + _TOGETHER])}){keyword}{_LOOSELY}".encode()
+        for first in range(0, len(written), _TOGETHER)
+    ]
+
+
+def _spellings(name: str) -> list[str]:
+    return sorted({name.replace("-", between) for between in ("", "-", "_", "[.]", " ")})
 
 
 def rows(tables: list[dict[str, Any]]) -> list[Row]:
@@ -115,10 +214,27 @@ def rows(tables: list[dict[str, Any]]) -> list[Row]:
             table["title"],
             _CONFIDENCE[table["confidence"]],
             float(table.get("entropy", 0.0)),
-            tuple(table.get("tests", ())),
+            (*table.get("tests", ()), *([table["checksum"]] if "checksum" in table else ())),
             tuple(path.encode() for path in table.get("paths", ())),
             confirm_pattern(table),
             width(table),
         )
         for table in tables
     ]
+
+
+def matches(table: dict[str, Any], data: bytes) -> list[tuple[int, int, int]]:
+    """Start, end and confidence of what the rule by itself finds in `data`, however long it takes.
+
+    For `rules test` and tests: no other rule covers it, the file's name is not asked.
+    """
+    from credguard.scan.checksums import sureness
+    from credguard.scan.values import plausible
+
+    (_, _, confidence, least, tests, _, pattern, _) = rows([table])[0]
+    found = []
+    for match in re.finditer(pattern, data):
+        value = match[1]
+        if plausible(value, least, tests) and (sure := sureness(value, tests, confidence)):
+            found.append((*match.span(1), sure))
+    return found

@@ -38,6 +38,7 @@ _NAME = re.compile(
     rb"|\A[A-Za-z_][\w.]*\(.*\Z"  # call(
 )
 
+_DIGIT = re.compile(rb"[0-9]")
 _SEPARATED = re.compile(rb"\A[A-Za-z0-9_\-./: ]+\Z")
 _PARTS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # Random letters of both cases fall into parts of under two; words are longer.
@@ -45,6 +46,8 @@ _WORD_LENGTH = 3.5
 
 
 _BITS = [0.0, *(count * math.log2(count) for count in range(1, 256))]
+# Characters that stand for something to be filled in.
+_FILLING = b"xX*.-_0#?$=/+A1"
 _NEXT = bytes((byte + 1) % 256 for byte in range(256))
 _SAMPLE = 256  # a value longer than this is judged monotonous by its start
 
@@ -64,17 +67,17 @@ def _entropy(counts: list[int]) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _shape(value: bytes) -> tuple[float, bool]:
-    """The entropy; whether half is one byte, or a straight run such as 0123456789 or abcdefgh."""
+def _shape(value: bytes) -> tuple[float, bool, bool]:
+    """The entropy; whether half is one byte; whether it is a straight run: 0123456789, abcdefgh."""
     if not value:
-        return 0.0, False
+        return 0.0, False, False
     counts = list(map(value.count, set(value)))
     bits = _entropy(counts)
     if len(value) < 8:
-        return bits, False
+        return bits, False, False
     if max(counts) * 2 > len(value):
-        return bits, True
-    return bits, _straight(value)
+        return bits, True, False
+    return bits, False, _straight(value)
 
 
 @lru_cache(maxsize=4096)
@@ -86,22 +89,25 @@ def _least(size: int, distinct: int) -> float:
 def _straight(value: bytes) -> bool:
     """Whether three quarters of the start are a run such as 0123456789 or abcdefgh."""
     start = value[:_SAMPLE]
-    size = len(start) - 1
     steps = int.from_bytes(start[1:]) ^ int.from_bytes(start.translate(_NEXT)[:-1])
-    return steps.to_bytes(size).count(0) * 4 >= len(start) * 3
+    return steps.to_bytes(len(start) - 1).count(0) * 4 >= len(start) * 3
 
 
 def plausible(value: bytes, least_entropy: float, tests: tuple[str, ...]) -> bool:
     """Whether `value` may be a secret under a rule's entropy floor and tests."""
     size, distinct = len(value), len(set(value))
-    if 8 <= size < 256 and size < 2 * distinct and _least(size, distinct) >= least_entropy:
-        if _straight(value):
-            return False
+    # Enough different bytes make the entropy at least the floor, whatever their numbers are.
+    if 8 <= size < _SAMPLE and size < 2 * distinct and _least(size, distinct) >= least_entropy:
+        bits, monotonous, straight = least_entropy, False, _straight(value)
     else:
-        bits, monotonous = _shape(value)
-        if bits < least_entropy or monotonous:
-            return False
-    if b"EXAMPLE" in value:  # how AWS marks its documentation's keys and tokens
+        bits, monotonous, straight = _shape(value)
+    if monotonous:
+        return "same" in tests and max(value, key=value.count) not in _FILLING
+    if bits < least_entropy or (straight and "runs" not in tests):
+        return False
+    if "random" in tests and (_torn(value) or not (straight or _random(value))):
+        return False
+    if b"EXAMPLE" in value and "example" not in tests:  # AWS marks its documentation's ids so
         return False
     if "password" in tests and (
         _PLACEHOLDER.search(value) or _REFERENCE.search(value) or _WORDS.match(value)
@@ -121,3 +127,19 @@ def _wordy(value: bytes) -> bool:
     letters = b"".join(words).lower()
     vowels = sum(letters.count(vowel) for vowel in b"aeiouy")
     return len(letters) >= _WORD_LENGTH * len(words) and vowels * 5 >= len(letters)
+
+
+def _random(value: bytes) -> bool:
+    """No words; a digit in it, or capitals and small letters that take turns as no name's do."""
+    if _wordy(value):
+        return False
+    return bool(_DIGIT.search(value)) or (len(value) >= 20 and len(_PARTS.findall(value)) >= 6)
+
+
+def _torn(value: bytes) -> bool:
+    """Hex but for one or two letters, which no random text is: made up, or mistyped."""
+    plain = value.replace(b"-", b"")
+    if len(plain) < 24:
+        return False
+    foreign = len(plain.translate(None, b"0123456789abcdefABCDEF"))
+    return 0 < foreign <= 2 or 0 < foreign * 12 <= len(plain)

@@ -1,80 +1,253 @@
-"""Bytes from the file system: every regular file below the given paths, read whole."""
+"""Bytes from the file system: one regular file, whole or in windows that overlap.
+
+Every open is non-blocking and told what it opened: a FIFO or a device put in a file's place
+neither hangs nor is read.
+"""
+
+from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
 
-# What git and package managers keep for themselves; a person who wants it names it.
-PRUNED = frozenset(
-    b".git .hg .svn node_modules __pycache__ .venv .tox .nox .mypy_cache .ruff_cache"
-    b" .pytest_cache .hypothesis".split()
-)
-MAX_BYTES = 256 << 20
+from credguard.errors import GitError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from credguard.scan.model import Finding
+
+WHOLE = 16 << 20
+"""Files up to this many bytes are read whole, longer ones in windows of so many."""
+OVERLAP = 1 << 20
+"""Bytes that two neighbouring windows share; no match of a rule is as long as half of it."""
+MOST = 64 << 30
+"""Bytes read of one file; holes of a sparse one do not count."""
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+_FLAGS |= getattr(os, "O_BINARY", 0)
+_BLOCK = 1 << 20
+_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """`data`: None when it could not be read, then `problem` says why."""
-
-    path: bytes
-    data: bytes | None
-    problem: str = ""
+class Unreadable(Exception):
+    """Why nothing, or no more, can be read of a file; `args[0]`: in words for a person."""
 
 
-def files(path: bytes, max_bytes: int = MAX_BYTES) -> Iterator[File]:
-    """Each regular file at or below `path`, folders in name order; symlinks below are not followed.
+def read(path: bytes) -> bytes | None:
+    """What stands in the regular file `path`; None when it is longer than `WHOLE`.
 
-    What cannot be read is given with its problem, never passed over in silence. FIFOs, sockets and
-    devices are left out. `path` itself may be a symlink.
+    A file that says it is empty (/proc) or grows meanwhile is read to its end. Raises Unreadable.
     """
     try:
-        mode = os.stat(path).st_mode
-    except OSError as exc:
-        yield File(path, None, exc.strerror or "not readable")
-        return
-    if not stat.S_ISDIR(mode):
-        yield _read(path, max_bytes)
-        return
-    pending = [path]
-    while pending:
-        folder = pending.pop()
+        descriptor = os.open(path, _FLAGS)
         try:
-            with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError as exc:
-            yield File(folder, None, exc.strerror or "not readable")
-            continue
-        if any(entry.name == b"pyvenv.cfg" for entry in entries) and folder != path:
-            continue  # a virtual environment holds other people's packages
-        below = []
-        for entry in entries:
-            try:  # where the folder does not tell the kind, it is looked up, and that can fail
-                is_folder = entry.is_dir(follow_symlinks=False)
-                is_file = entry.is_file(follow_symlinks=False)
-            except OSError as exc:
-                yield File(entry.path, None, exc.strerror or "not readable")
-                continue
-            if is_folder:
-                if entry.name not in PRUNED:
-                    below.append(entry.path)
-            elif is_file:
-                yield _read(entry.path, max_bytes)
-        pending += reversed(below)
-
-
-def _read(path: bytes, max_bytes: int) -> File:
-    try:
-        # Non-blocking: a FIFO put in the file's place must not hang the scan.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
+            status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                return File(path, None, "not a regular file")
-            # What is not on a disk (/proc) tells no size, and a file may grow while it is read.
-            data = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
-            if max(status.st_size, len(data)) > max_bytes:
-                return File(path, None, f"larger than {max_bytes >> 20} MiB")
-            return File(path, data)
+                raise Unreadable("not a regular file")
+            size = status.st_size
+            if size > WHOLE:
+                return None
+            asked = size + 1 if size else 1 << 16
+            data = os.read(descriptor, asked)
+            return data if len(data) == size else _rest(descriptor, data)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as exc:
+        raise Unreadable(getattr(exc, "strerror", None) or "not readable") from exc
+
+
+def _rest(descriptor: int, data: bytes) -> bytes | None:
+    parts, have = [data], len(data)
+    while have <= WHOLE:
+        part = os.read(descriptor, _BLOCK)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        have += len(part)
+    return None
+
+
+def blocks(path: bytes) -> Iterator[bytes | int]:
+    """The regular file `path` piece by piece; a number: so many zero bytes (a hole).
+
+    Ends at the size the file had when it was opened, or where it says none at its end.
+    Raises Unreadable, also midway.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable("not a regular file")
+            yield from _blocks(descriptor, status)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as exc:
+        raise Unreadable(getattr(exc, "strerror", None) or "not readable") from exc
+
+
+def _blocks(descriptor: int, status: os.stat_result) -> Iterator[bytes | int]:
+    size = status.st_size
+    sparse = getattr(status, "st_blocks", size) * 512 < size and hasattr(os, "SEEK_DATA")
+    at = taken = 0
+    data_end = 0 if sparse else size
+    while at < size or not size:
+        if sparse and at >= data_end:
+            start, data_end = _next_data(descriptor, at, size)
+            if start > at:
+                yield start - at
+                at = start
+                continue
+        part = os.read(descriptor, min(_BLOCK, data_end - at) if size else _BLOCK)
+        if not part:
+            return
+        at += len(part)
+        taken += len(part)
+        yield part
+        if taken >= MOST:
+            raise Unreadable(f"larger than {MOST >> 30} GiB: what comes after is not scanned")
+
+
+def _next_data(descriptor: int, at: int, size: int) -> tuple[int, int]:
+    """Start and end of the first stretch from `at` that holds data; `size` twice: none."""
+    try:
+        start = os.lseek(descriptor, at, os.SEEK_DATA)
     except OSError as exc:
-        return File(path, None, exc.strerror or "not readable")
+        import errno
+
+        if exc.errno == errno.ENXIO:  # nothing but a hole
+            return size, size
+        os.lseek(descriptor, at, os.SEEK_SET)  # this file system knows no holes
+        return at, size
+    end = os.lseek(descriptor, start, os.SEEK_HOLE)
+    os.lseek(descriptor, start, os.SEEK_SET)
+    return min(start, size), min(end, size)
+
+
+class Window:
+    """A stretch of a long text: its bytes, where it lies, and which of its offsets are its own."""
+
+    __slots__ = ("column", "data", "first", "last", "line")
+
+    def __init__(self, data: bytes, line: int, column: int, first: int, last: int) -> None:
+        """`line`, `column`: newlines before it, and characters since the last of them.
+
+        What starts from `first` up to before `last` belongs to this window, else to a neighbour.
+        """
+        self.data = data
+        self.line = line
+        self.column = column
+        self.first = first
+        self.last = last
+
+    def own(self, found: Iterable[Finding], path: bytes) -> list[Finding]:
+        """Those of `found`, in order of place, that are this window's, placed in the whole text."""
+        kept = []
+        at, line, column = 0, 1, 1
+        for each in found:
+            if each.path == path:
+                while line < each.line:
+                    at = self.data.index(b"\n", at) + 1
+                    line, column = line + 1, 1
+                if each.column > column:
+                    at, column = _forward(self.data, at, each.column - column), each.column
+                if not self.first <= at < self.last:
+                    continue
+                each.column += self.column if each.line == 1 else 0
+                each.line += self.line
+                each.end_line += self.line
+            kept.append(each)
+        return kept
+
+
+def _forward(data: bytes, at: int, count: int) -> int:
+    """The offset `count` characters after `at`, an undecodable byte being one."""
+    ahead = data[at : at + count]
+    if ahead.isascii():
+        return at + count
+    low, high = count, 4 * count
+    while low < high:
+        middle = (low + high) // 2
+        if _characters(data[at : at + middle]) < count:
+            low = middle + 1
+        else:
+            high = middle
+    while data[at + low : at + low + 1] and data[at + low] & 0xC0 == 0x80:
+        if _characters(data[at : at + low + 1]) > count:
+            break
+        low += 1  # within one character
+    return at + low
+
+
+def _characters(data: bytes) -> int:
+    return len(data) if data.isascii() else len(data.decode("utf-8", "replace"))
+
+
+def windows(
+    pieces: Iterable[bytes | int], size: int = WHOLE, shared: int = OVERLAP
+) -> Iterator[Window]:
+    """The text that `pieces` make up in windows of about `size` bytes that share `shared` bytes.
+
+    A number among the pieces is a hole of so many zero bytes: no window goes over it. UTF-16 with
+    its mark comes as UTF-8. When `pieces` fails midway, what was read is given first.
+    """
+    parts: list[bytes] = []
+    have = line = column = first = 0
+    failure: Exception | None = None
+    feed = _plain(pieces)
+    while True:
+        try:
+            piece = next(feed, None)
+        except (Unreadable, GitError) as exc:
+            failure, piece = exc, None
+        if isinstance(piece, bytes):
+            parts.append(piece)
+            have += len(piece)
+            if have < size:
+                continue
+        data = b"".join(parts)
+        if isinstance(piece, bytes):
+            start, last = len(data) - shared, len(data) - shared // 2
+            yield Window(data, line, column, first, last)
+            for _ in range(3):  # not within a character
+                start -= start > 0 and data[start] & 0xC0 == 0x80
+            line, column = _after(data[:start], line, column)
+            first = last - start
+            rest = data[start:]
+            if rest[:2] in _MARKS:  # by chance; its first byte belongs to the window before
+                rest = b"\0" + rest[1:]
+            parts, have = [rest], len(rest)
+            continue
+        if first < len(data):
+            yield Window(data, line, column, first, len(data))
+        if piece is None:
+            break
+        line, column = _after(data, line, column)
+        parts, have, first, column = [], 0, 0, column + piece
+    if failure is not None:
+        raise failure
+
+
+def _after(data: bytes, line: int, column: int) -> tuple[int, int]:
+    newline = data.rfind(b"\n")
+    if newline < 0:
+        return line, column + _characters(data)
+    return line + data.count(b"\n"), _characters(data[newline + 1 :])
+
+
+def _plain(pieces: Iterable[bytes | int]) -> Iterator[bytes | int]:
+    """`pieces`, decoded where the first of them begins with the mark of UTF-16."""
+    decoder = None
+    first = True
+    for piece in pieces:
+        if first:
+            first = False
+            if isinstance(piece, bytes) and piece[:2] in _MARKS:
+                from codecs import getincrementaldecoder
+
+                decoder = getincrementaldecoder("utf-16")("replace")
+        if decoder is None or isinstance(piece, int):
+            yield piece
+        else:
+            yield decoder.decode(piece).encode("utf-8", "replace")

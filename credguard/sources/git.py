@@ -25,7 +25,10 @@ _SIGPIPE = 13  # importing signal costs an enum
 _SAFE = ("-c", "core.fsmonitor=false", "--no-pager", "--no-replace-objects")
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 _ENVIRONMENT = {
+    # A partial clone is never made to fetch; git before 2.45 knows only the second, which allows
+    # no transport but one that does not exist.
     "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "-",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
@@ -58,13 +61,15 @@ def git_environment(*, inherit: bool) -> dict[str, str]:
 
 
 class Process:
-    """A git process with pipes (POSIX). Reads fail after `QUIET_S` seconds of silence."""
+    """A git process with pipes (POSIX). Reads fail after `quiet_s` seconds of silence."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         """Start `command`. Raises GitError when there is no git."""
         from select import POLLIN, poll
 
-        self._name = next((a for a in command if a in ("diff", "cat-file")), command[-1])
+        self.quiet_s = QUIET_S
+        known = ("diff", "cat-file", "log")
+        self._name = next((a for a in command if a in known), command[-1])
         ends = [*os.pipe(), *os.pipe(), *os.pipe()]
         actions = [
             (os.POSIX_SPAWN_DUP2, ends[0], 0),
@@ -87,6 +92,15 @@ class Process:
         self._poll.register(self._stdout, POLLIN)
         self._poll.register(self._stderr, POLLIN)
 
+    def widen(self, size: int) -> None:
+        """Let git write `size` bytes ahead, where the system can (Linux)."""
+        try:
+            from fcntl import F_SETPIPE_SZ, fcntl
+
+            fcntl(self._stdout, F_SETPIPE_SZ, size)
+        except (ImportError, OSError):
+            pass  # not Linux, or past the user's share of pipe memory
+
     def write(self, data: bytes) -> None:
         """Send `data`, which must fit a pipe. Raises GitError when git is gone."""
         try:
@@ -103,11 +117,11 @@ class Process:
     def read(self) -> bytes:
         """The next bytes of standard output; empty at its end. Raises GitError on silence."""
         while True:
-            ready = self._poll.poll(QUIET_S * 1000)
+            ready = self._poll.poll(self.quiet_s * 1000)
             if not ready:
                 self.kill()
                 raise GitError(
-                    f"git {self._name} gave no answer for {QUIET_S:.0f} seconds",
+                    f"git {self._name} gave no answer for {self.quiet_s:.0f} seconds",
                     hint="run it again",
                 )
             for descriptor, _ in ready:
@@ -191,7 +205,7 @@ def run(
     command = git_command(cwd, args, hooks=hooks)
     environment = git_environment(inherit=inherit)
     if sys.platform == "win32":
-        return _run_portable(command, environment, b"", ok)
+        return run_portable(command, environment, b"", ok)
     process = Process(command, environment)
     process.close_stdin()
     parts = []
@@ -202,9 +216,10 @@ def run(
     return b"".join(parts)
 
 
-def _run_portable(
+def run_portable(
     command: list[str], environment: dict[str, str], request: bytes, ok: tuple[int, ...] = (0,)
 ) -> bytes:
+    """The standard output of `command` fed with `request`, without pipes of our own (Windows)."""
     from subprocess import TimeoutExpired
     from subprocess import run as run_process
 
@@ -237,7 +252,7 @@ def blobs(cwd: str | None, oids: list[str], paths: list[bytes]) -> Iterator[byte
     environment = git_environment(inherit=True)
     if sys.platform == "win32":
         request = "".join(f"{oid}\n" for oid in oids).encode()
-        output = _run_portable(command, environment, request)
+        output = run_portable(command, environment, request)
         feed: Iterator[bytes] = iter([output])
         yield from _parse(oids, paths, feed)
         return

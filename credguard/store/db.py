@@ -114,6 +114,13 @@ _MIGRATIONS = (
         path TEXT NOT NULL, key_id TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (path, key_id)
     );
     """,
+    # Beside the hand-outs, whose chained columns are fixed.
+    """
+    CREATE TABLE session_end (
+        key_id TEXT PRIMARY KEY,      -- the long-term key that sessions were got with
+        until REAL NOT NULL           -- the last of those handed out ends, Unix seconds
+    );
+    """,
 )
 
 # Primary result codes, sqlite.org/rescode.html: what failed, and what a person does about it.

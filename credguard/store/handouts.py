@@ -110,10 +110,18 @@ def _mac_program(pid: int) -> str | None:
 
 
 def record(
-    connection: sqlite3.Connection, now: float, profile: str, key_id: str, how: str, who: Asker
+    connection: sqlite3.Connection,
+    now: float,
+    profile: str,
+    key_id: str,
+    how: str,
+    who: Asker,
+    *,
+    session_end: float | None = None,
 ) -> None:
     """Append one hand-out, outside any transaction; waits about a second for another writer.
 
+    `session_end`: of the session that was got with the key, Unix seconds; None: it is the key.
     synchronous=NORMAL: it survives a crash of the process; the last ones may be lost with power.
     Raises StoreError when it cannot be written.
     """
@@ -122,6 +130,12 @@ def record(
         connection.execute(f"PRAGMA busy_timeout={int(WAIT_S * 1000)}")
         connection.execute("PRAGMA synchronous=NORMAL")
         try:
+            if session_end is not None:  # first: the row alone would count for an hour only
+                connection.execute(
+                    "INSERT INTO session_end VALUES (?,?) ON CONFLICT (key_id) DO UPDATE"
+                    " SET until = excluded.until WHERE until < excluded.until",
+                    (key_id, session_end),
+                )
             if chain.append(connection, "handout", row) % PRUNE_EVERY == 0:
                 _prune_if_free(connection, now)
         finally:
@@ -132,16 +146,22 @@ def record(
 
 
 def note(
-    connection: sqlite3.Connection, profile: str, key_id: str, how: str, tell: Callable[[str], int]
+    connection: sqlite3.Connection,
+    profile: str,
+    key_id: str,
+    how: str,
+    tell: Callable[[str], int],
+    *,
+    session_end: float | None = None,
 ) -> None:
     """Record a hand-out to this process's parent; a failure never keeps the key back.
 
-    It becomes one line given to `tell` (standard error's write).
+    It becomes one line given to `tell` (standard error's write). `session_end`: see record.
     """
     import time
 
     try:
-        record(connection, time.time(), profile, key_id, how, parent())
+        record(connection, time.time(), profile, key_id, how, parent(), session_end=session_end)
     except StoreError as error:
         try:
             tell(f"credguard: {error}; the key is handed out all the same\n")
@@ -184,6 +204,12 @@ def last(connection: sqlite3.Connection, key_id: str) -> float | None:
         "SELECT max(at) FROM handout WHERE key_id = ?", (key_id,)
     ).fetchone()[0]
     return found
+
+
+def sessions_until(connection: sqlite3.Connection, key_id: str) -> float:
+    """When the last session ends that was got with `key_id` and handed out; 0.0: there was none."""
+    row = connection.execute("SELECT until FROM session_end WHERE key_id = ?", (key_id,)).fetchone()
+    return 0.0 if row is None else float(row["until"])
 
 
 def recent(

@@ -69,3 +69,15 @@ def end_change(connection: sqlite3.Connection, identity: str) -> None:
         connection.execute("DELETE FROM password_change WHERE identity = ?", (identity,))
     except sqlite3.Error as exc:
         raise StoreError(f"cannot write the password journal of {identity}: {exc}") from exc
+
+
+def rename(connection: sqlite3.Connection, identity: str, to: str) -> None:
+    """What stands under `identity` stands under `to` now, which has none. In a transaction."""
+    connection.execute(
+        "UPDATE console_password SET identity = ? WHERE identity = ?", (to, identity)
+    )
+    record = changes(connection).get(identity)
+    connection.execute("UPDATE password_change SET identity = ? WHERE identity = ?", (to, identity))
+    if record:  # a damaged one stays as it is
+        text = json.dumps(record | {"identity": to}, sort_keys=True)
+        connection.execute("UPDATE password_change SET record = ? WHERE identity = ?", (text, to))

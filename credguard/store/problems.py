@@ -65,6 +65,25 @@ def solve(connection: sqlite3.Connection, now: float, subject: str) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a person was told of something, and when, Unix seconds."""
+
+    what: str
+    at: float
+
+
+def told(connection: sqlite3.Connection, subject: str) -> Told | None:
+    """What was told of `subject` last; None: nothing, or it is forgotten."""
+    row = connection.execute("SELECT what, at FROM told WHERE subject = ?", (subject,)).fetchone()
+    return None if row is None else Told(row["what"], row["at"])
+
+
+def untell(connection: sqlite3.Connection, subject: str) -> None:
+    """Forget what was told of `subject`."""
+    connection.execute("DELETE FROM told WHERE subject = ?", (subject,))
+
+
 def first_time(connection: sqlite3.Connection, now: float, subject: str, what: str) -> bool:
     """Whether a person was not told `what` of `subject` yet; it counts as told from now on."""
     cursor = connection.execute(

@@ -82,6 +82,12 @@ def keys(connection: sqlite3.Connection) -> list[Key]:
     return [_key(row) for row in connection.execute("SELECT * FROM key ORDER BY added, key_id")]
 
 
+def newest(connection: sqlite3.Connection) -> float | None:
+    """When the last key was remembered, Unix seconds; None: there is none."""
+    found: float | None = connection.execute("SELECT max(added) FROM key").fetchone()[0]
+    return found
+
+
 def add_key(connection: sqlite3.Connection, key: Key, now: float) -> None:
     """Remember `key`; safe to repeat."""
     connection.execute(
@@ -104,6 +110,7 @@ def add_key(connection: sqlite3.Connection, key: Key, now: float) -> None:
 def forget_key(connection: sqlite3.Connection, key_id: str) -> None:
     """Drop `key_id` from the index; no profile may point at it (sqlite3.IntegrityError)."""
     connection.execute("DELETE FROM key WHERE key_id = ?", (key_id,))
+    connection.execute("DELETE FROM session_end WHERE key_id = ?", (key_id,))
 
 
 def set_created(connection: sqlite3.Connection, key_id: str, created: float) -> None:
@@ -114,8 +121,9 @@ def set_created(connection: sqlite3.Connection, key_id: str, created: float) -> 
 def rename_user(connection: sqlite3.Connection, old: Key, user_name: str) -> None:
     """The IAM user of `old` is called `user_name` now: its keys say so. In a transaction."""
     connection.execute(
-        "UPDATE key SET user_name = ? WHERE partition = ? AND account = ? AND user_name = ?",
-        (user_name, old.partition, old.account, old.user_name),
+        "UPDATE key SET user_name = ?"
+        " WHERE partition = ? AND account = ? AND user_name = ? AND user_id = ?",
+        (user_name, old.partition, old.account, old.user_name, old.user_id),
     )
 
 
@@ -154,6 +162,11 @@ def remove_profile(connection: sqlite3.Connection, name: str) -> None:
 def set_consent(connection: sqlite3.Connection, name: str, consent: bool = True) -> None:
     """A person agreed that `name`'s key is rotated, unattended too; or no more."""
     connection.execute("UPDATE profile SET consent = ? WHERE name = ?", (int(consent), name))
+
+
+def user_ids(connection: sqlite3.Connection, identity: str) -> set[str]:
+    """IAM's unique ids of the user: more than one where a name was given to another user."""
+    return {key.user_id for key in keys(connection) if key.identity == identity}
 
 
 def switch(connection: sqlite3.Connection, old_id: str, new_id: str) -> int:

@@ -52,7 +52,8 @@ def obtain(purpose: str, *, new: bool, path: str | None = None) -> Secret:
     if not terminal():
         raise VaultLocked(
             f"{purpose} needs its passphrase and there is nobody to ask",
-            hint=f"put it into a file of mode 0600 and name that in {VARIABLE}",
+            hint=("" if new else "at a terminal: credguard unlock; without questions: ")
+            + f"put it into a file of mode 0600 and name that in {VARIABLE}",
         )
     if new:
         return _ask_new(purpose)

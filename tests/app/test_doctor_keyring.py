@@ -47,7 +47,7 @@ def test_a_locked_one_on_a_desktop(
 ) -> None:
     keyring_session.lock()
     monkeypatch.setenv("DISPLAY", ":99")
-    assert "Passwords and Keys" in only("Vault", "locked").fix
+    assert "run: credguard unlock" in only("Vault", "locked").fix
 
 
 def test_a_frozen_one_is_not_waited_for(keyring_session: KeyringSession) -> None:

@@ -13,7 +13,7 @@ from credguard import config, paths
 from credguard.app import items, keys, migrate, notes
 from credguard.app.context import Context
 from credguard.app.rotate_guard import alone
-from credguard.errors import Busy, CredguardError, VaultError
+from credguard.errors import Busy, CredguardError, VaultError, VaultLocked
 from credguard.secret import Secret
 from credguard.store import journal, profiles, secrets, ssh
 from credguard.vault.base import Vault, key_item, profile_item, secret_item, ssh_item
@@ -185,6 +185,30 @@ def test_two_crashes_in_a_row_lose_nothing() -> None:
         ):
             crash_at(second, False, TARGET, vaults)
         assert contents(vaults[config.load().vault.backend], held) == held, (first, second)
+
+
+@pytest.mark.parametrize("what", ["copied", "removed"])
+def test_a_vault_that_locks_midway_says_where_everything_is(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, vaults, _ = fresh()
+    locked = vaults[TARGET if what == "copied" else SOURCE]
+
+    def lock(did: str, _done: int, _of: int) -> None:
+        if did == what:
+            for name in ("get", "put", "delete"):
+                monkeypatch.setattr(locked, name, _refuse)
+
+    with pytest.raises(VaultLocked) as caught:
+        run(vaults, Fuse(), on_item=lock)
+    now = SOURCE if what == "copied" else TARGET
+    assert config.load().vault.backend == now
+    assert f"everything is in {now}" in str(caught.value.hint)
+    assert f"go on: credguard vault migrate --to {TARGET}" in str(caught.value.hint)
+
+
+def _refuse(*_: object) -> None:
+    raise VaultLocked("locked")
 
 
 def test_a_dry_run_changes_nothing() -> None:

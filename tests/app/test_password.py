@@ -8,6 +8,7 @@ import pytest
 from credguard import paths
 from credguard.app import keys, password, vaults
 from credguard.app.context import Context
+from credguard.app.rotate_guard import PASSWORD, alone
 from credguard.errors import (
     Busy,
     CredguardError,
@@ -227,7 +228,7 @@ def test_root_is_refused(ctx: Context) -> None:
 
 
 def test_two_at_once_are_kept_apart(ctx: Context) -> None:
-    with password._alone(IDENTITY), pytest.raises(Busy):
+    with alone(IDENTITY, kind=PASSWORD), pytest.raises(Busy):
         password.rotate(ctx, "work", Secret(TYPED))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credguard import config
-from credguard.app import keys, rotate
+from credguard.app import keys, rotate, rotate_due
 from credguard.app.context import Context
 from credguard.app.rotate_guard import alone
 from credguard.app.rotate_status import statuses
@@ -76,17 +76,17 @@ def test_without_a_yes_nothing_happens(ctx: Context, simulator: Simulator) -> No
     assert [key_id for key_id, _ in simulator.iam().keys("dev")] == [simulator.key_id]
     simulator.iam().set_created(simulator.key_id, 1_000_000.0)
     profiles.add_key(ctx.db, keys.prove(simulator.key_id, simulator.secret, None, "import"), 1.0)
-    assert rotate.due(ctx) == ["aws/123456789012/dev"]
+    assert rotate_due.due(ctx) == ["aws/123456789012/dev"]
     rotate.rotate(ctx, [])
     assert [key_id for key_id, _ in simulator.iam().keys("dev")] == [simulator.key_id]
 
 
 def test_due_follows_iams_date_and_an_earlier_yes(ctx: Context, simulator: Simulator) -> None:
     rotate.rotate(ctx, ["work"], yes=True)
-    assert rotate.due(ctx) == []
+    assert rotate_due.due(ctx) == []
     ((key_id, _),) = simulator.iam().keys("dev")
     ctx.db.execute("UPDATE key SET created = ?", (ctx.now() - 31 * 86400,))
-    assert rotate.due(ctx) == ["aws/123456789012/dev"]
+    assert rotate_due.due(ctx) == ["aws/123456789012/dev"]
     (outcome,) = rotate.rotate(ctx, [])
     assert outcome.state == "done"
     assert simulator.iam().keys("dev")[0][0] != key_id
@@ -210,7 +210,7 @@ def test_a_key_falls_due_early_by_a_tenth_at_most_and_never_late(
     key = profiles.Key("K", "aws", "123456789012", user, "U", created, "import")
     ctx = Context()
     ctx.__dict__["config"] = config.Config(rotation=config.RotationConfig(max_age=max_age))
-    at, age = rotate.due_at(ctx, key), config.seconds(max_age)
+    at, age = rotate_due.due_at(ctx, key), config.seconds(max_age)
     assert at is not None
     assert created + 0.9 * age - 1e-3 <= at <= created + age
-    assert rotate.due_at(ctx, replace(key, key_id="other")) == at
+    assert rotate_due.due_at(ctx, replace(key, key_id="other")) == at

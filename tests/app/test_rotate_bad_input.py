@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from credguard import config
-from credguard.app import rotate, rotate_decide, tick
+from credguard.app import rotate, rotate_decide, rotate_due, tick
 from credguard.app.context import Context
 from credguard.app.rotate import Outcome, Wanted
 from credguard.app.rotate_status import statuses
@@ -345,7 +345,7 @@ def test_a_key_of_unknown_age_is_asked_about_so_that_it_falls_due(
     faults.script()
     ctx.db.execute("DELETE FROM schedule")
     assert tick.tick(ctx) == []
-    assert rotate.due_at(ctx, profiles.profile(ctx.db, "work").key) is not None
+    assert rotate_due.due_at(ctx, profiles.profile(ctx.db, "work").key) is not None
     assert not ctx.db.execute("SELECT * FROM problem").fetchall()
 
 

@@ -308,6 +308,10 @@ def test_a_source_profile_chain_rotates_the_key_behind_it(
             "[profile middle]\nrole_arn = arn:aws:iam::1:role/m\nsource_profile = work\n"
             "[profile round]\nsource_profile = about\n[profile about]\nsource_profile = round\n"
             "[profile sso]\nsso_session = corp\n"
+            "[profile taken]\ninclude_profile = over\nrole_arn = arn:aws:iam::1:role/t\n"
+            "[profile over]\ninclude_profile = taken\nsource_profile = middle\n"
+            "[profile login]\ninclude_profile = sso\n"
+            "[profile turn]\ninclude_profile = turns\n[profile turns]\ninclude_profile = turn\n"
         )
     (outcome,) = rotate.rotate(ctx, ["admin", "work"], yes=True)
     assert outcome.old_id == simulator.key_id
@@ -315,8 +319,12 @@ def test_a_source_profile_chain_rotates_the_key_behind_it(
         rotate_names.identity_of(ctx, "round")
     with pytest.raises(RotationRefused, match="Identity Center"):
         rotate_names.identity_of(ctx, "sso")
-    with pytest.raises(UnknownProfile):
-        rotate_names.identity_of(ctx, "nobody")
+    for unknown in ("nobody", "turn"):
+        with pytest.raises(UnknownProfile):
+            rotate_names.identity_of(ctx, unknown)
+    assert rotate_names.identity_of(ctx, "taken") == IDENTITY
+    with pytest.raises(RotationRefused, match="Identity Center"):
+        rotate_names.identity_of(ctx, "login")
 
 
 def test_a_key_that_iam_does_not_accept_is_said(ctx: Context, simulator: Simulator) -> None:

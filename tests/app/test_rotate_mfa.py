@@ -1,5 +1,7 @@
 """Rotation under a policy that denies everything without MFA; IAM over HTTP with a device."""
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,10 +14,11 @@ from credguard.app.mfa import STEP_S, Codes
 from credguard.app.rotate import Wanted
 from credguard.errors import CredguardError, NeedsCode
 from credguard.secret import Secret
-from credguard.store import journal, mfa
+from credguard.store import journal, mfa, passwords
 from tests.support import in_memory
 from tests.support.fault_table import Fault, MfaDevice
 from tests.support.faults import FaultProxy
+from tests.support.person import add_key, credguard, file_vault
 from tests.support.simulator import Simulator
 from tests.support.wire import Request
 
@@ -114,14 +117,26 @@ def test_an_mfa_process_gives_codes_unattended(
         ("/no/such/program", "No such file"),
         (f"{sys.executable} -c 'raise SystemExit(3)'", "exit code 3"),
         (f"{sys.executable} -c pass", "exit code 0"),
+        ("yes", "printed over 4096 bytes"),
+        ("sleep 100", "no answer"),
     ],
 )
 def test_a_program_that_gives_no_code(
-    ctx: Context, device: MfaDevice, command: str, said: str
+    ctx: Context, device: MfaDevice, monkeypatch: pytest.MonkeyPatch, command: str, said: str
 ) -> None:
     _configure(f"[profile work]\nmfa_serial = {device.serial}\nmfa_process = {command}\n")
+    if command.startswith("sleep"):
+        monkeypatch.setattr("credguard.app.mfa._DEADLINE_S", 0.1)
     with pytest.raises(NeedsCode, match=said):
         Codes(ctx, ["work"]).code(device.serial)
+
+
+def test_an_agent_that_the_program_leaves_behind_is_not_waited_for(
+    ctx: Context, device: MfaDevice
+) -> None:
+    command = "sh -c 'sleep 50 & echo 123456'"
+    _configure(f"[profile work]\nmfa_serial = {device.serial}\nmfa_process = {command}\n")
+    assert Codes(ctx, ["work"]).code(device.serial) == Secret("123456")
 
 
 def test_ykman_is_asked_for_the_account_in_the_settings(
@@ -189,3 +204,37 @@ def test_a_session_that_ends_right_before_the_key_is_made(
     assert outcome.why == "grace", outcome
     assert len(asked) == 2
     faults.assert_one_create_per_transaction()
+
+
+def asked_for_a_code(device: MfaDevice, program: list[str], given: str) -> str:
+    role = "arn:aws:iam::123456789012:role/r"
+    _configure(
+        f"[profile role]\nrole_arn = {role}\nsource_profile = work\nmfa_serial = {device.serial}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, *program], input=given, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def test_who_takes_no_code_is_not_sent_to_an_option(
+    faults: FaultProxy, simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An AWS tool asks by way of the agent's child; a command of ours says --code-stdin."""
+    file_vault(poisoned, monkeypatch)
+    add_key(simulator)
+    device = faults.add_mfa_device("dev")
+    child = "credguard.daemon.session_child"
+    asked = json.dumps({"profile": "role", "code": "", "min_ttl": 60})
+    said = asked_for_a_code(device, ["-c", f"from {child} import main; main()"], asked)
+    assert "run, at a terminal: credguard exec role -- true" in said
+    assert "--code-stdin" not in said
+    said = asked_for_a_code(device, ["-m", "credguard", "exec", "role", "--", "true"], "")
+    assert "--code-stdin" in said
+    faults.script(Fault("iam:*", "mfa-required"))
+    _configure(f"[profile work]\nmfa_serial = {device.serial}\n")
+    said = credguard("password", "rotate", "work", "--current-stdin", stdin="x", ok=2).stderr
+    assert "at a terminal" in said
+    assert "--code-stdin" not in said
+    assert passwords.changes(Context().db) == {}  # AWS refused it: nothing is in doubt

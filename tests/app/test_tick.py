@@ -1,14 +1,16 @@
+import time
 from pathlib import Path
 
 import pytest
 
 from credguard import config
-from credguard.app import keys, tick
+from credguard.app import keys, rotate, rotate_due, tick
 from credguard.app.context import Context
 from credguard.app.status import status
 from credguard.store import passwords, profiles
 from credguard.vault.base import key_item
-from tests.support import samples
+from tests.support import in_memory, samples
+from tests.support.faults import FaultProxy
 from tests.support.simulator import Simulator
 
 
@@ -84,9 +86,7 @@ def test_a_word_before_a_key_is_replaced(aged: Simulator) -> None:
     limit = 30 * 86400
     (profile,) = profiles.profiles(ctx.db)
     profiles.set_created(ctx.db, profile.key.key_id, ctx.now() - 0.88 * limit)
-    from credguard.app import rotate
-
-    at = rotate.due_at(ctx, profiles.profiles(ctx.db)[0].key)
+    at = rotate_due.due_at(ctx, profiles.profiles(ctx.db)[0].key)
     assert at is not None
     profiles.set_created(
         ctx.db, profile.key.key_id, ctx.now() - 0.88 * limit - (at - ctx.now()) + 2 * 86400
@@ -132,3 +132,49 @@ def test_an_old_console_password_is_reminded_of_monthly(
         assert all("credguard password rotate work" in each.hint for each in notes)
     assert told[0] == 90
     assert 2 <= len(told) <= 4
+
+
+def test_a_clock_that_was_ahead_holds_nothing_up(
+    faults: FaultProxy, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.set_value("rotation.prove_interval", "0s")
+    ctx = in_memory.context(simulator, "work")
+    rotate.rotate(ctx, ["work"])
+    with monkeypatch.context() as ahead:
+        real = time.time
+        ahead.setattr(time, "time", lambda: real() + 365 * 86400)
+        (note,) = tick.tick(ctx)
+        assert note.tell
+    in_memory.later(monkeypatch, ctx, 86400 + 60)
+    tick.tick(ctx)
+    assert dict(simulator.iam().keys("dev"))[simulator.key_id] == "Inactive"
+
+
+def test_a_lost_network_first_seen_by_a_clock_ahead_is_told(
+    aged: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles.set_consent(Context().db, "work")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    now = Context().now()
+    monkeypatch.setattr(Context, "now", lambda self: now + 365 * 86400)
+    tick.tick(Context())
+    monkeypatch.setattr(Context, "now", lambda self: now)
+    (note,) = tick.tick(Context())
+    assert note.tell
+
+
+def test_foreign_use_that_goes_on_is_told_once(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.set_value("rotation.prove_interval", "0s")
+    ctx = in_memory.context(simulator, "work")
+    rotate.rotate(ctx, ["work"])
+    told = []
+    for _ in range(20):
+        in_memory.later(monkeypatch, ctx, 4 * 3600)
+        simulator.iam().set_last_used(simulator.key_id, ctx.now() - 60)
+        for note in tick.tick(ctx):
+            told += [note.what] * note.tell
+            tick.told(ctx, note)
+    (only,) = told
+    assert only.startswith("blocked: used elsewhere (s3 in us-east-1, ")

@@ -12,10 +12,11 @@ from credguard import config, paths
 from credguard.app import hook, importing, scan, secrets, ssh, uninstall, watch
 from credguard.app.context import Context
 from credguard.credential_process import credentials
-from credguard.daemon import lock, worker
+from credguard.daemon import lock
 from credguard.errors import RotationRefused
 from credguard.secret import Secret
 from credguard.store import profiles
+from credguard.store.fingerprint_key import fingerprint_key
 from tests.support import samples
 from tests.support.simulator import Simulator
 
@@ -64,7 +65,7 @@ def use_everything(home: Path) -> Context:
     hook.install(ctx, None, global_=True)
     watch.add(ctx, str(home / "repo"))
     scan.scan_paths([str(home / "repo")])
-    worker.fingerprint_key()
+    fingerprint_key()
     os.close(lock.acquire())
     return ctx
 

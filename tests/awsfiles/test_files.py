@@ -199,3 +199,58 @@ def test_what_only_looks_like_a_key_is_told_and_never_quoted(aws: Path) -> None:
     assert "[half] has only aws_secret_access_key" in half
     assert "[profile work]" in work
     assert samples.aws_secret(2) not in half + work
+
+
+DAMAGE = {
+    "line": b"[profile other]\nno setting\n",
+    "header": b"[profile other\nx = 1\n",
+    "twice": b"[profile other]\nx = 1\n[profile other]\nx = 1\n",
+    "bytes": b"[profile other]\nx = \xff\n",
+    "size": b"[profile other]\nx = 1\n" + b"# more\n" * 600_000,
+    "before": b"x = 1\n",
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("order", ["above", "below"])
+def test_damage_elsewhere_leaves_the_sections_of_a_profile(
+    aws: Path, kind: str, order: str
+) -> None:
+    mine = b"[default]\nregion = r\n[profile work]\nmfa_serial = m\ns3 =\n  [x\n  a = 1\nz = 2\n"
+    both = [DAMAGE[kind], mine] if order == "above" or kind == "before" else [mine, DAMAGE[kind]]
+    (aws / "config").write_bytes(b"".join(both))
+    with pytest.raises(ConfigError):
+        files.aws_config()
+    found = files.sections_of("work").profiles
+    assert found["default"]["region"] == "r"
+    assert (found["work"]["mfa_serial"], found["work"]["z"]) == ("m", "2")
+    assert "other" not in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[profile work]\nno setting\n",
+        "[profile work\nmfa_serial = m\n",
+        "[profile work]\nx = 1\n[profile work]\nmfa_serial = m\n",
+        "[DEFAULT]\nno setting\n[profile work]\n",
+        "[default\nmfa_serial = m\n",
+    ],
+)
+def test_damage_in_its_own_sections_is_told(aws: Path, text: str) -> None:
+    """Or a session that ~/.aws/config asks for would be passed by."""
+    (aws / "config").write_text(text)
+    with pytest.raises(ConfigError, match="of profile work alone"):
+        files.sections_of("work")
+
+
+@pytest.mark.parametrize("header", ['"my work"', "'my work'", "my\\ work", "my' 'work"])
+def test_its_section_is_found_however_it_is_quoted(aws: Path, header: str) -> None:
+    (aws / "config").write_text(f"bad\n[profile {header}]\nmfa_serial = m\n")
+    assert files.sections_of("my work").profiles == {"my work": {"mfa_serial": "m"}}
+
+
+def test_a_pipe_in_place_of_a_file_is_refused_at_once(aws: Path) -> None:
+    os.mkfifo(aws / "config")
+    with pytest.raises(ConfigError, match="is a pipe"):
+        files.aws_config()

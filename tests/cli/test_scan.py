@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support import samples
+from tests.support.terminal import at_terminal
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -90,3 +93,146 @@ def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "\\xff\\x1b[2J:1:25" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def _secret(path: Path, seed: int = 1) -> None:
+    path.write_text(f"aws_secret_access_key = {samples.aws_secret(seed)}\n")
+
+
+def test_output_goes_to_a_file_and_nothing_to_the_terminal(tmp_path: Path) -> None:
+    _secret(tmp_path / "a.ini")
+    done = run("a.ini", "--format", "sarif", "--output", "out.sarif", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    document = json.loads((tmp_path / "out.sarif").read_text())
+    assert document["runs"][0]["results"][0]["ruleId"] == "aws-secret-access-key"
+    assert samples.aws_secret() not in (tmp_path / "out.sarif").read_text()
+
+
+def test_an_output_that_cannot_be_written_is_said_before_the_scan(tmp_path: Path) -> None:
+    _secret(tmp_path / "a.ini")
+    done = run("a.ini", "--output", "no/such/folder", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "in no folder there is" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_columns_unit_is_a_character(tmp_path: Path) -> None:
+    text = f"äöü aws_secret_access_key = {samples.aws_secret()}\n"
+    (tmp_path / "a.ini").write_text(text)
+    done = run("a.ini", "--format", "jsonl", cwd=tmp_path)
+    assert json.loads(done.stdout)["column"] == text.index(samples.aws_secret()) + 1
+
+
+def test_what_is_let_pass_is_counted_and_shown_when_asked(tmp_path: Path) -> None:
+    (tmp_path / "a.ini").write_text(
+        f"aws_secret_access_key = {samples.aws_secret()} ; credguard:allow\n"
+    )
+    done = run("a.ini", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "1 allowed" in done.stderr
+    assert "--show-allowed" in done.stderr
+    done = run("a.ini", "--show-allowed", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "allowed by credguard:allow, line 1" in done.stdout
+
+
+def test_a_repositorys_settings_hold_from_wherever_it_is_scanned(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True, timeout=30)
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    _secret(tmp_path / "sub" / "deep" / "a.ini")
+    _secret(tmp_path / "b.ini")
+    (tmp_path / "sub" / ".credguard.toml").write_text('[allow]\npaths = ["deep/*.ini"]\n')
+    for where, name in (
+        (tmp_path, "."),
+        (tmp_path / "sub", ".."),
+        (tmp_path / "sub" / "deep", "../.."),
+    ):
+        done = run(name, cwd=where)
+        assert done.returncode == 1
+        assert done.stdout.count("\n") == 1, done.stdout
+        assert "b.ini" in done.stdout
+        assert "1 allowed" in done.stderr
+
+
+def test_a_typo_in_the_settings_is_one_line_and_two(tmp_path: Path) -> None:
+    _secret(tmp_path / "a.ini")
+    (tmp_path / ".credguard.toml").write_text("[alow]\n")
+    done = run(".", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no table 'alow'" in done.stderr
+    assert "did you mean allow?" in done.stderr
+
+
+def test_a_baseline_leaves_out_what_it_knows_and_nothing_else(tmp_path: Path) -> None:
+    _secret(tmp_path / "a.ini")
+    made = run_baseline("create", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    file = tmp_path / ".credguard.baseline"
+    assert samples.aws_secret()[:8] not in file.read_text()
+    done = run(".", "--baseline", str(file), cwd=tmp_path)
+    assert done.returncode == 0
+    assert "1 known" in done.stderr
+    (tmp_path / "a.ini").write_text("\n\n" + (tmp_path / "a.ini").read_text())
+    _secret(tmp_path / "b.ini", 2)
+    done = run(str(tmp_path), "--baseline", str(file), "--format", "jsonl")
+    assert done.returncode == 1
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["path"].endswith("b.ini")
+    assert len(json.loads(line)["fingerprint"]) == 6  # no more bits than the committed key may show
+    changed = run_baseline("update", cwd=tmp_path)
+    assert "1 new, 0 gone, 1 kept" in changed.stderr
+    (tmp_path / "a.ini").unlink()
+    assert "0 new, 0 gone, 1 kept" not in run_baseline("update", "b.ini", cwd=tmp_path).stderr
+    assert "0 new, 1 gone, 1 kept" in run_baseline("update", cwd=tmp_path).stderr
+
+
+def test_a_baseline_is_not_overwritten_and_a_missing_one_is_said(tmp_path: Path) -> None:
+    (tmp_path / ".credguard.baseline").write_text("mine")
+    done = run_baseline("create", cwd=tmp_path)
+    assert done.returncode == 2
+    assert (tmp_path / ".credguard.baseline").read_text() == "mine"
+    done = run(".", "--baseline", "gone", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cannot read gone" in done.stderr
+
+
+def run_baseline(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "credguard", "baseline", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=cwd,
+        check=False,
+    )
+
+
+def test_a_typo_in_the_settings_is_told_though_nothing_is_found(tmp_path: Path) -> None:
+    (tmp_path / "clean").write_text("nothing\n")
+    (tmp_path / ".credguard.toml").write_text("[allow]\npath = ['x']\n")
+    done = run(str(tmp_path))
+    assert done.returncode == 2
+    assert "no setting 'allow.path'" in done.stderr
+
+
+def test_on_a_terminal_the_place_comes_first_and_colour_can_be_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _secret(tmp_path / "a.ini")
+    monkeypatch.chdir(tmp_path)
+    code, shown = at_terminal("scan", "a.ini", answers={})
+    assert code == 1
+    assert "\x1b[1ma.ini:1:25\x1b[0m\r\n  " in shown
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, shown = at_terminal("scan", "a.ini", answers={})
+    assert "\x1b[3" not in shown
+    assert "a.ini:1:25\r\n  AWS secret access key  " in shown
+
+
+def test_explain_tells_every_signal(tmp_path: Path) -> None:
+    (tmp_path / "a.cfg").write_text(f"db_password = '{samples.text(18)}'\n")
+    done = run("a.cfg", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no words in it" in done.stdout
+    done = run("a.cfg", "--explain", cwd=tmp_path)
+    assert " name:password" in done.stdout

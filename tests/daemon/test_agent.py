@@ -239,7 +239,7 @@ def test_each_hand_out_is_logged_with_who_asked(child: Child, stored: None) -> N
         get(how="exec")
         get(how="credential_process")
     second, first = handouts.recent(db.connect())
-    assert (first.how, first.key_id, first.asker.pid) == ("exec", "KEY", os.getpid())
+    assert (first.how, first.key_id, first.asker.pid) == ("exec", "KEY", os.getppid())
     assert first.asker.program is not None
     assert (second.how, second.asker.pid) == ("credential_process", os.getppid())
 

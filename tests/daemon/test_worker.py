@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from credguard import paths
-from credguard.daemon.worker import Worker, fingerprint_key
+from credguard.daemon.worker import Worker
 from credguard.scan.model import HIGH, Finding
 from credguard.store import db, findings
+from credguard.store.fingerprint_key import fingerprint_key
 from tests.support import samples
 
 

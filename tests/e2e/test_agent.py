@@ -1,5 +1,6 @@
 """credential_process, the agent and the vault as processes of their own."""
 
+import calendar
 import contextlib
 import json
 import os
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,6 +34,7 @@ from tests.support.keyring_session import KeyringSession
 from tests.support.person import add_key, credguard, file_vault
 from tests.support.simulator import Simulator
 
+GIVEN = "import os; print(os.environ['AWS_CREDENTIAL_EXPIRATION'])"
 Start = Callable[[], subprocess.Popen[bytes]]
 
 
@@ -107,6 +110,27 @@ def test_it_leaves_no_core_dump(ready: Simulator, process: Start, where: str) ->
     assert "Umask:\t0077" in status
     if where == "service":
         daemon.stop(running)
+
+
+@pytest.mark.parametrize("how", ["credential_process", "env", "exec", "export"])
+def test_the_log_names_who_ran_the_command_with_and_without_an_agent(
+    ready: Simulator, poisoned: Path, process: Start, how: str
+) -> None:
+    def hand_out(number: int) -> None:
+        if how == "credential_process":
+            ask()
+        elif how == "exec":
+            credguard("exec", "work", "--", "true")
+        else:
+            more = ["--output", str(poisoned / f"{number}.env")] if how == "export" else []
+            credguard(how, "work", *more)
+
+    hand_out(1)
+    process()
+    hand_out(2)
+    assert [(each.how, each.asker.pid) for each in handouts.recent(connect())] == [
+        (how, os.getpid())
+    ] * 2
 
 
 def test_a_rotation_is_followed_at_once(ready: Simulator, process: Start) -> None:
@@ -240,6 +264,32 @@ def test_two_hundred_cold_calls_start_one_agent_that_asks_sts_once(
     finally:
         calls.stop()
     until(lambda: not client.alive(paths.agent_socket()))
+
+
+def test_a_rotation_waits_for_the_sessions_that_were_handed_out(
+    ready: Simulator, process: Start
+) -> None:
+    config = Path(paths.aws_config_file())
+    config.write_text(config.read_text() + "credguard_session = true\nduration_seconds = 43200\n")
+
+    def ends(text: str) -> int:
+        return calendar.timegm(time.strptime(json.loads(text)["Expiration"], "%Y-%m-%dT%H:%M:%SZ"))
+
+    alone = credguard("exec", "work", "--", sys.executable, "-c", GIVEN).stdout.strip()
+    until_alone = handouts.sessions_until(connect(), ready.key_id)
+    assert ends(json.dumps({"Expiration": alone})) == int(until_alone)
+    process()
+    until_agent = ends(ask().stdout)
+    assert int(handouts.sessions_until(connect(), ready.key_id)) == until_agent >= until_alone - 1
+    credguard("config", "set", "rotation.prove_interval", "0s")
+    credguard("config", "set", "rotation.grace", "0s")
+    credguard("rotate", "work", "--yes")
+    (row,) = [
+        each
+        for each in json.loads(credguard("rotate", "--status", "--json").stdout)
+        if each["key_id"] == ready.key_id
+    ]
+    assert row["state"] == "grace", row
 
 
 def test_a_session_that_needs_a_code_ends_with_one_line(ready: Simulator, process: Start) -> None:

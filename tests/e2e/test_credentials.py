@@ -4,6 +4,7 @@ import calendar
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from credguard import paths
+from credguard import credential_process, paths
 from credguard.app import keys
 from credguard.awsfiles import files
 from credguard.store import db
@@ -276,3 +277,61 @@ def test_another_vault_in_the_settings_is_not_silent_about_the_keys(ready: Simul
     said = credguard("config", "set", "vault.backend", "pass").stderr
     assert "moves no key; those in file are not seen now" in said
     assert "config set vault.backend file; credguard vault migrate --to pass" in said
+    back = "config set vault.backend file; credguard vault migrate"
+    third = credguard("config", "set", "vault.backend", "keyring:kwallet").stderr
+    assert "those in file are not seen" in third, "where the keys are, not where nothing was"
+    assert f"{back} --to keyring:kwallet" in third
+    assert credguard("config", "set", "vault.backend", "file").stderr == "", "the way back"
+    assert "those in file" in credguard("config", "set", "vault.backend", "pass").stderr
+    credguard("config", "set", "vault.backend", "file")
+
+
+def test_the_way_back_is_silent_until_something_is_left_behind(
+    ready: Simulator, password_store: object
+) -> None:
+    add_key(ready, "work")
+    credguard("vault", "migrate", "--to", "pass")
+    said = credguard("config", "set", "vault.backend", "file").stderr
+    assert "those in pass are not seen now" in said, "a move changes where they are"
+    key_id, secret = ready.iam().create_key(ready.user_name)
+    credguard("add", "other", stdin=f"{key_id}\n{secret.reveal()}\n")
+    said = credguard("config", "set", "vault.backend", "pass").stderr
+    assert "those in file are not seen now" in said, "a key was added meanwhile"
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_an_environment_that_is_replaced_while_it_starts_is_tried_once_more(
+    tmp_path: Path, passes: bool
+) -> None:
+    """As in an upgrade to another Python: a module is missing, and at the next start it is not."""
+    real = Path(credential_process.__file__).parent
+    package = tmp_path / "credguard"
+    shutil.copytree(real, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "app" / "process.py").write_text(
+        "def credentials(profile):\n"
+        f"    with open({str(tmp_path / 'starts')!r}, 'a+') as file:\n"
+        "        file.write('x')\n"
+        f"    if {passes} and len(open({str(tmp_path / 'starts')!r}).read()) == 2:\n"
+        "        return profile.encode()\n"
+        "    import no_such_module\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(package / "credential_process.py"), "my work"],
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert (tmp_path / "starts").read_text() == "xx"
+    if passes:
+        assert (done.returncode, done.stdout, done.stderr) == (0, "my work", "")
+    else:
+        assert done.returncode == 3
+        assert done.stderr.startswith("credguard: a bug: ModuleNotFoundError at ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_dry_run_of_a_move_leaves_no_file(ready: Simulator, poisoned: Path) -> None:
+    add_key(ready, "work")
+    for lock in Path(paths.state_dir()).glob("*.lock"):
+        lock.unlink()
+    before = {str(path) for path in poisoned.rglob("*")}
+    credguard("vault", "migrate", "--to", "pass", "--dry-run")
+    assert {str(path) for path in poisoned.rglob("*")} == before

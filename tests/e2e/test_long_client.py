@@ -56,7 +56,7 @@ def test_a_client_that_outlives_a_rotation_sees_no_failed_call(
     ready: Simulator, process: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process()
-    config.set_value("rotation.grace", "0s")
+    config.set_value("rotation.grace", "1s")
     config.set_value("rotation.soak", "1h")
     clocks, ctx = Clocks(monkeypatch), Context()
     client, used = client_of(), []
@@ -80,7 +80,7 @@ def test_a_client_that_outlives_a_rotation_sees_no_failed_call(
     assert calls.status()["fetches"] == 1  # the agent served it
     kept = credentials.get_frozen_credentials()
     frozen = client_of(aws_access_key_id=kept.access_key, aws_secret_access_key=kept.secret_key)
-    assert tick("work") == "waiting"  # no grace, and yet: the client was given an hour
+    assert tick("work") == "waiting"  # a second's grace, and yet: the client was given an hour
     new = profiles.profile(ctx.db, "work").key.key_id
     assert new != first
     assert call() == first

@@ -69,7 +69,7 @@ def test_what_is_no_socket_is_left_alone(path: str, kind: str, tmp_path: Path) -
         Path(path).symlink_to(tmp_path)
     else:
         Path(path).mkdir()
-    with pytest.raises(StoreError, match="not a socket of ours"):
+    with pytest.raises(StoreError, match="where the agent's socket belongs"):
         listener.listen(path)
     assert os.path.lexists(path)
 

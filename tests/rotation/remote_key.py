@@ -2,6 +2,10 @@
 
 from credguard.rotation.model import NEVER, Use
 
+SECRET = "the-secret-of-"
+LONG_AGO = -1e9
+SLACK_S = 301.0  # AWS refuses signatures of clocks that are further off
+
 
 class RemoteKey:
     """A key in IAM. `states`: (since when, Active, or None once deleted), oldest first."""

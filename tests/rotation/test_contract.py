@@ -113,6 +113,7 @@ def test_a_new_key_was_never_used_nor_elsewhere(case: Case) -> None:
     assert case.effects.used(case.old, new_id) == NEVER
     assert not case.effects.elsewhere(new_id)
     assert case.effects.own_use_until(new_id) == 0.0
+    assert case.effects.sessions_until(new_id) == 0.0
 
 
 def test_a_key_nobody_has_cannot_be_changed(case: Case) -> None:

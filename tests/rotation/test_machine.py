@@ -7,6 +7,7 @@ import pytest
 from credguard.rotation.machine import (
     MAX_SKEW_S,
     PROVE_BUDGET_S,
+    after_leak,
     next_step,
 )
 from credguard.rotation.model import (
@@ -33,9 +34,19 @@ def seen(
     return facts(pointer, listed=listed, used={"old": use}, **more)
 
 
+def _stray(created: float = 1001.0, active: bool = True) -> dict[str, Remote]:
+    return {"old": OLD_KEY, "x": Remote(active, created)}
+
+
+def stray(listed: dict[str, Remote], use: Use = NEVER, **more: object) -> Facts:
+    return facts("old", listed=listed, used={"x": use}, **more)
+
+
+KNOWN = replace(RECORD, stray_id="x")
+STOPPED = replace(KNOWN, stray_stopped=True)
 LATE = 1001 + PROVE_BUDGET_S
 DEAD_NEW = {"old": OLD_KEY}
-GONE = frozenset({"old"})
+GONE, GONE_OLD = frozenset({"old"}), frozenset({"new"})
 
 
 CASES = [
@@ -87,6 +98,11 @@ CASES = [
     (at(State.SWITCHED), facts(own_use_until=1200.0), 1199, Action.WAIT),
     (at(State.SWITCHED), facts(own_use_until=1200.0), 1200, Action.LOOK),
     (at(State.SWITCHED, mode=Mode.EMERGENCY), facts(own_use_until=1200.0), 1000, Action.LOOK),
+    (at(State.SWITCHED), facts(sessions_until=1200.0), 1199, Action.WAIT),
+    (at(State.SWITCHED), facts(sessions_until=1200.0), 1200, Action.LOOK),
+    (at(State.SWITCHED, mode=Mode.EMERGENCY), facts(sessions_until=1200.0), 1000, Action.LOOK),
+    # A session does not sign with the key, so it explains no use of it.
+    (at(State.SWITCHED), seen(BOTH, Use(1901.0), sessions_until=1500.0), 9e9, Action.ASK),
     (at(State.SWITCHED, mode=Mode.EMERGENCY),
      seen(BOTH, looks=3, rejected=frozenset({"new"})), 1100, Action.ASK),
     (at(State.SWITCHED, mode=Mode.CLEAR),
@@ -152,6 +168,23 @@ CASES = [
     (RECORD, seen({"old": OLD_KEY}, pointer="old"), 1300, Action.LIST_AGAIN),
     (RECORD, seen({"old": OLD_KEY}, pointer="old", looks=3), 1300, Action.END),
     (RECORD, seen(BOTH, pointer="old"), 1300, Action.ADOPT),
+    (RECORD, facts("old", known=frozenset(), rejected=frozenset({"old"})), 1002, Action.ASK),
+    (RECORD, stray(_stray()), 1002, Action.NOTE_STRAY),
+    (RECORD, stray(_stray(994.9)), 1002, Action.ASK),
+    (RECORD, stray(_stray(), Use(1002.0)), 1002, Action.ASK),
+    (RECORD, stray(_stray(), UNKNOWN_USE), 1002, Action.ASK),
+    (RECORD, facts("old", listed=_stray(), used={}), 1002, Action.ASK),
+    (KNOWN, stray(_stray()), 1002, Action.DISABLE_STRAY),
+    (KNOWN, stray(_stray(active=False)), 1002, Action.NOTE_STOPPED),
+    (STOPPED, stray(_stray(active=False)), 1002, Action.WAIT),
+    (STOPPED, stray(_stray(active=False)), 1300, Action.DELETE_STRAY),
+    (STOPPED, stray(_stray(), looks=3), 1300, Action.ASK),
+    (at(State.STORED), facts("old", skew=36e5), 1002, Action.ASK),
+    # No way back, and no key that carries either.
+    (at(State.REVERTING), seen(BOTH, known=GONE_OLD), 1002, Action.STAY),
+    (at(State.REVERTING), seen(BOTH, known=frozenset()), 1002, Action.ASK),
+    (at(State.REVERTING), seen(BOTH, known=GONE_OLD, pointer="old"), 1002, Action.ASK),
+    (at(State.REVERTING), seen(BOTH, known=GONE_OLD, rejected=GONE_OLD), 1002, Action.ASK),
 ]  # fmt: skip
 
 
@@ -192,10 +225,6 @@ def test_a_clock_that_is_off_stops_everything(state: State) -> None:
         assert step.action is Action.ASK
         assert "clock" in step.why
     assert "clock" not in next_step(at(state), seen(BOTH, skew=MAX_SKEW_S), LIMITS, 9e9).why
-
-
-def _stray(created: float = 1001.0, active: bool = True) -> dict[str, Remote]:
-    return {"old": OLD_KEY, "x": Remote(active, created)}
 
 
 @pytest.mark.parametrize(
@@ -247,3 +276,39 @@ def test_several_unknown_keys_are_asked_about() -> None:
 def test_the_use_elsewhere_is_told() -> None:
     step = next_step(at(State.SWITCHED), seen(BOTH, Use(5000.0, "s3", "eu-west-1")), LIMITS, 9e9)
     assert step.why == "blocked: used elsewhere (s3 in eu-west-1, 1970-01-01 01:23 UTC)"
+
+
+LEAKS = [
+    (at(State.ABORTING), "old", "old", State.STORED, Mode.EMERGENCY),
+    (at(State.REVERTING), "new", "old", State.SWITCHED, Mode.EMERGENCY),
+    (at(State.STORED), "old", "new", State.ABORTING, Mode.EMERGENCY),
+    (at(State.STORED), "new", "new", State.REVERTING, Mode.EMERGENCY),
+    (at(State.REVERTING), "old", "old", State.SWITCHED, Mode.CLEAR),
+]
+
+
+@pytest.mark.parametrize(("record", "pointer", "leaked", "state", "mode"), LEAKS)
+def test_a_leak_takes_the_record_on_from_now(
+    record: Record, pointer: str, leaked: str, state: State, mode: Mode
+) -> None:
+    """A wait or a question of before, and its date, are not those of the way that begins."""
+    before = replace(record, why="it waits", until=5000.0)
+    after = after_leak(before, pointer, leaked, 2000.0)
+    assert (after.state, after.mode, after.since) == (state, mode, 2000.0)
+    assert (after.why, after.until) == ("", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "key", "mode"),
+    [
+        (State.INTENT, "old", Mode.EMERGENCY),
+        (State.STORED, "old", Mode.EMERGENCY),
+        (State.DEACTIVATED, "old", Mode.EMERGENCY),
+        (State.SWITCHED, "new", Mode.CLEAR),
+        (State.DEACTIVATED, "new", Mode.CLEAR),
+        (State.DELETED, "new", Mode.CLEAR),
+    ],
+)
+def test_a_leak_hastens_what_goes_that_way_already(state: State, key: str, mode: Mode) -> None:
+    record = at(state)
+    assert after_leak(record, "new", key, 2000.0) == replace(record, mode=mode)

@@ -34,6 +34,7 @@ _FACTS = st.builds(
     rejected=st.frozensets(st.sampled_from(["old", "new"])),
     skew=st.sampled_from([None, 0.0, 86400.0, -86400.0]),
     own_use_until=st.sampled_from([0.0, 5000.0]),
+    sessions_until=st.sampled_from([0.0, 6000.0]),
     elsewhere=st.booleans(),
     proved=st.sampled_from(["", "old", "new"]),
     failed=st.sampled_from(["", "old", "new"]),

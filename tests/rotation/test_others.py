@@ -231,9 +231,23 @@ def test_a_key_that_was_said_to_be_used_elsewhere_stays() -> None:
 def test_the_grace_outlasts_what_clients_were_handed() -> None:
     world = World()
     world.own_use_until = world.clock + 3 * DAY
-    last = run(world, ZERO, meddle=lambda _n, _c: None)
+    last = run(world, Limits(1, 0, 0, 3), meddle=lambda _n, _c: None)
     assert last is None
     assert world.deactivated == {} or min(world.deactivated.values()) >= world.own_use_until
+
+
+def test_a_grace_of_zero_is_the_persons_word_and_waits_for_nobody() -> None:
+    world = World()
+    world.own_use_until = world.clock + 3 * DAY
+    assert run(world, ZERO) is None
+    assert list(world.keys) == [world.handed_out] != [OLD]
+
+
+def test_the_grace_outlasts_the_sessions_that_were_got_with_the_key() -> None:
+    world = World()
+    world.sessions_until = world.clock + 3 * DAY
+    assert run(world, Limits(1, 0, 0, 3), meddle=lambda _n, _c: None) is None
+    assert min(world.deactivated.values()) >= world.sessions_until
 
 
 def test_a_stray_that_somebody_activates_is_theirs_to_decide() -> None:

@@ -232,6 +232,9 @@ class Chaos:
     def own_use_until(self, _key_id: str) -> float:
         return self.draw(st.sampled_from([0.0, 5000.0]))
 
+    def sessions_until(self, _key_id: str) -> float:
+        return self.draw(st.sampled_from([0.0, 5000.0]))
+
     def elsewhere(self, _key_id: str) -> bool:
         return self.draw(st.booleans())
 

@@ -28,13 +28,10 @@ from credguard.errors import (
 from credguard.rotation.model import NEVER, UNKNOWN_USE, Mode, Proof, Record, Remote, State, Use
 from credguard.secret import Secret
 from tests.rotation.failures import Fail
-from tests.rotation.remote_key import RemoteKey
+from tests.rotation.remote_key import LONG_AGO, SECRET, SLACK_S, RemoteKey
 
 OLD = "old"
-SECRET = "the-secret-of-"
-LONG_AGO = -1e9
 DAY = 86400.0
-SLACK_S = 301.0  # AWS refuses signatures of clocks that are further off
 
 
 @dataclass
@@ -66,6 +63,7 @@ class World:
     denied: set[str] = field(default_factory=set)
     elsewhere: bool = False
     own_use_until: float = 0.0
+    sessions_until: float = 0.0
     use_known: bool = True
     person: bool = False
     refused: set[str] = field(default_factory=set)
@@ -394,6 +392,9 @@ class FakeEffects:
 
     def own_use_until(self, key_id: str) -> float:
         return self.world.own_use_until
+
+    def sessions_until(self, key_id: str) -> float:
+        return self.world.sessions_until
 
     def elsewhere(self, key_id: str) -> bool:
         return self.world.elsewhere

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from credguard.scan.engine import ALLOW, ALLOW_NEXT, Engine, on_lines, windows
+from credguard.scan.engine import Engine, on_lines, windows
 from credguard.scan.model import HIGH, MEDIUM, Finding
 from credguard.sources.database import load_engine
 from tests.support import samples
@@ -45,19 +45,6 @@ def test_line_ends(engine: Engine, end: str) -> None:
     (found,) = engine.scan(end.join(["a", _line(), "b"]).encode(), b"x")
     assert found.line == 2
     assert found.value == samples.aws_secret().encode()
-
-
-@pytest.mark.parametrize("mark", ALLOW)
-def test_a_mark_on_its_line_lets_it_pass_and_no_other(engine: Engine, mark: bytes) -> None:
-    text = _line(1).encode() + b"  # " + mark + b"\n" + _line(2).encode() + b"\n"
-    (found,) = engine.scan(text, b"x")
-    assert found.line == 2
-
-
-def test_a_mark_for_the_next_line(engine: Engine) -> None:
-    text = b"# " + ALLOW_NEXT + b"\n" + _line(1).encode() + b"\n" + _line(2).encode()
-    (found,) = engine.scan(text, b"x")
-    assert found.line == 3
 
 
 def test_only_added_lines_count(engine: Engine) -> None:

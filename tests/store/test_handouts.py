@@ -9,7 +9,7 @@ import pytest
 
 from credguard import paths
 from credguard.errors import StoreError
-from credguard.store import chain, db, handouts
+from credguard.store import chain, db, handouts, profiles
 
 WHO = handouts.Asker(12, "/usr/bin/tool", 3.5)
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,18 @@ def test_what_was_recorded_comes_back_newest_first() -> None:
     assert [each.id for each in handouts.recent(connection, key_id="OTHER")] == [2]
     assert [each.id for each in handouts.recent(connection, since=2)] == [2]
     assert [each.id for each in handouts.recent(connection, after_id=1)] == [2]
+
+
+def test_the_last_end_of_a_session_is_kept_and_goes_with_its_key() -> None:
+    connection = db.connect()
+    assert handouts.sessions_until(connection, "KEY") == 0
+    for end in (50.0, 90.0, 70.0):
+        handouts.record(connection, 1, "p", "KEY", "exec", WHO, session_end=end)
+    add(connection, 2)
+    assert handouts.sessions_until(connection, "KEY") == 90
+    assert handouts.sessions_until(connection, "OTHER") == 0
+    profiles.forget_key(connection, "KEY")
+    assert handouts.sessions_until(connection, "KEY") == 0
 
 
 def test_when_a_key_was_last_handed_out() -> None:

@@ -1,6 +1,7 @@
 """Checks that ask AWS: whether each key is accepted, and whether the clocks agree."""
 
 from dataclasses import dataclass
+from shlex import quote
 
 from credguard.app import keys
 from credguard.app.context import Context
@@ -62,7 +63,7 @@ def accepted(facts: Online) -> list[Check]:
         else:
             fix = error.hint
             if isinstance(error, InvalidKey):
-                fix += f"\nwhat a rotation would need: credguard doctor rotation {name}"
+                fix += f"\nwhat a rotation would need: credguard doctor rotation {quote(name)}"
             checks.append(fail(f"{name}: {error}", fix))
     return checks
 

@@ -1,6 +1,7 @@
 """Use case: look at everything that a rotation needs, change nothing, and say what is missing."""
 
 from collections.abc import Callable
+from shlex import quote
 
 from credguard.app.context import Context
 from credguard.app.doctor.model import FAIL, OK, UNKNOWN, Check
@@ -98,5 +99,5 @@ def _consent(group: list[profiles.Profile]) -> Check:
     lacking = [each.name for each in group if not each.consent]
     if not lacking:
         return Check("consent", OK, "unattended rotation was agreed to")
-    fix = f"run once: credguard rotate {lacking[0]} --yes"
+    fix = f"run once: credguard rotate {quote(lacking[0])} --yes"
     return Check("consent", FAIL, f"nobody agreed yet for {', '.join(lacking)}", fix)

@@ -116,12 +116,13 @@ def locked(facts: VaultFacts) -> list[Check]:
     if not found.locked:
         return [ok("unlocked")]
     if facts.display:
-        fix = "unlock it: open Passwords and Keys (seahorse), or log out and in with your password"
+        fix = "run: credguard unlock\nits dialog asks for the password"
         return [fail("the keyring is locked", fix)]
     said = "the keyring is locked, and there is no desktop to ask for its password"
     gnome = (found.owner or "").startswith("gnome-keyring")
     unlock = _UNLOCK_HERE if gnome else f"unlock it where {found.owner} runs"
-    return [fail(said, f"{unlock}\n{FILE_INSTEAD}")]
+    moved = "with keys in it, once it is open: credguard vault migrate --to file"
+    return [fail(said, f"{unlock}\n{FILE_INSTEAD}\n{moved}")]
 
 
 def settings_of_keyring(environment: dict[str, str]) -> list[Check]:

@@ -3,7 +3,7 @@
 # fmt: off
 BIAS = -395
 # From which score on a finding is LOW, MEDIUM, HIGH.
-THRESHOLDS = (-100, -35, 100)
+THRESHOLDS = (-100, -25, 100)
 WEIGHTS: dict[str, int] = {
     "above:host": 17, "above:user": 21, "again:1": -26, "again:2": 4, "again:3": 22,
     "basic:bad": -10, "basic:no-colon": -50, "basic:pair": 72, "basic:placeholder": 28,

@@ -1,0 +1,191 @@
+"""Use case: what was found, as a report: known ones left out, fingerprints, services asked."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from credguard import __version__
+from credguard.errors import CredguardError, StoreError
+from credguard.report.model import Report, Row, RuleFacts, row
+from credguard.report.text import path_text
+from credguard.scan.baseline import SECRET
+from credguard.scan.fingerprint import COMMITTED_BITS, REPORT_BITS, Fingerprints
+from credguard.sources.settings import root_of
+
+if TYPE_CHECKING:
+    from credguard.app.baseline import Known
+    from credguard.scan.model import Finding
+
+FORMATS = ("text", "json", "jsonl", "sarif", "csv", "junit", "html", "github", "gitlab")
+_KEYED = frozenset(FORMATS) - {"text", "junit", "html", "github"}
+"""Formats in which fingerprints are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a service says of a secret: active, inactive or unknown, and more in words."""
+
+    status: str
+    detail: str = ""
+
+
+def make_report(
+    found: list[Finding],
+    unread: list[tuple[bytes, str]],
+    scanned: int,
+    *,
+    style: str = "text",
+    known: Known | None = None,
+    verified: Mapping[int, Verdict] | None = None,
+    all_signals: bool = False,
+) -> Report:
+    """The report of `found` in `style` (one of FORMATS), without what the baseline `known` has.
+
+    `verified`: by `id` of a finding. `all_signals`: tell every reason with its weight.
+    Raises CredguardError.
+    """
+    facts = _facts() if found or style == "sarif" else {}
+    report = Report([], __version__, facts, scanned=scanned)
+    report.unread = [(path_text(path), why) for path, why in unread]
+    prints = _Prints(known, report.notes) if style in _KEYED else None
+    real = 0
+    for each in found:
+        if each.allowed:
+            report.hidden.append(_row(each, facts, prints, None, all_signals))
+            continue
+        verdict = known.verdict(each) if known is not None else None
+        if verdict is not None:
+            report.known += 1
+            real += verdict == SECRET
+            continue
+        report.rows.append(_row(each, facts, prints, (verified or {}).get(id(each)), all_signals))
+    if real:
+        report.notes.append(f"{real} known in the baseline as real secrets: replace them")
+    return report
+
+
+def _facts() -> dict[str, RuleFacts]:
+    from credguard.sources.rulefacts import rule_facts
+
+    try:
+        return rule_facts()
+    except OSError as exc:
+        raise CredguardError(
+            f"the rules cannot be read: {exc.strerror}", hint="run ./install.sh again"
+        ) from exc
+
+
+def _row(
+    finding: Finding,
+    facts: Mapping[str, RuleFacts],
+    prints: Callable[[Finding], str] | None,
+    verdict: Verdict | None,
+    all_signals: bool,
+) -> Row:
+    return row(
+        finding,
+        facts,
+        prints(finding) if prints else "",
+        status=verdict.status if verdict else "",
+        status_detail=verdict.detail if verdict else "",
+        hidden=finding.allowed,
+        all_signals=all_signals,
+    )
+
+
+class _Prints:
+    """Fingerprints of findings: under the baseline's key where there is one, else this machine's.
+
+    A report made with a baseline may be read by whoever reads the baseline and its key, so it
+    holds no more bits than the baseline does.
+    """
+
+    def __init__(self, known: Known | None, notes: list[str]) -> None:
+        self._known = known
+        self._roots: dict[bytes, bytes] = {}
+        if known is not None:
+            self._prints = Fingerprints(known.baseline.keys[0], COMMITTED_BITS)
+            return
+        from credguard.store.fingerprint_key import fingerprint_key
+
+        try:
+            key = fingerprint_key()
+        except StoreError as exc:
+            notes.append(f"fingerprints hold for this report only: {exc}")
+            key = secrets.token_bytes(32)
+        self._prints = Fingerprints(key, REPORT_BITS)
+
+    def __call__(self, finding: Finding) -> str:
+        if self._known is not None:
+            return self._prints.of(finding, self._known.inside(finding.path))
+        place = os.path.abspath(finding.path)
+        folder = os.path.dirname(place)
+        if folder not in self._roots:
+            self._roots[folder] = root_of(folder)
+        return self._prints.of(finding, os.path.relpath(place, self._roots[folder]))
+
+
+def rendered(
+    report: Report, style: str, *, width: int = 0, colour: bool = False,
+    started: float = 0.0, ended: float = 0.0,
+) -> str:  # fmt: skip
+    """`report` in `style`; "" where that style says nothing when clean.
+
+    `started`, `ended`: Unix seconds of the scan, which GitLab's form tells.
+    """
+    if style == "text":
+        from credguard.report.lines import findings_text
+
+        return findings_text(report, width=width, colour=colour)
+    if style in ("json", "jsonl"):
+        from credguard.report import jsonv1
+
+        return jsonv1.findings_json(report) if style == "json" else jsonv1.findings_jsonl(report)
+    if style == "sarif":
+        from credguard.report.sarif import findings_sarif
+
+        return findings_sarif(report)
+    if style == "html":
+        from credguard.report.html import findings_html
+
+        return findings_html(report)
+    from credguard.report import tables
+
+    if style == "gitlab":
+        return tables.findings_gitlab(report, started, ended)
+    makers = {
+        "csv": tables.findings_csv,
+        "junit": tables.findings_junit,
+        "github": tables.findings_github,
+    }
+    return makers[style](report)
+
+
+def told(report: Report, hidden: int, *, allowed: bool = False, quiet: bool = False) -> list[str]:
+    """What a person is told beside `report`, line by line: problems, notes and, unless `quiet`,
+    counts. `hidden`: how many marks and settings let pass; `allowed`: the report shows them.
+    """
+    lines = [f"credguard: not read: {name}: {why}" for name, why in report.unread]
+    lines += [f"credguard: {note}" for note in report.notes]
+    if quiet:
+        return lines
+    if report.unread:
+        lines.append(f"{count(len(report.unread), 'problem')}: not all could be read")
+    if report.rows:
+        counted = f"{count(len(report.rows), 'secret')} in {count(report.scanned, report.noun)}"
+        lines.append(counted)
+    if report.known:
+        lines.append(f"{report.known} known, in the baseline")
+    if hidden:
+        more = "" if allowed else "; see them: --show-allowed"
+        lines.append(f"{hidden} allowed by marks or .credguard.toml{more}")
+    return lines
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

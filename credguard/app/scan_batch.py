@@ -1,0 +1,170 @@
+"""The scan of some files by one process; what a worker runs, and `scan --stdin` in its 60 ms.
+
+Plain classes and few imports for the sake of the latter; see tests/arch.
+"""
+
+from __future__ import annotations
+
+import os
+
+from credguard.sources.database import load_engine
+from credguard.sources.files import Unreadable, blocks, read, windows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from credguard.scan.engine import Engine
+    from credguard.scan.model import Finding
+    from credguard.sources.deep import Plugins
+    from credguard.sources.settings import Settings
+
+    Problem = tuple[bytes, str]
+
+# So long may what one file holds, encoded or packed, be read: a start, and 10 MB in two seconds.
+_DEEPER_S, _DEEPER_S_A_BYTE = 10.0, 2e-7
+_ENGINES: dict[str, Engine] = {}
+_SETTINGS: list[Settings] = []
+_PLUGINS: dict[int, Plugins] = {}  # by process: a forked worker must not share its parent's child
+
+
+class Setting:
+    """What every scan of a run shares."""
+
+    __slots__ = ("cache_dir", "deep", "least", "top")
+
+    def __init__(
+        self, cache_dir: str, least: int, deep: bool = False, top: bytes | None = b""
+    ) -> None:
+        """`cache_dir`: where the compiled rules lie; `least`: the least confidence told.
+
+        `deep`: take the second look. `top`: the folder that paths start from, for the
+        `.credguard.toml` files around them; None: there is none (a bare repository).
+        """
+        self.cache_dir = cache_dir
+        self.least = least
+        self.deep = deep
+        self.top = top
+
+    def engine(self) -> Engine:
+        """The engine, loaded once a process. Raises CredguardError."""
+        engine = _ENGINES.get(self.cache_dir)
+        if engine is None:
+            engine = _ENGINES[self.cache_dir] = load_engine(self.cache_dir)
+        return engine
+
+    def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
+        """Say of each of `found` what lets it pass. Raises ConfigError."""
+        if self.top is None:
+            from credguard.scan.allow import Allow
+
+            Allow().judge(found, data, path)
+            return
+        if not _SETTINGS:
+            from credguard.sources.settings import Settings
+
+            _SETTINGS.append(Settings())
+        _SETTINGS[0].judge(found, data, os.path.join(self.top, path))
+
+    def look(
+        self, data: bytes, path: bytes, found: list[Finding]
+    ) -> tuple[list[Finding], list[Problem]]:
+        """The second look of `--deep`. Raises CredguardError."""
+        if os.getpid() not in _PLUGINS:
+            from credguard.config import load
+            from credguard.sources.deep import Plugins
+
+            _PLUGINS[os.getpid()] = Plugins(load().scan.plugins)
+        from credguard.app.deep import look
+
+        return look(_PLUGINS[os.getpid()], self.least, data, path, found)
+
+
+class Batch:
+    """What was found in some files; `problems`: a path, and why nothing or not all was read."""
+
+    __slots__ = ("findings", "problems", "scanned", "size")
+
+    def __init__(
+        self,
+        findings: list[Finding] | None = None,
+        problems: list[Problem] | None = None,
+        scanned: int = 0,
+        size: int = 0,
+    ) -> None:
+        """So many files, of so many bytes."""
+        self.findings = findings or []
+        self.problems = problems or []
+        self.scanned = scanned
+        self.size = size
+
+
+def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding], list[Problem]]:
+    """Findings in `data` by place, and problems: every scan goes through here."""
+    from credguard.scan.engine import layered, plain
+
+    engine = setting.engine()
+    data = plain(data)
+    hits, probed = engine.examine(data, path)
+    problems: list[Problem] = []
+    if layered(data, probed):
+        from time import monotonic
+
+        from credguard.scan.layers import Limits, scan_below
+
+        end = monotonic() + _DEEPER_S + len(data) * _DEEPER_S_A_BYTE
+        limits = Limits(expired=lambda: monotonic() > end)
+        scanned = scan_below(engine, data, path, hits, probed, limits)
+        hits, problems = scanned.findings, scanned.problems
+    found = [each for each in hits if each.confidence >= setting.least]
+    if setting.deep:
+        more, cut = setting.look(data, path, found)
+        found += more
+        problems += cut
+    here = [each for each in found if each.path == path]
+    if here:
+        setting.judge(here, data, path)
+    return found, problems
+
+
+def scan_files(setting: Setting, files: list[bytes]) -> Batch:
+    """Scan each of `files` as it is on the disk. Raises CredguardError when no rules load."""
+    batch = Batch()
+    for path in files:
+        try:
+            data = read(path)
+            if data is None:
+                part = scan_windows(setting, blocks(path), path)
+                batch.findings += part.findings
+                batch.problems += part.problems
+                batch.size += part.size
+            else:
+                found, problems = scan_text(setting, data, path)
+                batch.findings += found
+                batch.problems += problems
+                batch.size += len(data)
+            batch.scanned += 1
+        except Unreadable as exc:
+            batch.problems.append((path, str(exc)))
+        except MemoryError:
+            batch.problems.append((path, "too little memory"))
+    return batch
+
+
+def scan_windows(setting: Setting, pieces: Iterable[bytes | int], path: bytes) -> Batch:
+    """Scan a long text piece by piece, as one text: what lies over a border is found once.
+
+    What is read before `pieces` fails is scanned, and the failure told as a problem.
+    """
+    batch = Batch(scanned=1)
+    told: set[Problem] = set()
+    try:
+        for window in windows(pieces):
+            found, problems = scan_text(setting, window.data, path)
+            batch.findings += window.own(found, path)
+            told.update(problems)
+            batch.size += min(window.last, len(window.data)) - window.first
+    except Unreadable as exc:
+        told.add((path, str(exc)))
+    batch.problems = sorted(told)
+    return batch

@@ -1,0 +1,40 @@
+"""The watcher's scanner: a file's text and all that is encoded or packed in it, within bounds."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from credguard.report.text import path_text
+from credguard.scan.engine import Engine, layered, plain
+
+if TYPE_CHECKING:
+    from credguard.scan.model import Finding
+
+_LOG = logging.getLogger("credguard.daemon.layered")
+_SECONDS = 5.0
+_BYTES = 64 << 20
+
+
+class Layered:
+    """Finds what `credguard.scan.layers` finds; what was not read to its end goes to the log."""
+
+    def __init__(self, engine: Engine) -> None:
+        """`engine`: used by this thread alone."""
+        self._engine = engine
+
+    def scan(self, data: bytes, path: bytes) -> list[Finding]:
+        """The secrets in `data`, by place."""
+        data = plain(data)
+        found, probed = self._engine.examine(data, path)
+        if not layered(data, probed):
+            return found
+        from credguard.scan.layers import Limits, scan_below
+
+        end = time.monotonic() + _SECONDS
+        limits = Limits(size=_BYTES, expired=lambda: time.monotonic() > end)
+        scanned = scan_below(self._engine, data, path, found, probed, limits)
+        for place, why in scanned.problems:
+            _LOG.info("not read to its end: %s: %s", path_text(place), why)
+        return scanned.findings

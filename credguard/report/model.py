@@ -1,0 +1,131 @@
+"""What every report of findings is made from. Pure data; no value of a secret is in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from credguard.report.text import path_text, printable
+from credguard.report.why import why
+from credguard.scan.model import CONFIDENCE_NAMES, Finding
+
+_PLAIN = b"/-._~!ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFacts:
+    """A rule in words. `severity`: low, medium, high, critical; `source`: the vendor's page, or "".
+
+    `confidence`: low, medium, high.
+    """
+
+    title: str
+    severity: str
+    confidence: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One finding, ready to be shown: every text is printable, and the value is masked.
+
+    `path` is as it was given, `raw_path` its bytes; `line` to `end` count from 1, `column` too, in
+    characters. `end_column`: the first after it; 0 where the value does not stand there as it is.
+    `via`: what had to be decoded. `why`: what speaks for it. `status`: what its service said of it:
+    active, inactive, unknown, or "" where it was not asked. `hidden`: what lets it pass, or "".
+    `commit`, `author`, `date` (ISO 8601): what brought it in, "" where no history was scanned.
+    """
+
+    raw_path: bytes
+    path: str
+    line: int
+    end: int
+    column: int
+    end_column: int
+    rule: str
+    title: str
+    confidence: str
+    severity: str
+    fingerprint: str
+    masked: str
+    via: str = ""
+    why: str = ""
+    status: str = ""
+    status_detail: str = ""
+    hidden: str = ""
+    commit: str = ""
+    author: str = ""
+    date: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """A scan's outcome. `unread`: names and why; `scanned`: how many of `noun`; `version`: ours.
+
+    `rules`: facts of every rule there is, by id. `hidden`: what marks and settings let pass;
+    `known`: how many the baseline hides; `notes`: what else a person must be told.
+    """
+
+    rows: list[Row]
+    version: str
+    rules: Mapping[str, RuleFacts] = field(default_factory=dict)
+    unread: list[tuple[str, str]] = field(default_factory=list)
+    scanned: int = 0
+    hidden: list[Row] = field(default_factory=list)
+    known: int = 0
+    notes: list[str] = field(default_factory=list)
+    noun: str = "file"
+
+
+def row(
+    finding: Finding,
+    rules: Mapping[str, RuleFacts],
+    fingerprint: str = "",
+    *,
+    status: str = "",
+    status_detail: str = "",
+    hidden: str = "",
+    all_signals: bool = False,
+) -> Row:
+    """`finding` ready to be shown. `all_signals`: `why` tells every one, with its weight."""
+    facts = rules.get(finding.rule_id)
+    via = str(getattr(finding, "via", "") or "")
+    text = finding.value.decode("utf-8", "replace")
+    return Row(
+        raw_path=finding.path,
+        path=path_text(finding.path),
+        line=finding.line,
+        end=finding.end_line,
+        column=finding.column,
+        end_column=0 if via or "\n" in text else finding.column + len(text),
+        rule=finding.rule_id,
+        title=printable(finding.title),
+        confidence=CONFIDENCE_NAMES[finding.confidence],
+        severity=facts.severity if facts else "high",
+        fingerprint=fingerprint,
+        masked=printable(finding.masked()),
+        via=printable(via),
+        why=printable(why(finding, all_signals=all_signals)),
+        status=status,
+        status_detail=printable(status_detail),
+        hidden=printable(hidden),
+        commit=finding.commit.oid if finding.commit else "",
+        author=printable(finding.commit.author) if finding.commit else "",
+        date=finding.commit.date if finding.commit else "",
+    )
+
+
+def message(each: Row) -> str:
+    """The finding in words, one line: what it is, how sure, its mask, its service's answer."""
+    said = f"{each.title} ({each.masked}), {each.confidence} confidence"
+    if each.via:
+        said += f", found in {each.via}"
+    if each.status:
+        said += f"; its service says: {each.status}"
+    return said
+
+
+def uri(path: bytes) -> str:
+    """`path` as a relative or file: URI reference (RFC 3986), each byte kept."""
+    while path.startswith(b"./"):
+        path = path[2:].lstrip(b"/")
+    quoted = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in (path or b"."))
+    return f"file://{quoted}" if quoted.startswith("/") else quoted

@@ -1,0 +1,169 @@
+"""Checksums and structure that formats of secrets carry: what can be told without the vendor.
+
+Pure, and loaded only once something matched. A check takes the matched value and tells True
+(right), False (wrong) or None (cannot be told, for instance since it was cut short).
+"""
+
+from __future__ import annotations
+
+from binascii import Error, a2b_base64
+from zlib import crc32
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_SUM = 6  # characters of the checksum at the end of GitHub's and npm's tokens
+
+
+def crc32_base62(value: bytes) -> bool:
+    """GitHub's and npm's tokens: the last six characters are the CRC-32 of those after the prefix.
+
+    Source: https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
+    """
+    random = value.rpartition(b"_")[2]
+    return base62(crc32(random[:-_SUM])) == random[-_SUM:]
+
+
+def base62(number: int, width: int = _SUM) -> bytes:
+    """`number` in base 62 (digits, capitals, small letters), filled with zeros to `width`."""
+    digits = bytearray()
+    while number:
+        number, rest = divmod(number, 62)
+        digits.append(_BASE62[rest])
+    return bytes(digits[::-1]).rjust(width, b"0")
+
+
+def grafana(value: bytes) -> bool:
+    """A Grafana service account token: CRC-32, in hex, of the 32 characters after `glsa_`.
+
+    Source: pkg/components/apikeygen and satokengen in grafana/grafana.
+    """
+    prefix, _, given = value.rpartition(b"_")
+    try:
+        told = int(given, 16)
+    except ValueError:
+        return False
+    return told in (crc32(prefix), crc32(prefix.rpartition(b"_")[2]))
+
+
+def nkey(value: bytes) -> bool:
+    """A NATS nkey seed: base32 of prefix, 32 bytes and the CRC-16 (XModem, little endian) of both.
+
+    Source: https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth
+    """
+    raw = base32(value)
+    return raw is not None and len(raw) == 36 and crc16(raw[:-2]) == raw[-2] | raw[-1] << 8
+
+
+def base32(value: bytes) -> bytes | None:
+    """The bytes that unpadded base32 stands for; None where it is none."""
+    bits = size = 0
+    found = bytearray()
+    for character in value:
+        digit = _BASE32.find(character)
+        if digit < 0:
+            return None
+        bits = (bits << 5 | digit) & 0xFFFF
+        size += 5
+        if size >= 8:
+            size -= 8
+            found.append(bits >> size & 0xFF)
+    return bytes(found)
+
+
+def crc16(data: bytes) -> int:
+    """CRC-16/XMODEM: polynomial 0x1021, start 0."""
+    crc = 0
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x1021) & 0xFFFF if crc & 0x8000 else crc << 1
+    return crc
+
+
+def base64(value: bytes) -> bytes | None:
+    """The bytes that base64 or base64url, padded or not, stands for; None where it is none."""
+    text = value.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+    try:
+        return a2b_base64(text + b"=" * (-len(text) % 4))
+    except Error:
+        return None
+
+
+def pypi(value: bytes) -> bool:
+    """A PyPI token is a version 2 macaroon: a location `pypi.org` (or test.pypi.org), an id.
+
+    Source: https://warehouse.pypa.io/development/token-scanning.html; libmacaroons' format 2.
+    """
+    raw = base64(value.partition(b"-")[2][:40])
+    if raw is None or raw[:2] != b"\x02\x01":
+        return False
+    return raw[3 : 3 + raw[2]] in (b"pypi.org", b"test.pypi.org")
+
+
+def jwt(value: bytes) -> bool:
+    """A JSON Web Token: the header is a JSON object with an algorithm; the payload is one too.
+
+    Source: RFC 7519 section 3 and RFC 7515 section 4.1.1.
+    """
+    header, _, rest = value.partition(b".")
+    opened = base64(header)
+    if opened is None or not opened.lstrip().startswith(b"{") or b'"alg"' not in opened:
+        return False
+    payload = base64(rest.partition(b".")[0])
+    return payload is not None and payload.lstrip().startswith(b"{") and b'"' in payload
+
+
+def der(value: bytes) -> bool | None:
+    """The start of a private key's body: a DER sequence, OpenSSH's mark or an OpenPGP packet.
+
+    None where it may be an encrypted body, which has no structure. Sources: RFC 5208, RFC 5915,
+    RFC 8017; PROTOCOL.key of OpenSSH; RFC 9580 section 4.2.
+    """
+    raw = base64(value[: len(value) // 4 * 4])
+    if raw is None or len(raw) < 16:
+        return None
+    if raw.startswith((b"openssh-key-v1\0", b"0\x82", b"0\x81")) or (
+        raw[:1] == b"0" and raw[1] < 0x80
+    ):
+        return True
+    return True if raw[0] & 0xC0 == 0xC0 or raw[0] & 0x80 else None
+
+
+def aws_account(key_id: bytes) -> str | None:
+    """The account number, 12 digits, that an access key id holds; None: it is too old to hold one.
+
+    The 16 characters after the prefix are base32. Ids of the newer kind have the first bit set; the
+    40 bits after it are the number. Source: what STS GetAccessKeyInfo answers for such ids.
+    """
+    raw = base32(key_id[4:])
+    if len(key_id) != 20 or raw is None or not raw[0] & 0x80:
+        return None
+    return f"{int.from_bytes(raw[:6], 'big') >> 7 & (1 << 40) - 1:012d}"
+
+
+CHECKS: dict[str, Callable[[bytes], bool | None]] = {
+    "github": crc32_base62,
+    "grafana": grafana,
+    "nkey": nkey,
+    "pypi": pypi,
+    "jwt": jwt,
+    "der": der,
+}
+"""Every check by the name that a rule gives as its `checksum`."""
+
+# What a wrong sum costs: a level of confidence, or the finding. A GitHub token in a test or one
+# that was cut short is still worth a look; what fails the others is no such thing at all.
+_DROPS = frozenset({"nkey", "jwt"})
+
+
+def sureness(value: bytes, tests: tuple[str, ...], confidence: int) -> int:
+    """The confidence of a value under the checks among `tests`; 0: it is no such secret."""
+    for test in tests:
+        check = CHECKS.get(test)
+        if check is not None and check(value) is False:
+            return 0 if test in _DROPS else max(1, confidence - 1)
+    return confidence

@@ -1,0 +1,42 @@
+"""Tar archives, saved images of containers among them."""
+
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+
+# What the standard library's reader raises on damaged headers.
+_DAMAGE = (tarfile.TarError, EOFError, ValueError, OSError, OverflowError, KeyError, IndexError)
+
+
+def read(data: bytes, cap: Callable[[], int]) -> Iterator[tuple[bytes, bytes, str]]:
+    """Name, bytes and what is wrong of each regular file in the archive, in its order."""
+    try:
+        with tarfile.open(
+            fileobj=io.BytesIO(data), mode="r:", errorlevel=0, errors="surrogateescape"
+        ) as archive:
+            while (info := archive.next()) is not None:
+                archive.members = []  # type: ignore[attr-defined]  # else all headers are kept
+                if info.isreg():
+                    yield _member(archive, info, cap())
+            if data[archive.offset : archive.offset + 512].strip(b"\0"):
+                yield b"", b"", "the archive is damaged: what follows cannot be read"
+    except _DAMAGE as exc:
+        yield b"", b"", f"the archive is damaged: {exc}"
+    except RecursionError:
+        yield b"", b"", "the archive is damaged: too many headers follow one another"
+
+
+def _member(
+    archive: tarfile.TarFile, info: tarfile.TarInfo, limit: int
+) -> tuple[bytes, bytes, str]:
+    name = info.name.encode("utf-8", "surrogateescape")
+    try:
+        file = archive.extractfile(info)
+        text = file.read(limit) if file is not None else b""
+    except tarfile.ReadError:
+        archive.fileobj.seek(info.offset_data)
+        return name, archive.fileobj.read(min(limit, info.size)), "ends too early"
+    if info.size > len(text):
+        whole = len(text) >= limit
+        return name, text, f"is larger than {limit:,} bytes" if whole else "ends too early"
+    return name, text, ""

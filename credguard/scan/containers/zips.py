@@ -1,0 +1,138 @@
+"""Zip archives, and what is one: jar, whl, docx, xlsx, pptx, apk.
+
+Not by the standard library's reader: it makes an object of each of a million entries before the
+first is read, and refuses an archive whose end is missing. Format: PKWARE's APPNOTE.TXT.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+
+from credguard.scan.decode.streams import unpack
+
+_END, _ENTRY, _LOCAL = b"PK\5\6", b"PK\1\2", b"PK\3\4"
+_END_SIZE, _ENTRY_SIZE, _LOCAL_SIZE = 22, 46, 30
+_COMMENT = 65_535
+_METHODS = {8: "deflate", 12: "bz2", 93: "zstd", 95: "xz"}
+_ENCRYPTED, _LATER_SIZES = 1, 8
+
+# size told, name, offset of its local header, compressed size (None: told nowhere), flags, method
+_Entry = tuple[int, bytes, int, int | None, int, int]
+_Found = tuple[bytes, bytes, str]
+_MOST_SORTED = 20_000
+
+
+def read(data: bytes, cap: Callable[[], int]) -> Iterator[_Found]:
+    """Name, bytes and what is wrong of each file in the archive, small ones first."""
+    entries = _directory(data)
+    if entries is None:
+        yield b"", b"", "the archive's end is missing; its files are read one by one"
+        entries = _locals(data)
+    first: list[_Entry] = []
+    for entry in entries:
+        first.append(entry)
+        if len(first) >= _MOST_SORTED:
+            break
+    first.sort(key=lambda entry: entry[0])
+    for entry in first:
+        yield _member(data, entry, cap())
+    for entry in entries:
+        yield _member(data, entry, cap())
+
+
+def _directory(data: bytes) -> Iterator[_Entry] | None:
+    """The entries of the central directory; None when it cannot be found."""
+    at = data.rfind(_END, max(0, len(data) - _COMMENT - _END_SIZE))
+    if at < 0 or at + _END_SIZE > len(data):
+        return None
+    size, start = struct.unpack_from("<II", data, at + 12)
+    if start == 0xFFFFFFFF or size == 0xFFFFFFFF:  # zip64: its record stands before its locator
+        record = data.rfind(b"PK\6\6", 0, at)
+        if record < 0 or record + 56 > at:
+            return None
+        size, start = struct.unpack_from("<QQ", data, record + 40)
+        at = record
+    # What stands before an archive, such as a program that unpacks itself, shifts every offset.
+    begin = at - size
+    if begin < 0 or (size and data[begin : begin + 4] != _ENTRY):
+        begin = start
+        if size and data[begin : begin + 4] != _ENTRY:
+            return None
+    return _entries(data, begin, at, begin - start)
+
+
+def _entries(data: bytes, at: int, end: int, shift: int) -> Iterator[_Entry]:
+    while at + _ENTRY_SIZE <= end and data[at : at + 4] == _ENTRY:
+        flags, method = struct.unpack_from("<HH", data, at + 8)
+        packed, size, named, extra, comment = struct.unpack_from("<IIHHH", data, at + 20)
+        (offset,) = struct.unpack_from("<I", data, at + 42)
+        name = data[at + _ENTRY_SIZE : at + _ENTRY_SIZE + named]
+        following = at + _ENTRY_SIZE + named
+        if 0xFFFFFFFF in (packed, size, offset):
+            size, packed, offset = _wide(data[following : following + extra], size, packed, offset)
+        at = following + extra + comment
+        if not name.endswith(b"/"):
+            yield size, name, offset + shift, packed, flags, method
+
+
+def _wide(extra: bytes, *told: int) -> tuple[int, int, int]:
+    """Sizes and offset of 64 bits, which stand in the extra field where 32 did not do."""
+    values = list(told)
+    at = 0
+    while at + 4 <= len(extra):
+        tag, length = struct.unpack_from("<HH", extra, at)
+        if tag == 1:
+            inside = at + 4
+            for index, value in enumerate(values):
+                if value == 0xFFFFFFFF and inside + 8 <= min(len(extra), at + 4 + length):
+                    (values[index],) = struct.unpack_from("<Q", extra, inside)
+                    inside += 8
+            break
+        at += 4 + length
+    return values[0], values[1], values[2]
+
+
+def _locals(data: bytes) -> Iterator[_Entry]:
+    """The entries by their own headers, in an archive that is cut."""
+    at = data.find(_LOCAL)
+    while 0 <= at <= len(data) - _LOCAL_SIZE:
+        flags, method = struct.unpack_from("<HH", data, at + 6)
+        packed, size, named, extra = struct.unpack_from("<IIHH", data, at + 18)
+        name = data[at + _LOCAL_SIZE : at + _LOCAL_SIZE + named]
+        unknown = bool(flags & _LATER_SIZES) or packed == 0xFFFFFFFF
+        begin = at + _LOCAL_SIZE + named + extra
+        if not name.endswith(b"/"):
+            yield size, name, at, None if unknown else packed, flags, method
+        at = data.find(_LOCAL, begin if unknown else begin + packed)
+
+
+def _member(data: bytes, entry: _Entry, limit: int) -> _Found:
+    _, name, offset, packed, flags, method = entry
+    if data[offset : offset + 4] != _LOCAL or offset < 0 or offset + _LOCAL_SIZE > len(data):
+        return name, b"", "is not where the archive says"
+    if flags & _ENCRYPTED:
+        return name, b"", "is encrypted"
+    named, extra = struct.unpack_from("<HH", data, offset + 26)
+    start = offset + _LOCAL_SIZE + named + extra
+    end = len(data) if packed is None else start + packed
+    cut = "ends too early" if end > len(data) else ""
+    if method == 0:
+        if packed is None:
+            end = data.find(b"PK", start)
+            end = len(data) if end < 0 else end
+        over = end - start > limit
+        text = data[start : min(end, start + limit)]
+        return name, text, cut or (f"is larger than {limit:,} bytes" if over else "")
+    if method == 14:
+        return name, *_lzma(data[start:end], limit)
+    if method not in _METHODS:
+        return name, b"", f"is packed by a method that is not read ({method})"
+    text, problem = unpack(_METHODS[method], data[start:end], limit)
+    return name, text, problem
+
+
+def _lzma(data: bytes, limit: int) -> tuple[bytes, str]:
+    """LZMA in a zip has a header of its own: version, size of the properties, the properties."""
+    if len(data) < 9:
+        return b"", "ends too early"
+    (size,) = struct.unpack_from("<H", data, 2)
+    return unpack("lzma", data[4 : 4 + size] + b"\xff" * 8 + data[4 + size :], limit)

@@ -1,0 +1,103 @@
+"""A layer: bytes made out of other bytes, and where each of them came from."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+
+# Sizes of an encoded and a decoded unit, such as (4, 3) for base64; WHOLE: nothing finer is known
+# than the whole source of the piece; BESIDE: plain text repeated from the source for its context.
+Scale = tuple[int, int]
+WHOLE: Scale = (0, 1)
+BESIDE: Scale = (1, 1)
+
+
+class Pieces:
+    """Where each part of a layer's bytes stands in the layer below, by pieces in order."""
+
+    __slots__ = ("_at", "_scales", "_sources")
+
+    def __init__(self) -> None:
+        self._at: list[int] = []
+        self._sources: list[tuple[int, int]] = []
+        self._scales: list[Scale] = []
+
+    def add(self, at: int, start: int, end: int, scale: Scale) -> None:
+        """From offset `at` on the layer holds what stands at `start` to `end` in its source."""
+        self._at.append(at)
+        self._sources.append((start, end))
+        self._scales.append(scale)
+
+    def beside(self, offset: int) -> bool:
+        """Whether the byte at `offset` is repeated context, not decoded."""
+        return self._scales[bisect_right(self._at, offset) - 1] is BESIDE
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The range of the source that the layer's bytes `start` to `end` were made of."""
+        first = bisect_right(self._at, start) - 1
+        last = max(first, bisect_left(self._at, end) - 1)
+        low, high = self._sources[first]
+        encoded, decoded = self._scales[first]
+        begin = min(high, low + (start - self._at[first]) * encoded // decoded)
+        low, high = self._sources[last]
+        encoded, decoded = self._scales[last]
+        if encoded:
+            high = min(high, low - (self._at[last] - end) * encoded // decoded)
+        return begin, max(begin, high)
+
+
+class Layer:
+    """Text to be scanned. A root is a file or an archive's member: its places are told as they are.
+
+    `depth` counts the decodings since the root, `nested` the archives around the root.
+    """
+
+    __slots__ = ("_make", "_pieces", "_starts", "data", "depth", "found", "nested", "parent",
+                 "path", "via")  # fmt: skip
+
+    def __init__(
+        self,
+        data: bytes,
+        path: bytes,
+        via: tuple[str, ...] = (),
+        parent: "Layer | None" = None,
+        pieces: "Pieces | Callable[[], Pieces] | None" = None,
+        nested: int = 0,
+    ) -> None:
+        """`parent`, `pieces`: what it was decoded from and how offsets lead back (may be lazy)."""
+        self.data = data
+        self.path = path
+        self.via = via
+        self.parent = parent
+        self.depth: int = parent.depth + 1 if parent is not None else 0
+        self.nested = nested
+        # Start, end, rank and number of what was found in it, by start: see `layers`.
+        self.found: list[tuple[int, int, int, int]] = []
+        self._pieces = pieces if isinstance(pieces, Pieces) else None
+        self._make = pieces if not isinstance(pieces, Pieces) else None
+        self._starts: list[int] | None = None
+
+    @property
+    def pieces(self) -> Pieces:
+        """How offsets lead back to the parent; made at first use. Not for a root."""
+        if self._pieces is None:
+            assert self._make is not None  # noqa: S101 - a root has no parent to lead back to
+            self._pieces = self._make()
+        return self._pieces
+
+    def offset(self, line: int, column: int) -> int:
+        """The offset of a place, both from 1."""
+        return self._lines()[line - 1] + column - 1
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, both from 1."""
+        line = bisect_right(self._lines(), offset)
+        return line, offset - self._lines()[line - 1] + 1
+
+    def _lines(self) -> list[int]:
+        if self._starts is None:
+            starts = [0]
+            at = self.data.find(b"\n")
+            while at >= 0:
+                starts.append(at + 1)
+                at = self.data.find(b"\n", at + 1)
+            self._starts = starts
+        return self._starts

@@ -1,0 +1,130 @@
+"""Compressed streams: told by how they begin, unpacked in steps up to a bound."""
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+_STEP = 1 << 20
+_MEMORY = 128 << 20  # what an xz stream may ask for its dictionary
+
+
+def zstd() -> Any:
+    """The module for zstandard streams; None where there is none."""
+    try:
+        from compression import zstd as module
+    except ImportError:
+        try:
+            from backports import zstd as module
+        except ImportError:
+            return None
+    return module
+
+
+def kind(data: bytes) -> str:
+    """The name of what `data` begins as: a stream or an archive; "" for neither."""
+    first = data[:2]
+    if first == b"\x1f\x8b":
+        return "gzip" if data[2:3] == b"\x08" else ""
+    if first == b"BZ":
+        return "bz2" if data[2:3] == b"h" and data[4:10] in _BZ2 else ""
+    if first == b"\xfd7":
+        return "xz" if data[:6] == b"\xfd7zXZ\0" else ""
+    if first == b"\x28\xb5":
+        return "zstd" if data[:4] == b"\x28\xb5\x2f\xfd" else ""
+    if first == b"PK":
+        return "zip" if data[2:4] in (b"\3\4", b"\5\6") else ""
+    if first == b"%P":
+        return "pdf" if data[:5] == b"%PDF-" else ""
+    if first == b"SQ":
+        return "sqlite" if data[:16] == b"SQLite format 3\0" else ""
+    if first in _ZLIB:
+        return "zlib" if _is_zlib(data) else ""
+    return "tar" if data[257:262] == b"ustar" else ""
+
+
+_BZ2 = (b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90")
+_ZLIB = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
+
+
+def _is_zlib(data: bytes) -> bool:
+    try:
+        return bool(zlib.decompressobj().decompress(data[:512], 64))
+    except zlib.error:
+        return False
+
+
+def _opener(name: str) -> tuple[Callable[[], Any], tuple[type[Exception], ...]] | None:
+    if name == "gzip":
+        return lambda: zlib.decompressobj(31), (zlib.error,)
+    if name == "zlib":
+        return zlib.decompressobj, (zlib.error,)
+    if name == "deflate":
+        return lambda: zlib.decompressobj(-15), (zlib.error,)
+    if name == "bz2":
+        return bz2.BZ2Decompressor, (OSError, ValueError)
+    if name == "xz":
+        return lambda: lzma.LZMADecompressor(memlimit=_MEMORY), (lzma.LZMAError,)
+    if name == "lzma":
+        return (
+            lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_MEMORY),
+            (lzma.LZMAError,),
+        )
+    module = zstd()
+    return None if module is None else (module.ZstdDecompressor, (module.ZstdError,))
+
+
+def unpack(name: str, data: bytes, limit: int) -> tuple[bytes, str]:
+    """What the stream holds, at most `limit` bytes, and what is wrong with it ("": nothing).
+
+    Streams that follow one another are read as one, as their tools do; rubbish after is left.
+    """
+    opener = _opener(name)
+    if opener is None:
+        return b"", f"{name} is not read here: install the package backports.zstd"
+    make, errors = opener
+    out = bytearray()
+    rest = data
+    try:
+        while rest:
+            stream = make()
+            if name in ("gzip", "zlib", "deflate"):
+                ended, rest = _inflate(stream, rest, out, limit)
+            else:
+                ended, rest = _read(stream, rest, out, limit)
+            if len(out) > limit:
+                del out[limit:]
+                return bytes(out), f"unpacks to more than {limit:,} bytes"
+            if not ended:
+                return bytes(out), "ends too early"
+            if name in ("zlib", "deflate", "lzma"):
+                break
+            rest = rest.lstrip(b"\0")
+            if kind(rest) != name:
+                break
+    except errors as exc:
+        return bytes(out), f"is damaged: {exc}"
+    except MemoryError:
+        return bytes(out), "asks for too much memory"
+    return bytes(out), ""
+
+
+def _inflate(stream: Any, data: bytes, out: bytearray, limit: int) -> tuple[bool, bytes]:
+    while not stream.eof and len(out) <= limit:
+        part = stream.decompress(data, _STEP)
+        out += part
+        data = stream.unconsumed_tail
+        if not part and not data:
+            break
+    return stream.eof, stream.unused_data
+
+
+def _read(stream: Any, data: bytes, out: bytearray, limit: int) -> tuple[bool, bytes]:
+    while not stream.eof and len(out) <= limit:
+        part = stream.decompress(data, _STEP)
+        out += part
+        data = b""
+        if not part and stream.needs_input:
+            break
+    return stream.eof, stream.unused_data

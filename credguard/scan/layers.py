@@ -1,0 +1,266 @@
+"""Everything a text holds: the text itself, what is encoded in it, what its archives hold.
+
+Loaded only when the one pass of the engine, or the first bytes, say that there may be more than
+the text. Breadth first and in turns, so that junk before a secret cannot keep it from being read;
+bounded in bytes, depth, count and, by a callable, in time. What was cut short is told.
+"""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from credguard.scan.containers.members import STREAMS, members
+from credguard.scan.decode.layer import WHOLE, Layer, Pieces
+from credguard.scan.decode.runs import base64_layers, hex_layers
+from credguard.scan.decode.streams import kind
+from credguard.scan.decode.text import form_layers, wide_layers
+from credguard.scan.engine import SHORT, Engine, layered, plain
+from credguard.scan.model import Finding
+
+_LEAST, _RATIO = 64 << 20, 8
+_MEMBER = 48 << 20
+_WAITING = 24 << 20
+_MARKUP = (b".xml", b".html", b".htm", b".xhtml", b".rels")
+
+
+class Limits:
+    """How much may be read beside the text itself. Not for use in several scans."""
+
+    __slots__ = ("depth", "expired", "members", "size")
+
+    def __init__(
+        self,
+        size: int | None = None,
+        depth: int = 5,
+        members: int = 20_000,
+        expired: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`size`: bytes of all layers (None: eight times the text, at least 64 MiB).
+
+        `depth`: of encodings in a file, and of archives in one another; `members`: of archives,
+        in all; `expired`: says whether the time is over.
+        """
+        self.size = size
+        self.depth = depth
+        self.members = members
+        self.expired = expired
+
+
+class Scanned:
+    """`findings` by place; `problems`: paths, and what in them was not read to its end, and why."""
+
+    __slots__ = ("findings", "problems")
+
+    def __init__(self, findings: list[Finding], problems: list[tuple[bytes, str]]) -> None:
+        """Both in a fixed order."""
+        self.findings = findings
+        self.problems = problems
+
+
+def scan_all(engine: Engine, data: bytes, path: bytes, limits: Limits | None = None) -> Scanned:
+    """The secrets in `data` and in all that it holds; never raises on any bytes.
+
+    A finding in a decoded layer has the place of what is encoded and tells the chain in `via`; one
+    in an archive has the place in the member and the path `archive!member`.
+    """
+    text = plain(data)
+    found, probed = engine.examine(text, path)
+    if not layered(text, probed):
+        return Scanned(found, [])
+    return scan_below(engine, text, path, found, probed, limits)
+
+
+def scan_below(
+    engine: Engine,
+    data: bytes,
+    path: bytes,
+    found: list[Finding],
+    probed: dict[str, list[int]],
+    limits: Limits | None = None,
+) -> Scanned:
+    """The same when the text itself was examined: `found` and `probed` are what that gave."""
+    walk = Walk(engine, limits or Limits())
+    walk.enter(Layer(data, path), found, probed)
+    for _ in walk:
+        pass
+    return walk.scanned()
+
+
+class Walk:
+    """Gives each layer below the text once, after its secrets were noted: iterate, then `scanned`.
+
+    Another reader of the layers, such as a search for known values, takes them from here.
+    """
+
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        """Begin with `enter`."""
+        self._engine = engine
+        self._limits = limits
+        self._left = 0
+        self._members = limits.members
+        self._waiting = 0
+        self._turns: deque[tuple[int, Iterator[Layer]]] = deque()
+        self._found: list[Finding | None] = []
+        # What a container's own bytes show, by rule and value: its member's, where one has it.
+        self._outside: dict[tuple[str, bytes], list[int]] = {}
+        self._known: set[tuple[bytes, str, bytes, int]] = set()
+        self._problems: dict[tuple[bytes, str], None] = {}
+
+    def enter(self, layer: Layer, found: list[Finding], probed: dict[str, list[int]]) -> None:
+        """Take the text itself, examined."""
+        size = self._limits.size
+        self._left = max(_LEAST, _RATIO * len(layer.data)) if size is None else size
+        self._note(layer, found)
+        self._push(layer, probed)
+
+    def __iter__(self) -> Iterator[Layer]:
+        """Each layer, in turns: one of every source that has more, shallow before deep."""
+        while self._turns:
+            # Far more waiting than that is held in memory only for fairness: finish the last first.
+            size, source = self._turns.popleft() if self._waiting < _WAITING else self._turns.pop()
+            layer = next(source, None)
+            if layer is None:
+                self._waiting -= size
+                continue
+            self._turns.append((size, source))
+            if self._limits.expired():
+                self._problem(layer.path, "took too long; what is encoded deeper was not read")
+                return
+            self._left -= len(layer.data)
+            if self._left < 0:
+                self._problem(layer.path, "holds more than is read of one file")
+                return
+            found, probed = self._engine.examine(layer.data, layer.path)
+            self._note(layer, found)
+            self._push(layer, probed)
+            yield layer
+
+    def scanned(self) -> Scanned:
+        """What was found so far, and what was not read."""
+        found = [each for each in self._found if each is not None]
+        found.sort(key=lambda each: (each.path, each.line, each.column, each.rule_id, each.via))
+        return Scanned(found, sorted(self._problems))
+
+    def _problem(self, path: bytes, why: str) -> None:
+        self._problems[(path, why)] = None
+
+    def _push(self, layer: Layer, probed: dict[str, list[int]]) -> None:
+        deepest = self._limits.depth
+        sources: list[Iterator[Layer]] = []
+        packed = kind(layer.data)
+        if packed:
+            if layer.nested >= deepest or (packed in STREAMS and layer.depth >= deepest):
+                self._problem(layer.path, f"holds more than {deepest} archives in one another")
+            else:
+                sources.append(self._inside(layer, packed))
+        if layered(layer.data, probed) or (layer.nested and layer.path.lower().endswith(_MARKUP)):
+            sources.append(self._encoded(layer, probed))
+        for source in sources:
+            self._turns.append((len(layer.data), source))
+            self._waiting += len(layer.data)
+
+    def _encoded(self, layer: Layer, probed: dict[str, list[int]]) -> Iterator[Layer]:
+        """What is written in another way in a layer, one after the other."""
+        if layer.depth >= self._limits.depth:
+            for each in self._forms(layer, probed):
+                if any(each.data.split()):
+                    self._problem(
+                        layer.path, f"is encoded more than {self._limits.depth} times over"
+                    )
+                    return
+            return
+        yield from self._forms(layer, probed)
+
+    @staticmethod
+    def _forms(layer: Layer, probed: dict[str, list[int]]) -> Iterator[Layer]:
+        yield from base64_layers(layer)
+        if "decode.hex" in probed or len(layer.data) <= SHORT:
+            yield from hex_layers(layer)
+        for name in ("percent", "escapes", "entities", "quoted-printable"):
+            if "decode." + name in probed:
+                yield from form_layers(layer, name)
+        markup = layer.path.lower().endswith(_MARKUP)
+        if markup and ("decode.tags" in probed or layer.nested) and layer.depth == 0:
+            yield from form_layers(layer, "tags")
+        if "decode.wide" in probed:
+            yield from wide_layers(layer)
+
+    def _cap(self) -> int:
+        return max(0, min(_MEMBER, self._left))
+
+    def _inside(self, layer: Layer, packed: str) -> Iterator[Layer]:
+        """What a container or a compressed stream holds, each member a root of its own."""
+        via = (*layer.via, packed)
+        for name, data, problem in members(packed, layer.data, layer.path, self._cap):
+            shown = layer.path if not name else layer.path + b"!" + name
+            if problem:
+                self._problem(shown, problem)
+            self._members -= 1
+            if self._members < 0:
+                self._problem(layer.path, "holds more members than are read of one file")
+                return
+            if not data:
+                continue
+            if layer.parent is not None and packed in STREAMS:
+                pieces = Pieces()
+                pieces.add(0, 0, len(layer.data), WHOLE)
+                yield Layer(data, layer.path, via, layer, pieces, layer.nested)
+            else:
+                yield Layer(plain(data), shown, via, None, None, layer.nested + 1)
+
+    def _note(self, layer: Layer, found: list[Finding]) -> None:
+        """Keep of `found` in `layer` what is not known from a layer above."""
+        via = ">".join(layer.via)
+        outside = bool(kind(layer.data))
+        for each in found:
+            start = layer.offset(each.line, each.column)
+            if outside:
+                self._outside.setdefault((each.rule_id, each.value), []).append(len(self._found))
+            elif layer.nested:
+                for index in self._outside.pop((each.rule_id, each.value), ()):
+                    self._found[index] = None
+            end = start + len(each.value)
+            if layer.parent is not None and not self._lead_back(layer, each, start, end):
+                continue
+            each.via = via
+            layer.found.append((start, end, _rank(each), len(self._found)))
+            self._found.append(each)
+
+    def _lead_back(self, layer: Layer, finding: Finding, start: int, end: int) -> bool:
+        """Give `finding` its place in the root; False: it is there already."""
+        if layer.pieces.beside(start):
+            return False
+        weaker: list[int] = []
+        while layer.parent is not None:
+            start, end = layer.pieces.span(start, end)
+            layer = layer.parent
+            for rank, index in _overlapping(layer.found, start, end):
+                if self._found[index] is not None and rank >= _rank(finding):
+                    return False
+                weaker.append(index)
+        finding.line, finding.column = layer.place(start)
+        finding.end_line = layer.place(max(start, end - 1))[0]
+        known = (finding.path, finding.rule_id, finding.value, finding.line)
+        if known in self._known:
+            return False
+        self._known.add(known)
+        for index in weaker:
+            self._found[index] = None
+        return True
+
+
+def _rank(finding: Finding) -> int:
+    """How sure: a vendor's rule more than a general one, of a like confidence."""
+    return 2 * finding.confidence - finding.rule_id.startswith("generic-")
+
+
+def _overlapping(
+    found: list[tuple[int, int, int, int]], start: int, end: int
+) -> Iterator[tuple[int, int]]:
+    """Rank and number of those of `found`, disjoint and by place, that touch the range."""
+    at = bisect_left(found, (start,))
+    if at and found[at - 1][1] > start:
+        at -= 1
+    while at < len(found) and found[at][0] < end:
+        yield found[at][2], found[at][3]
+        at += 1

@@ -1,0 +1,147 @@
+"""The `.credguard.toml` files of a tree, and the matcher for their patterns."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from credguard.errors import ConfigError, CredguardError
+from credguard.scan.allow import FILE, Allow
+from credguard.scan.model import Finding
+
+_MAX_BYTES = 1 << 20
+
+
+def root_of(path: bytes) -> bytes:
+    """The top folder of the git worktree that `path` (a file or folder) lies in.
+
+    Where it lies in none: `path` itself, or the folder of a file. Absolute, symlinks kept.
+    """
+    start = os.path.abspath(path)
+    folder = start if os.path.isdir(start) else os.path.dirname(start)
+    at = folder
+    while True:
+        if os.path.lexists(os.path.join(at, b".git")):
+            return at
+        above = os.path.dirname(at)
+        if above == at:
+            return folder
+        at = above
+
+
+class Settings:
+    """Reads each folder's file once. Not for several threads."""
+
+    def __init__(self) -> None:
+        self._texts: dict[bytes, str | None] = {}
+        self._roots: dict[bytes, bytes] = {}
+        self._allows: dict[tuple[bytes, bytes], Allow] = {}
+
+    def of(self, path: bytes) -> tuple[Allow, bytes]:
+        """What holds for the file `path`, and `path` as those settings see it.
+
+        The files of its folder and of those above it count, up to the top of its git worktree.
+        Raises ConfigError.
+        """
+        place = os.path.abspath(path)
+        folder = os.path.dirname(place)
+        root = self._roots.get(folder)
+        if root is None:
+            root = self._roots[folder] = root_of(folder)
+        allow = self._allows.get((root, folder))
+        if allow is None:
+            allow = self._allows[root, folder] = self._read(root, folder)
+        return allow, os.path.relpath(place, root).replace(os.fsencode(os.sep), b"/")
+
+    def check(self, path: bytes) -> None:
+        """Raises ConfigError when a file that holds for `path`, a file or folder, is wrong."""
+        self.of(os.path.join(path, b"_") if os.path.isdir(path) else path)
+
+    def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
+        """Set `allowed` of each of `found`, in the file `path`. Raises ConfigError.
+
+        `data`: its bytes as `credguard.scan.engine.plain` gives them.
+        """
+        if found:
+            allow, inside = self.of(path)
+            allow.judge(found, data, inside)
+
+    def _read(self, root: bytes, folder: bytes) -> Allow:
+        texts: dict[bytes, str] = {}
+        at = folder
+        while True:
+            text = self._text(at)
+            if text is not None:
+                name = os.path.relpath(at, root).replace(os.fsencode(os.sep), b"/")
+                texts[b"" if name == b"." else name] = text
+            if at in (root, os.path.dirname(at)):
+                return Allow.of(texts, compiler) if texts else Allow()
+            at = os.path.dirname(at)
+
+    def _text(self, folder: bytes) -> str | None:
+        if folder not in self._texts:
+            self._texts[folder] = _text(os.path.join(folder, os.fsencode(FILE)))
+        return self._texts[folder]
+
+
+def _text(path: bytes) -> str | None:
+    shown = path.decode("utf-8", "backslashreplace")
+    try:
+        # Non-blocking: a FIFO in its place must not hang the scan.
+        flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            data = file.read(_MAX_BYTES + 1) or b""
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        said = exc.strerror or "not readable"
+        raise ConfigError(f"cannot read {shown}: {said}", hint=f"look: ls -l {shown}") from exc
+    if len(data) > _MAX_BYTES:
+        raise ConfigError(f"{shown} is larger than 1 MiB", hint=f"shorten {shown}")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{shown}: not UTF-8 text", hint=f"correct {shown}") from exc
+
+
+def compiler(patterns: list[bytes]) -> Callable[[bytes], set[int]]:
+    """A matcher of all `patterns` in time linear in the value, whatever they are.
+
+    It gives the numbers of those found anywhere in a value. Raises ValueError, naming the pattern
+    that Hyperscan does not take: look-around, back-reference, invalid, too large.
+    """
+    from credguard.sources.database import extension
+
+    try:
+        hyperscan = extension()
+    except CredguardError as exc:
+        raise ValueError(str(exc)) from exc
+    for number, pattern in enumerate(patterns):
+        try:
+            _database(hyperscan, [pattern])
+        except hyperscan.error as exc:
+            said = pattern.decode("utf-8", "backslashreplace")
+            raise ValueError(f"number {number + 1}, {said!r}: {exc}") from None
+    database = _database(hyperscan, patterns)
+
+    def matches(value: bytes) -> set[int]:
+        hits: set[int] = set()
+
+        def hit(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
+            hits.add(number)
+
+        database.scan(value, match_event_handler=hit)
+        return hits
+
+    return matches
+
+
+def _database(hyperscan: Any, patterns: list[bytes]) -> Any:
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    single = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
+    database.compile(
+        expressions=patterns,
+        ids=list(range(len(patterns))),
+        elements=len(patterns),
+        flags=[single] * len(patterns),
+    )
+    return database

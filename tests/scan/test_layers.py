@@ -1,0 +1,246 @@
+"""What is encoded or packed in a text is found by the same rules, at its place, within bounds."""
+
+import bz2
+import gzip
+import lzma
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from credguard.scan.decode.probes import literals
+from credguard.scan.engine import Engine
+from credguard.scan.layers import Limits, Scanned, scan_all
+from credguard.scan.model import Finding
+from credguard.scan.rules import confirm_pattern, parse
+from credguard.sources.database import load_engine, read_rules
+from tests.scan.encodings import LIGHT, TEXTS, WIDE, tarred, zipped
+from tests.scan.generate import fill
+from tests.support import samples
+
+# A text too long to be looked at without a probe's asking.
+BEFORE = b"first line\n" + b"    value = other.call(index, name)\n" * 200
+RULES = {
+    "aws-secret-access-key": "aws_secret_access_key = {secret}",
+    "aws-access-key-id": "key: {id}",
+    "github-token": "token='{gh}'",
+    "gitlab-token": "url = https://x.invalid/?private_token={gl}&y",
+    "private-key": "{pem}",
+}
+
+
+def _fill(template: str) -> bytes:
+    body = "\n".join(samples.text(64, seed) for seed in range(4))
+    return template.format(
+        secret=samples.aws_secret(3),
+        id=samples.aws_key_id(4),
+        gh="gh" + "p_" + samples.text(36, 5),
+        gl="gl" + "pat-" + samples.text(20, 6),
+        pem=f"-----BEGIN {'RSA PRIVATE'} KEY-----\n{body}\n-----END {'RSA PRIVATE'} KEY-----",
+    ).encode()
+
+
+SECRET = _fill(RULES["aws-secret-access-key"])
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    return load_engine(str(tmp_path_factory.mktemp("cache")))
+
+
+TABLES = {rule["id"]: rule for rule in parse(*read_rules())}
+
+
+@pytest.fixture(scope="module")
+def rules(engine: Engine) -> dict[str, bytes]:
+    """A dozen rules' samples that the raw pass finds, by rule."""
+    found = {name: _fill(template) for name, template in RULES.items()}
+    for name, rule in list(TABLES.items())[10::9]:
+        sample = ("x = 1\n" + fill(rule["sample"], 7) + "\n").encode()
+        if name in {each.rule_id for each in engine.scan(sample, b"file.txt")}:
+            found[name] = sample
+    return found
+
+
+def _one(scanned: Scanned, rule: str) -> Finding:
+    found = [each for each in scanned.findings if each.rule_id == rule]
+    assert len(found) == 1, (rule, scanned.findings, scanned.problems)
+    return found[0]
+
+
+@pytest.mark.parametrize("encoding", [*TEXTS, *LIGHT])
+def test_every_encoding_of_a_dozen_rules(
+    engine: Engine, rules: dict[str, bytes], encoding: str
+) -> None:
+    encode = (TEXTS | LIGHT)[encoding]
+    assert len(rules) >= 12
+    for rule, text in rules.items():
+        # A long text is searched where one of the rules' literals stands in it, encoded.
+        literal = literals(confirm_pattern(TABLES[rule]))
+        for before in (b"", b"a\n", *([BEFORE] if literal else [])):
+            data = before + b'x = "' + encode(text) + b'"\n'
+            found = scan_all(engine, data, b"f.txt").findings
+            for wanted in engine.scan(text, b"f.txt"):
+                if wanted.rule_id == rule:
+                    # A general rule may take a sign of the encoding with the value.
+                    assert any(
+                        each.rule_id == rule and each.value.endswith(wanted.value) for each in found
+                    ), (rule, data[-200:])
+
+
+@pytest.mark.parametrize("inner", ["base64", "hex", "percent", "unicode escapes", "hex entities",
+                                   "gzip in base64", "xz in base64"])  # fmt: skip
+@pytest.mark.parametrize("outer", ["base64", "base64, wrapped", "hex", "percent", "hex escapes",
+                                   "zlib in hex", "base64 of UTF-16"])  # fmt: skip
+def test_one_in_another(engine: Engine, outer: str, inner: str) -> None:
+    data = b'x = "' + TEXTS[outer](b'{"y": "' + TEXTS[inner](SECRET) + b'"}') + b'"\n'
+    for before in (b"", BEFORE):
+        found = _one(scan_all(engine, before + data, b"f.txt"), "aws-secret-access-key")
+        assert found.value == samples.aws_secret(3).encode()
+        assert found.via.count(">") >= 1
+        assert found.line > before.count(b"\n")
+
+
+@pytest.mark.parametrize("codec", WIDE)
+def test_wide_text_without_a_mark(engine: Engine, codec: str) -> None:
+    text = f"first = 1\n{SECRET.decode()}\nlast\n".encode(codec)
+    found = _one(scan_all(engine, text, b"x"), "aws-secret-access-key")
+    assert found.via == codec[:6]
+    assert found.line == 2
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-32"])
+def test_wide_text_with_its_mark_is_plain_text(engine: Engine, codec: str) -> None:
+    text = f"première\n{SECRET.decode()}\n".encode(codec)
+    found = _one(scan_all(engine, text, b"x"), "aws-secret-access-key")
+    assert (found.line, found.column, found.via) == (2, 25, "")
+
+
+def test_the_place_is_that_of_the_part_of_the_run(engine: Engine) -> None:
+    text = b"one\n" * 30 + SECRET + b"\n" + b"two\n" * 30
+    run = TEXTS["base64, wrapped"](text)
+    found = _one(scan_all(engine, BEFORE + run, b"x"), "aws-secret-access-key")
+    offset = text.index(samples.aws_secret(3).encode()) * 4 // 3
+    line = BEFORE.count(b"\n") + 1 + offset // 76
+    assert (found.line, found.column) == (line, offset % 76 + 1)
+    assert found.end_line in (line, line + 1)
+
+
+def test_columns_through_escapes(engine: Engine) -> None:
+    secret = samples.aws_secret(3)
+    written = secret[:10] + "".join(f"%{ord(each):02x}" for each in secret[10:30]) + secret[30:]
+    found = _one(
+        scan_all(engine, f"a\nb%20c aws_secret_access_key%3D{written}\n".encode(), b"x"),
+        "aws-secret-access-key",
+    )
+    assert (found.line, found.column, found.end_line) == (2, 31, 2)
+    assert found.value == secret.encode()
+
+
+def test_a_value_in_base64_keeps_the_name_it_stands_under(engine: Engine) -> None:
+    value = TEXTS["base64"](samples.aws_secret(3).encode()).decode()
+    text = f"kind: Secret\ndata:\n  AWS_SECRET_ACCESS_KEY: {value}\n".encode()
+    found = _one(scan_all(engine, text, b"x.yml"), "aws-secret-access-key")
+    assert (found.line, found.column, found.via) == (3, 26, "base64")
+
+
+def test_what_the_text_itself_shows_is_told_once(engine: Engine) -> None:
+    line = SECRET + b" # a%20b &amp; \\u0041 =3D\n"
+    found = _one(scan_all(engine, BEFORE + line, b"x.html"), "aws-secret-access-key")
+    assert found.via == ""
+
+
+def test_text_within_binary_data_in_base64(engine: Engine) -> None:
+    data = bytes(range(128, 256)) + SECRET + bytes(range(200, 256))
+    found = _one(
+        scan_all(engine, b"base64: '" + TEXTS["base64"](data) + b"'", b"x"), "aws-secret-access-key"
+    )
+    assert found.via == "base64"
+
+
+def test_markup_between_is_left_out(engine: Engine) -> None:
+    secret = samples.aws_secret(3)
+    text = f"<b>aws_secret_access_key</b> = <i>{secret[:9]}</i><i>{secret[9:]}</i>\n"
+    found = _one(scan_all(engine, text.encode(), b"x.html"), "aws-secret-access-key")
+    assert found.via == "tags"
+    assert found.value == secret.encode()
+
+
+STREAMS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
+    "gzip": (gzip.compress, b".gz"),
+    "bz2": (bz2.compress, b".bz2"),
+    "xz": (lzma.compress, b".xz"),
+    "zlib": (zlib.compress, b".zz"),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_compressed_file(engine: Engine, name: str) -> None:
+    compress, suffix = STREAMS[name]
+    data = compress(b"one\n" * 50 + SECRET + b"\n")
+    scanned = scan_all(engine, data, b"d/a.txt" + suffix)
+    found = _one(scanned, "aws-secret-access-key")
+    assert (found.path, found.line, found.via) == (b"d/a.txt" + suffix + b"!a.txt", 51, name)
+    assert scanned.problems == []
+
+
+@pytest.mark.parametrize("outer", ["zip", "stored zip", "tar", "tar.gz", "zip in tar", "gz in zip"])
+def test_an_archive(engine: Engine, outer: str) -> None:
+    text = b"one\n" * 50 + SECRET + b"\n"
+    data, inside = {
+        "zip": (zipped({"d/a.txt": text, "empty": b""}), b"d/a.txt"),
+        "stored zip": (zipped({"../a.txt": text}, 0), b"../a.txt"),
+        "tar": (tarred({"/a.txt": text}), b"/a.txt"),
+        "tar.gz": (gzip.compress(tarred({"a.txt": text})), b"a.txt"),
+        "zip in tar": (tarred({"b.zip": zipped({"a.txt": text})}), b"b.zip!a.txt"),
+        "gz in zip": (zipped({"b/a.gz": gzip.compress(text)}), b"b/a.gz!a"),
+    }[outer]
+    scanned = scan_all(engine, data, b"d/x")
+    found = _one(scanned, "aws-secret-access-key")
+    assert (found.path, found.line) == (b"d/x!" + inside, 51)
+    assert scanned.problems == []
+
+
+def test_ordinary_text_has_no_layers(engine: Engine) -> None:
+    scanned = scan_all(engine, BEFORE, b"x.py")
+    assert (scanned.findings, scanned.problems) == ([], [])
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("kind", ["gzip", "bz2", "zip", "tar"])
+def test_a_cut_archive_gives_what_can_be_read_and_says_so(
+    engine: Engine, kind: str, cut: float
+) -> None:
+    text = SECRET + b"\n" + samples.text(200_000).encode()
+    make = {"zip": zipped, "tar": tarred}
+    data = make[kind]({"a": text}) if kind in make else STREAMS[kind][0](text)
+    scanned = scan_all(engine, data[: int(len(data) * cut)], b"x")
+    if kind != "bz2":  # its blocks are whole or nothing
+        assert _one(scanned, "aws-secret-access-key").value == samples.aws_secret(3).encode()
+    assert scanned.problems
+
+
+def test_too_deep_is_told(engine: Engine) -> None:
+    data = SECRET
+    for _ in range(7):
+        data = zipped({"a": data})
+    scanned = scan_all(engine, data, b"x")
+    assert scanned.findings == []
+    assert any("in one another" in why for _, why in scanned.problems)
+
+
+def test_the_time_is_over(engine: Engine) -> None:
+    scanned = scan_all(
+        engine, SECRET + b"\n" + zipped({"a": SECRET}), b"x", Limits(expired=lambda: True)
+    )
+    _one(scanned, "aws-secret-access-key")
+    scanned = scan_all(engine, zipped({"a": SECRET}), b"x", Limits(expired=lambda: True))
+    assert scanned.findings == []
+    assert scanned.problems
+
+
+def test_junk_before_a_secret_does_not_keep_it_from_being_read(engine: Engine) -> None:
+    junk = {f"{n}": b"\0" * 10_000_000 for n in range(20)}
+    scanned = scan_all(engine, zipped(junk | {"z": SECRET}), b"x", Limits(size=20_000_000))
+    _one(scanned, "aws-secret-access-key")
+    assert scanned.problems
