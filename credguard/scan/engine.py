@@ -5,7 +5,7 @@ Imports nothing at load: the hook pays for `re` and the value tests only when so
 
 from __future__ import annotations
 
-from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
+from credguard.scan.model import HIGH, LOW, MEDIUM, UNJUDGED, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,12 +179,12 @@ def plain(data: bytes) -> bytes:
 
 
 def layered(data: bytes, probed: Collection[str]) -> bool:
-    """Whether `data` may hold more than the rules see: something encoded, compressed or packed.
+    """Whether `data` may hold more than was seen: something encoded, packed, or too much to judge.
 
     `probed`: the probes that `Engine.examine` gave for it. Then `credguard.scan.layers` reads it.
     """
     for name in probed:
-        if name.startswith("decode."):
+        if name.startswith("decode.") or name == UNJUDGED:
             return True
     if data[:2] in _PACKED or data[257:262] == b"ustar":
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from credguard.scan.general import extract, kinds, names, places, score, signals
 from credguard.scan.general.shapes import shape
-from credguard.scan.model import LOW
+from credguard.scan.model import LOW, UNJUDGED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     Judged = tuple[int, int, int, int, tuple[str, ...]]
 
 PREFIX = "general."
-UNJUDGED = "general-unjudged"
-"""Under this name `find` leaves, in its `probed`, how many hits its budget left unread, if any."""
 # So many hits are read, and so many candidates weighed, in a text of up to 10 MB; in a larger one
 # as many more. A text that has more is a dump, or made to exhaust the scanner.
 _HITS, _WEIGHED, _UNIT = 16_000, 8_000, 10_000_000
@@ -95,7 +93,10 @@ def worth(each: Candidate) -> bool:
 
 
 def find(data: bytes, path: bytes, probed: dict[str, list[int]]) -> list[Judged]:
-    """The candidates in `data` that are likely secrets, by place, at least at LOW."""
+    """The candidates in `data` that are likely secrets, by place, at least at LOW.
+
+    Leaves in `probed`, under UNJUDGED, how many hits the budget left unread, if any.
+    """
     text = places.Text(data, path)
     every = candidates(text, probed)
     most = _WEIGHED * max(1, len(data) // _UNIT)

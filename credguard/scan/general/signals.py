@@ -346,7 +346,8 @@ def _of_place(data: bytes, each: Candidate) -> list[str]:
     size = len(around)
     found.append(f"line:{0 if size < 60 else 1 if size < 120 else 2 if size < 300 else 3}")
     tail = after.lstrip(b" \t")
-    if (each.quote and tail[:1] in (b":", b"=")) or tail[:2] == b"=>":
+    ends = tail[1:2] in (b"", b"\n", b"\r")  # as Python's `if password == "...":` does
+    if (each.quote and not ends and tail[:1] in (b":", b"=")) or tail[:2] == b"=>":
         found.append("next:name")
     elif tail[:1] in (b"+", b".", b"%", b"[", b"?"):
         found.append("next:expression")

@@ -191,3 +191,14 @@ def test_what_the_budget_leaves_out_is_counted(engine: Engine) -> None:
     few, probed = engine.examine("\n".join(lines[:500]).encode(), b"a.py")
     assert "general-unjudged" not in probed
     assert len(few) >= 400
+
+
+def test_what_was_not_judged_is_a_problem_of_the_scan(engine: Engine) -> None:
+    from credguard.scan.layers import scan_all
+
+    lines = [f'k{seed}_password = "{samples.text(9, seed)}"' for seed in range(20_000)]
+    scanned = scan_all(engine, "\n".join(lines).encode(), b"a.py")
+    assert scanned.findings
+    ((path, why),) = scanned.problems
+    assert path == b"a.py"
+    assert "not judged" in why
