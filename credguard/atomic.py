@@ -45,6 +45,19 @@ def write_private(
     sync_dir(folder)
 
 
+def open_mode(path: str) -> int:
+    """The mode to write `path` with, a file that others may read: its own, else what umask leaves.
+
+    Not for several threads at once: the umask can only be read by setting it.
+    """
+    try:
+        return os.stat(path).st_mode & 0o777
+    except OSError:
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
 def remove(path: str) -> None:
     """Delete the file `path`; nothing where there is none. Raises StoreError."""
     try:

@@ -58,6 +58,11 @@ def database_file() -> str:
     return os.path.join(state_dir(), "state.db")
 
 
+def inbox_dir() -> str:
+    """Folder of the notes that hooks leave for the background service."""
+    return os.path.join(state_dir(), "inbox")
+
+
 def lock_file(name: str) -> str:
     """The file locked by whoever does `name` (such as 'rotation' or 'daemon')."""
     return os.path.join(state_dir(), f"{name}.lock")

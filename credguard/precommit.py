@@ -1,7 +1,8 @@
 """The hook that git runs: looks at what is staged, in the time nobody notices.
 
 Started by the shim under `python -I -S`, so the current folder, a repository that may hold a
-package of our name, is not on sys.path. Imports almost nothing; see tests/arch.
+package of our name, is not on sys.path. Imports almost nothing; see tests/arch. The other hooks
+(`commitmsg`, `prepush`) share the boundary here.
 Exit codes: 0 clean, 1 findings, 2 could not tell, 3 a bug; git blocks on all but 0.
 """
 
@@ -19,51 +20,72 @@ from credguard.sources.staging import Staging
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from typing import NoReturn
 
+    from credguard.report.blocked import Hit
     from credguard.scan.engine import Engine
-    from credguard.scan.layers import Scanned
     from credguard.scan.model import Finding
+    from credguard.sources.indexed import Settings
+    from credguard.sources.staging import StagedFile
 
+    # What blocks; what could not be read to its end, with why; how many files were looked at.
+    Found = tuple[list[Hit], list[tuple[bytes, str]], int]
+
+COMMIT, MESSAGE, PUSH = "commit", "message", "push"
+"""What was looked at."""
 _SHOWN = 20
 _DEEPER_S = 10.0
-"""So long may the whole commit's archives and encoded texts be read; the texts always are."""
+"""So long may all archives and encoded texts be read; the texts themselves always are."""
+_COMMAND = {COMMIT: "commit", MESSAGE: "commit", PUSH: "push"}
+_ANYWAY = {
+    COMMIT: "to commit unchecked is your own decision: git commit --no-verify",
+    MESSAGE: "to commit unchecked is your own decision: git commit --no-verify",
+    PUSH: "to push unchecked is your own decision: git push --no-verify",
+}
 
 
-def findings(
-    cwd: str | None = None, allowed: Collection[bytes] = ()
-) -> tuple[list[Finding], list[tuple[bytes, str]]]:
-    """The secrets, of medium confidence and above, that the next commit would add.
-
-    And what could not be read to its end, with why; not told of the paths `allowed`.
-    Raises CredguardError when that cannot be told.
-    """
-    staging = Staging(cwd)  # git works while the rules are loaded
-    from credguard.scan.engine import layered, on_lines, plain
+def engine() -> Engine:
+    """The compiled rules. Raises CredguardError."""
     from credguard.sources.database import load_engine
 
-    engine = load_engine(cache_dir())
-    found: list[Finding] = []
-    problems: list[tuple[bytes, str]] = []
-    expired = None
-    for file in staging:
-        data = plain(file.data)
-        hits, probed = engine.examine(data, file.path)
-        if layered(data, probed):
-            expired = expired or _deadline()
-            scanned = _below(engine, data, file.path, hits, probed, expired)
-            hits = scanned.findings
-            if file.path not in allowed:
-                problems += scanned.problems
-        hits = [hit for hit in hits if hit.confidence >= MEDIUM]
-        if hits:
-            from credguard.scan.allow import Allow
+    return load_engine(cache_dir())
 
-            # Lines of an archive's member are not those of the file.
-            here = [hit for hit in hits if hit.path == file.path]
-            Allow().judge(here, data, file.path)
-            here = [hit for hit in here if not hit.allowed]
-            found += on_lines(here, file.added) + [hit for hit in hits if hit.path != file.path]
-    return found, problems
+
+class Look:
+    """What blocks in one file after the other, in all its layers. Not for several threads.
+
+    `problems`: what could not be read to its end, and why.
+    """
+
+    def __init__(self, scanner: Engine, unread_ok: Collection[bytes] = ()) -> None:
+        """`unread_ok`: paths whose problems a person takes upon them."""
+        self._scanner = scanner
+        self._unread_ok = unread_ok
+        self._expired: Callable[[], bool] | None = None
+        self.problems: list[tuple[bytes, str]] = []
+        self.scanned = 0
+
+    def hits(self, data: bytes, path: bytes) -> list[Finding]:
+        """The secrets in `data` that block: of medium confidence and above.
+
+        Those in a member of an archive have a path of their own.
+        """
+        from credguard.scan.engine import layered, plain
+
+        self.scanned += 1
+        data = plain(data)
+        hits, probed = self._scanner.examine(data, path)
+        if layered(data, probed):
+            from credguard.scan.layers import Limits, scan_below
+
+            self._expired = self._expired or _deadline()
+            scanned = scan_below(
+                self._scanner, data, path, hits, probed, Limits(expired=self._expired)
+            )
+            hits = scanned.findings
+            if path not in self._unread_ok:
+                self.problems += scanned.problems
+        return [hit for hit in hits if hit.confidence >= MEDIUM]
 
 
 def _deadline() -> Callable[[], bool]:
@@ -73,95 +95,175 @@ def _deadline() -> Callable[[], bool]:
     return lambda: monotonic() > end
 
 
-def _below(
-    engine: Engine,
-    data: bytes,
-    path: bytes,
-    hits: list[Finding],
-    probed: dict[str, list[int]],
-    expired: Callable[[], bool],
-) -> Scanned:
-    from credguard.scan.layers import Limits, scan_below
+def fresh(hits: list[Finding], file: StagedFile, settings: Settings) -> list[Finding]:
+    """Those of `hits` in `file` that it brings and that neither a mark nor `settings` lets pass."""
+    from credguard.scan.engine import on_lines, plain
 
-    return scan_below(engine, data, path, hits, probed, Limits(expired=expired))
+    # Lines of an archive's member are not those of the file.
+    here = [hit for hit in hits if hit.path == file.path]
+    beside = [hit for hit in hits if hit.path != file.path]
+    here = settings.judged(on_lines(here, file.added), plain(file.data), file.path)
+    return here + settings.judged(beside, b"", file.path)
 
 
-def report(found: list[Finding]) -> str:
-    """What the person reads: each finding's place, rule and masked value, then what to do."""
-    noun = "secret" if len(found) == 1 else "secrets"
-    lines = [f"credguard: blocked, {len(found)} {noun} in what is staged"]
-    lines += [
-        f"  {printable(hit.path)}:{hit.line}  {hit.rule_id}  {printable(hit.masked())}"
-        + (f"  in {hit.via}" if hit.via else "")
-        for hit in found[:_SHOWN]
-    ]
-    if len(found) > _SHOWN:
-        lines.append(f"  and {len(found) - _SHOWN} more; see: credguard scan --staged")
-    lines += [
-        "What to do:",
-        "  take it out of the file, stage the file again with git add, and commit;",
-        "  a real one that was shared or pushed before: replace it (AWS: credguard rotate);",
-        "  not a secret: write credguard:allow in a comment on its line.",
-    ]
-    return "\n".join(lines) + "\n"
+def findings(
+    cwd: str | None = None, unread_ok: Collection[bytes] = (), against: str | None = None
+) -> tuple[list[Finding], Look]:
+    """The secrets, of medium confidence and above, that the next commit would add.
+
+    And the Look that has what could not be read; not of the paths `unread_ok`. `against`: a tree to
+    compare with instead of HEAD. Raises CredguardError when that cannot be told.
+    """
+    staging = Staging(cwd, against)  # git works while the rules are loaded
+    look = Look(engine(), unread_ok)
+    settings: Settings | None = None
+    found: list[Finding] = []
+    for file in staging:
+        hits = look.hits(file.data, file.path)
+        if hits:
+            from credguard.sources.indexed import Settings
+
+            settings = settings or Settings(cwd, say=say)
+            found += fresh(hits, file, settings)
+    if settings is not None:
+        settings.tell()
+    return found, look
 
 
-def unread(problems: list[tuple[bytes, str]]) -> str:
+def kept(found: list[Hit]) -> list[Hit]:
+    """Those of `found` that block: without what CREDGUARD_SKIP lets pass, which is told and noted.
+
+    A baseline is to be taken out here as well.
+    """
+    text = os.environ.get("CREDGUARD_SKIP", "")
+    if not text:
+        return found
+    from credguard.scan.skip import Skips
+    from credguard.sources.notes import SKIPS, leave
+
+    skips = Skips(text)
+    if skips.problem:
+        say(f"credguard: {skips.problem}\n")
+    blocking = []
+    for hit in found:
+        reason = skips.reason(hit[0].rule_id, hit[0].path)
+        if reason is None:
+            blocking.append(hit)
+            continue
+        place = f"{printable(hit[0].path)}:{hit[0].line}"
+        say(f"credguard: let pass: {place}  {hit[0].rule_id}: {printable(reason)}\n")
+        leave(SKIPS, os.getcwd(), place, hit[0].rule_id, printable(reason))
+    return blocking
+
+
+def _unread_kept(problems: list[tuple[bytes, str]]) -> list[tuple[bytes, str]]:
+    """As `kept`, of what could not be read: by its path."""
+    text = os.environ.get("CREDGUARD_SKIP", "")
+    if not text:
+        return problems
+    from credguard.scan.skip import Skips
+    from credguard.sources.notes import SKIPS, leave
+
+    skips = Skips(text)
+    blocking = []
+    for path, why in problems:
+        reason = skips.reason("", path.partition(b"!")[0])
+        if reason is None:
+            blocking.append((path, why))
+            continue
+        say(f"credguard: let pass unread: {printable(path)}: {printable(reason)}\n")
+        leave(SKIPS, os.getcwd(), printable(path), "unread", printable(reason))
+    return blocking
+
+
+def unread(problems: list[tuple[bytes, str]], what: str) -> str:
     """What the person reads when nothing was found, but not all could be looked at."""
-    lines = ["credguard: blocked, not all of what is staged could be read"]
+    lines = [f"credguard: blocked, not all of the {what} could be read"]
     lines += [f"  {printable(path)}: {printable(why)}" for path, why in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
-        lines.append(f"  and {len(problems) - _SHOWN} more; see: credguard scan --staged")
-    lines.append("  to commit it unread is your own decision: git commit --no-verify")
+        lines.append(f"  and {len(problems) - _SHOWN} more")
+    path = printable(problems[0][0].partition(b"!")[0])
+    lines.append(f"  to let it pass unread: CREDGUARD_SKIP='{path}:why' git {_COMMAND[what]} ...")
+    lines.append(f"  {_ANYWAY[what]}")
     return "\n".join(lines) + "\n"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Write `text` to standard error, whatever becomes of it."""
     try:
         os.write(2, text.encode("utf-8", "backslashreplace"))
     except OSError:
         return  # nobody listens; the exit code still blocks
 
 
-def run() -> int:
-    """Look at what is staged, tell the person, give the exit code."""
+def guarded(what: str, look: Callable[[], Found]) -> int:
+    """Tell the person what `look` finds, or why it could not; the exit code.
+
+    `what`: COMMIT, MESSAGE or PUSH.
+    """
     try:
-        found, problems = findings()
+        found, problems, _ = look()
+        if found:
+            found = kept(found)
+        if found:
+            say(_blocked(found, what))
+            return 1
+        if problems:
+            problems = _unread_kept(problems)
+        if problems:
+            say(unread(problems, what))
+            return 2
+        return 0
     except CredguardError as error:
         hint = f"  hint: {printable(error.hint)}\n" if error.hint else ""
-        _say(
-            "credguard: blocked, could not tell whether a secret is staged: "
-            f"{printable(str(error))}\n{hint}"
-            "  to commit unchecked is your own decision: git commit --no-verify\n"
+        say(
+            f"credguard: blocked, could not tell whether a secret is in the {what}: "
+            f"{printable(str(error))}\n{hint}  {_ANYWAY[what]}\n"
         )
         return 2
     except KeyboardInterrupt:
         return 130
     except MemoryError:
-        _say("credguard: blocked, too little memory to read what is staged\n")
+        say(f"credguard: blocked, too little memory to read the {what}\n")
         return 2
     except Exception as error:  # noqa: BLE001 - the boundary: a traceback could show a secret
         frame = error.__traceback__
         while frame is not None and frame.tb_next is not None:
             frame = frame.tb_next
         place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
-        _say(
+        say(
             f"credguard: blocked by a bug of its own: {type(error).__name__} at {place}\n"
-            "  please report it; to commit unchecked is your own decision:"
-            " git commit --no-verify\n"
+            f"  please report it; {_ANYWAY[what]}\n"
         )
         return 3
-    if found:
-        _say(report(found))
-        return 1
-    if problems:
-        _say(unread(problems))
-        return 2
-    return 0
+
+
+def _blocked(found: list[Hit], what: str) -> str:
+    from credguard.report.blocked import text_for_person
+
+    terminal = os.isatty(2)
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = os.get_terminal_size(2).columns if terminal else 0
+    return text_for_person(found, what, colour=colour, width=width)
+
+
+def look_at_index(against: str | None = None) -> Found:
+    """As `findings`, in the form that `guarded` takes."""
+    found, look = findings(against=against)
+    return [(hit, "") for hit in found], look.problems, look.scanned
+
+
+def run() -> int:
+    """Look at what is staged, tell the person, give the exit code."""
+    return guarded(COMMIT, look_at_index)
+
+
+def leave_with(code: int) -> NoReturn:
+    """Exit without the interpreter's clean-up: everything was only read."""
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def main() -> None:
-    """Exit with what `run` gives, without the interpreter's clean-up: everything was only read."""
-    code = run()
-    sys.stdout.flush()
-    os._exit(code)
+    """Exit with what `run` gives."""
+    leave_with(run())

@@ -1,5 +1,5 @@
 #!/bin/sh
-# credguard hook shim: @NAME@. Looks for secrets in what is staged. Remove: credguard hook uninstall
+# credguard hook shim: @NAME@. Looks for secrets. Remove: credguard hook uninstall
 kept=@KEPT@
 if [ ! -x @PYTHON@ ] || [ ! -f @ENTRY@ ]; then
 @REMOVE@
@@ -7,6 +7,6 @@ if [ ! -x @PYTHON@ ] || [ ! -f @ENTRY@ ]; then
   exit 2
 fi
 if [ "$CREDGUARD_CHAIN" = "$PWD/$kept" ] || [ ! -x "$kept" ] || [ -d "$kept" ]; then
-  exec @PYTHON@ -I -S -c @CODE@ </dev/null
+  exec @PYTHON@ -I -S -c @CODE@ "$@"@ALONE@
 fi
-@PYTHON@ -I -S -c @CODE@ </dev/null || exit $?
+@LOOK@

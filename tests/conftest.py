@@ -26,6 +26,7 @@ pytest_plugins = [
         "agent",
         "display",
         "portals",
+        "compiled",
     )
     if (Path(__file__).parent / "support" / f"{name}.py").exists()
 ]

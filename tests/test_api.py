@@ -1,5 +1,6 @@
 """docs/api.md: every example there, run; and what it promises."""
 
+import base64
 import contextlib
 import io
 import re
@@ -39,7 +40,7 @@ def test_every_name_is_there() -> None:
 
 
 def test_a_text_that_is_no_valid_unicode_is_taken() -> None:
-    assert api.scan_text("\ud800 x") == []
+    assert api.scan_text("\ud800 x").findings == []
 
 
 def test_the_settings_of_the_tree_hold(tmp_path: Path) -> None:
@@ -47,4 +48,17 @@ def test_the_settings_of_the_tree_hold(tmp_path: Path) -> None:
     (tmp_path / ".credguard.toml").write_text('[allow]\npaths = ["*.env"]\n')
     assert api.scan_paths([tmp_path]).findings == []
     (found,) = api.scan_paths([str(tmp_path)], allowed=True).findings
-    assert found.allowed == ".credguard.toml: path *.env"
+    assert found.allowed.endswith(".credguard.toml: path *.env")
+
+
+def test_what_is_encoded_is_found_and_told() -> None:
+    text = base64.b64encode(f"GITHUB_TOKEN={token()}".encode()).decode()
+    (found,) = api.scan_text(f"x: {text}\n", "a.yml").findings
+    assert (found.via, found.line) == ("base64", 1)
+
+
+def test_settings_that_changed_between_two_scans_hold(tmp_path: Path) -> None:
+    (tmp_path / "a.ini").write_text(f"aws_secret_access_key = {samples.aws_secret()}\n")
+    assert len(api.scan_paths([tmp_path]).findings) == 1
+    (tmp_path / ".credguard.toml").write_text('[allow]\npaths = ["a.ini"]\n')
+    assert api.scan_paths([tmp_path]).findings == []

@@ -32,16 +32,15 @@ class Known:
         return self.baseline.verdict(finding, self.inside(finding.path))
 
     def save(self) -> None:
-        """Write the file, all at once; its mode stays, a new one is readable by all.
+        """Write the file, all at once; its mode stays, a new one has what umask leaves.
 
         Raises ConfigError; then, and after a crash midway, the file is as it was.
         """
-        from credguard.atomic import write_private
+        from credguard.atomic import open_mode, write_private
 
         real = os.path.realpath(self.path)
         try:
-            mode = os.stat(real).st_mode & 0o777 if os.path.exists(real) else 0o644
-            write_private(real, self.baseline.text().encode("ascii"), mode)
+            write_private(real, self.baseline.text().encode("ascii"), open_mode(real))
         except OSError as exc:
             raise ConfigError(
                 f"cannot write {self.path}: {exc.strerror}", hint=f"look: ls -ld {self.path}"

@@ -5,9 +5,21 @@ import shlex
 import sys
 import sysconfig
 
+from credguard import paths
 from credguard.errors import StoreError
+from credguard.sources.notes import COMMITS
 
-CHECKED = ("pre-commit", "pre-merge-commit")
+# Each hook that looks for secrets, and the module whose `main` does it.
+_ENTRIES = {
+    "pre-commit": "precommit",
+    "pre-merge-commit": "precommit",
+    "commit-msg": "commitmsg",
+    "pre-push": "prepush",
+}
+CHECKED = tuple(_ENTRIES)
+# Git runs these after commits that no hook above saw: --no-verify, cherry-pick, revert, rebase, am.
+NOTED = ("post-commit", "post-merge", "post-applypatch", "post-rewrite")
+INSTALLED = CHECKED + NOTED
 KEPT = ".before-credguard"
 MARK = b"# credguard hook shim"
 
@@ -44,6 +56,11 @@ def shim(name: str, *, global_: bool = False, chain_to: str | None = None) -> by
     """
     kept = _kept_lines(name, chain_to, global_=global_)
     chain = _template("chain.sh")
+    if name in NOTED:
+        inbox = shlex.quote(os.path.join(paths.inbox_dir(), COMMITS))
+        text = _template("note.sh").replace("kept=@KEPT@\n", kept)
+        text = text.replace("@NAME@", name).replace("@INBOX@", inbox)
+        return (text + chain).encode("utf-8", "surrogateescape")
     if name not in CHECKED:
         head = f"#!/bin/sh\n{MARK.decode()}: {name}. Runs the hook that git would run without us.\n"
         extra = _template("push-to-checkout.sh") if name == "push-to-checkout" else ""
@@ -51,12 +68,16 @@ def shim(name: str, *, global_: bool = False, chain_to: str | None = None) -> by
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     found = (root, sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
     folders = list(dict.fromkeys(os.path.abspath(folder) for folder in found))
-    code = f"import sys;sys.path+={folders!r};from credguard.precommit import main;main()"
+    entry = _ENTRIES[name]
+    code = f"import sys;sys.path+={folders!r};from credguard.{entry} import main;main()"
+    look = '@PYTHON@ -I -S -c @CODE@ "$@" </dev/null || exit $?\n'
     text = _template("check.sh").replace("kept=@KEPT@\n", kept)
     for word, value in (
+        ("@LOOK@\n", _template("push.sh") if name == "pre-push" else look),
+        ("@ALONE@", "" if name == "pre-push" else " </dev/null"),
         ("@NAME@", name),
         ("@PYTHON@", shlex.quote(sys.executable)),
-        ("@ENTRY@", shlex.quote(os.path.join(root, "credguard", "precommit.py"))),
+        ("@ENTRY@", shlex.quote(os.path.join(root, "credguard", f"{entry}.py"))),
         ("@CODE@", shlex.quote(code)),
         ("@REMOVE@\n", _removal(global_=global_, chain_to=chain_to)),
     ):
@@ -69,9 +90,13 @@ def _removal(*, global_: bool, chain_to: str | None) -> str:
     if not global_:
         # Git starts a repository's own hooks at its top, by a relative path.
         return (
-            '  folder=$(cd "${0%/*}" && pwd)\n'
-            '  remove="rm \\"$folder/${0##*/}\\""\n'
-            '  [ ! -e "$kept" ] || remove="mv \\"$folder/${kept##*/}\\" \\"$folder/${0##*/}\\""\n'
+            '  folder=$(cd "${0%/*}" && pwd) remove=\n'
+            f"  for name in {' '.join(INSTALLED)}; do\n"
+            f"    grep -qs '^{MARK.decode()}' \"$folder/$name\" || continue\n"
+            f'    file=\\"$folder/$name\\" kept=$folder/$name{KEPT}\n'
+            '    [ -e "$kept" ] && remove="${remove:+$remove && }mv \\"$kept\\" $file" ||\n'
+            '      remove="${remove:+$remove && }rm $file"\n'
+            "  done\n"
         )
     setting = "--unset core.hooksPath"
     if chain_to is not None:

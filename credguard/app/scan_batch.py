@@ -45,6 +45,7 @@ class Setting:
         self.least = least
         self.deep = deep
         self.top = top
+        _SETTINGS.clear()  # a new run sees what changed on the disk since the last
 
     def engine(self) -> Engine:
         """The engine, loaded once a process. Raises CredguardError."""
@@ -58,7 +59,8 @@ class Setting:
         if self.top is None:
             from credguard.scan.allow import Allow
 
-            Allow().judge(found, data, path)
+            # A mark's line is one of the file, not of a member of an archive.
+            Allow().judge([each for each in found if each.path == path], data, path)
             return
         if not _SETTINGS:
             from credguard.sources.settings import Settings
@@ -121,9 +123,8 @@ def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding]
         more, cut = setting.look(data, path, found)
         found += more
         problems += cut
-    here = [each for each in found if each.path == path]
-    if here:
-        setting.judge(here, data, path)
+    if found:
+        setting.judge(found, data, path)
     return found, problems
 
 

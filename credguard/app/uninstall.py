@@ -150,6 +150,7 @@ def _delete_cache() -> None:
 
 def _delete_files() -> None:
     """Our own files by name: the folders may hold something a person put there."""
+    _delete_in(paths.inbox_dir(), ("commits", "skips"))
     for folder in (paths.state_dir(), paths.config_dir(), paths.data_dir()):
         _delete_in(folder, _OURS)
 

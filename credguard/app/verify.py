@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from credguard.app.findings import Verdict
 from credguard.config import VerifyConfig
@@ -18,6 +19,7 @@ from credguard.verify.http import (
     UNKNOWN,
     Answer,
     Service,
+    ask,
     ask_all,
     check_address,
     service_for,
@@ -101,14 +103,13 @@ def _pairs(found: list[Finding]) -> list[Pair]:
 
 def carry_out(todo: Plan, identity: Callable[[Pair], Answer] | None = None) -> dict[int, Verdict]:
     """Ask; the verdict by `id` of each finding. What was not asked about has none."""
+    asks = [partial(ask, service, address, token) for service, address, token, _ in todo.tokens]
+    asks += [partial(identity or _identity, pair) for pair in todo.pairs]
+    about = [findings for _, _, _, findings in todo.tokens]
+    about += [list(pair.findings) for pair in todo.pairs]
     verdicts: dict[int, Verdict] = {}
-    answers = ask_all([(service, address, token) for service, address, token, _ in todo.tokens])
-    for (_, _, _, findings), answer in zip(todo.tokens, answers, strict=True):
+    for findings, answer in zip(about, ask_all(asks), strict=True):
         for each in findings:
-            verdicts[id(each)] = Verdict(answer.status, answer.detail)
-    for pair in todo.pairs:
-        answer = (identity or _identity)(pair)
-        for each in pair.findings:
             if answer.status == ACTIVE or id(each) not in verdicts:
                 verdicts[id(each)] = Verdict(answer.status, answer.detail)
     return verdicts

@@ -92,14 +92,15 @@ def _verified(shown: Shown, found: list[Finding]) -> dict[int, Verdict]:
 
 
 def _write(path: str, text: str) -> None:
-    from credguard.atomic import write_private
+    from credguard.atomic import open_mode, write_private
 
     try:
         if os.path.lexists(path) and not os.path.isfile(path):  # /dev/stdout, a FIFO
             with open(path, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
         else:
-            write_private(os.path.realpath(path), text.encode(), 0o644)
+            real = os.path.realpath(path)
+            write_private(real, text.encode(), open_mode(real))
     except OSError as exc:
         raise CredguardError(
             f"cannot write {path}: {exc.strerror}", hint="check the folder and its free space"

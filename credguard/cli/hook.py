@@ -1,13 +1,20 @@
 """`credguard hook`: install, remove or look at the git hooks."""
 
 import json
+import time
 
 import click
 
 from credguard.app import hook as app
+from credguard.app import hooktemplate
 from credguard.app.context import Context
+from credguard.app.findings import FORMATS
+from credguard.app.hookshim import CHECKED
 
 _GLOBAL = click.option("--global", "global_", is_flag=True, help="For all your repositories.")
+_TEMPLATE = click.option(
+    "--template", is_flag=True, help="For every repository made or cloned from now on."
+)
 
 
 @click.group(epilog="Example: credguard hook install")
@@ -26,18 +33,26 @@ def _tell(notes: list[str]) -> None:
 )
 @click.argument("path", required=False)
 @_GLOBAL
-def install(path: str | None, global_: bool) -> None:
+@_TEMPLATE
+def install(path: str | None, global_: bool, template: bool) -> None:
     """Check every commit in the repository around PATH (default: here)."""
-    _check(path, global_)
+    _check(path, global_, template)
+    if template:
+        _tell(hooktemplate.install(Context()))
+        return
     _tell(app.install(Context(), path, global_=global_))
 
 
 @hook.command(epilog="Example: credguard hook uninstall --global")
 @click.argument("path", required=False)
 @_GLOBAL
-def uninstall(path: str | None, global_: bool) -> None:
+@_TEMPLATE
+def uninstall(path: str | None, global_: bool, template: bool) -> None:
     """Remove the hooks and put back what was there before."""
-    _check(path, global_)
+    _check(path, global_, template)
+    if template:
+        _tell(hooktemplate.uninstall(Context()))
+        return
     _tell(app.uninstall(Context(), path, global_=global_))
 
 
@@ -62,6 +77,43 @@ def status(path: str | None, as_json: bool) -> None:
     click.echo(f"{now.state}: {now.hooks_path}" + (" (global)" if now.global_ else ""))
 
 
-def _check(path: str | None, global_: bool) -> None:
-    if path is not None and global_:
-        raise click.UsageError("name a PATH or --global, not both")
+@hook.command(
+    short_help="Look for secrets as one of the hooks does.",
+    epilog="Example: credguard hook run pre-commit --format json",
+    context_settings={"ignore_unknown_options": True},
+)
+@click.argument("name", type=click.Choice(CHECKED))
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="For a person on standard error, or for a program on standard output.",
+)
+def run(name: str, args: tuple[str, ...], format_: str) -> None:
+    """Do what the git hook NAME does; ARGS and standard input are those that git gives it.
+
+    For a hook manager such as pre-commit, and for CI.
+    Exit code 0: none found, 1: some, 2: it cannot be told.
+    """
+    from credguard import hookrun
+
+    if format_ == "text":
+        raise click.exceptions.Exit(hookrun.run(name, list(args)))
+    from credguard.app.scan import Result
+    from credguard.cli.findings import Shown, show
+
+    started = time.time()
+    found, unread, scanned = hookrun.findings(name, list(args))
+    result = Result([hit for hit, _ in found], unread, scanned=scanned)
+    if show(Shown(format_), result, started):
+        raise click.exceptions.Exit(1)
+    if unread:
+        raise click.exceptions.Exit(2)
+
+
+def _check(path: str | None, global_: bool, template: bool) -> None:
+    if (path is not None) + global_ + template > 1:
+        raise click.UsageError("name one: a PATH, --global or --template")

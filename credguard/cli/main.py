@@ -1,14 +1,13 @@
 """The command table, loaded lazily, and the error boundary. UI rules for every command:
 
 Results go to standard output; questions, progress and errors to standard error. An error is one
-line `credguard: <what failed on what>` and, where there is one, a second line
-`  hint: <what to type next>`.
+line `credguard: <what failed on what>`, perhaps a second `  hint: <what to type next>`.
 """
 
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Never
 
 import click
@@ -16,238 +15,11 @@ from click.shell_completion import CompletionItem
 
 from credguard import __version__
 from credguard.cli.ask import show_error
+from credguard.cli.table import COMMANDS, UNLISTED
 from credguard.errors import CredguardError
 
 EXIT_BUG = 3
 EXIT_INTERRUPTED = 130
-
-
-def _add() -> click.Command:
-    from credguard.cli.keys import add
-
-    return add
-
-
-def _agent() -> click.Command:
-    from credguard.cli.agent import agent
-
-    return agent
-
-
-def _baseline() -> click.Command:
-    from credguard.cli.baseline import baseline
-
-    return baseline
-
-
-def _completion() -> click.Command:
-    from credguard.cli.completion import completion
-
-    return completion
-
-
-def _config() -> click.Command:
-    from credguard.cli.config import config
-
-    return config
-
-
-def _daemon() -> click.Command:
-    from credguard.cli.daemon import daemon
-
-    return daemon
-
-
-def _doctor() -> click.Command:
-    from credguard.cli.doctor import doctor
-
-    return doctor
-
-
-def _demo() -> click.Command:
-    from credguard.cli.demo import demo
-
-    return demo
-
-
-def _env() -> click.Command:
-    from credguard.cli.env import env
-
-    return env
-
-
-def _exec() -> click.Command:
-    from credguard.cli.execute import execute
-
-    return execute
-
-
-def _export() -> click.Command:
-    from credguard.cli.export import export
-
-    return export
-
-
-def _hook() -> click.Command:
-    from credguard.cli.hook import hook
-
-    return hook
-
-
-def _import() -> click.Command:
-    from credguard.cli.keys import import_
-
-    return import_
-
-
-def _init() -> click.Command:
-    from credguard.cli.init import init
-
-    return init
-
-
-def _list() -> click.Command:
-    from credguard.cli.keys import list_
-
-    return list_
-
-
-def _lock() -> click.Command:
-    from credguard.cli.lock import lock
-
-    return lock
-
-
-def _log() -> click.Command:
-    from credguard.cli.log import log
-
-    return log
-
-
-def _login() -> click.Command:
-    from credguard.cli.login import login
-
-    return login
-
-
-def _password() -> click.Command:
-    from credguard.cli.password import password
-
-    return password
-
-
-def _remove() -> click.Command:
-    from credguard.cli.keys import remove
-
-    return remove
-
-
-def _rotate() -> click.Command:
-    from credguard.cli.rotate import rotate
-
-    return rotate
-
-
-def _scan() -> click.Command:
-    from credguard.cli.scan import scan
-
-    return scan
-
-
-def _secret() -> click.Command:
-    from credguard.cli.secret import secret
-
-    return secret
-
-
-def _service() -> click.Command:
-    from credguard.cli.service import service
-
-    return service
-
-
-def _shell() -> click.Command:
-    from credguard.cli.shell import shell
-
-    return shell
-
-
-def _ssh() -> click.Command:
-    from credguard.cli.ssh import ssh
-
-    return ssh
-
-
-def _status() -> click.Command:
-    from credguard.cli.status import status
-
-    return status
-
-
-def _unlock() -> click.Command:
-    from credguard.cli.unlock import unlock
-
-    return unlock
-
-
-def _uninstall() -> click.Command:
-    from credguard.cli.uninstall import uninstall
-
-    return uninstall
-
-
-def _use() -> click.Command:
-    from credguard.cli.use import use
-
-    return use
-
-
-def _vault() -> click.Command:
-    from credguard.cli.vault import vault
-
-    return vault
-
-
-def _watch() -> click.Command:
-    from credguard.cli.watch import watch
-
-    return watch
-
-
-_COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
-    "add": ("Put an access key into the vault under a profile.", _add),
-    "agent": ("Run, stop or look at the agent that hands out credentials.", _agent),
-    "baseline": ("Keep a list of findings that are known.", _baseline),
-    "completion": ("Print the script that makes TAB complete.", _completion),
-    "config": ("Read or change a setting.", _config),
-    "daemon": ("Run the background service in the foreground.", _daemon),
-    "demo": ("Show the main job in a throw-away home.", _demo),
-    "doctor": ("Look for what is wrong, and say how to mend it.", _doctor),
-    "env": ("Print the lines that give a shell a profile's credentials.", _env),
-    "exec": ("Run a command with a profile's credentials.", _exec),
-    "export": ("Write credentials to a pipe or a new file.", _export),
-    "hook": ("Install, remove or look at the git hooks.", _hook),
-    "import": ("Move keys from ~/.aws/credentials into the vault.", _import),
-    "init": ("Choose the vault and set everything up.", _init),
-    "list": ("List the profiles in the vault.", _list),
-    "lock": ("Close the vault until it is unlocked again.", _lock),
-    "log": ("Show what happened to the keys, and who got them.", _log),
-    "login": ("Open the AWS console in a browser as a profile.", _login),
-    "password": ("Change, copy or show a console password.", _password),
-    "remove": ("Take a profile out of the vault.", _remove),
-    "rotate": ("Replace access keys through IAM.", _rotate),
-    "scan": ("Look for secrets in files or in what is staged.", _scan),
-    "secret": ("Keep any other secret in the vault.", _secret),
-    "service": ("Install, remove or look at the background service.", _service),
-    "shell": ("Start a shell with a profile's credentials.", _shell),
-    "ssh": ("Make and list your own SSH keys in EC2.", _ssh),
-    "status": ("Show keys, hooks, watched folders and the service.", _status),
-    "unlock": ("Open the vault for as long as you work.", _unlock),
-    "uninstall": ("Undo every change before the program goes.", _uninstall),
-    "use": ("Choose what AWS tools take when none is named.", _use),
-    "vault": ("Check, move, back up or restore the vault.", _vault),
-    "watch": ("Choose the folders that the service watches.", _watch),
-}
 
 
 class _OutputGone(Exception):
@@ -262,15 +34,6 @@ def _told() -> Iterator[None]:
         raise _OutputGone(error) from error
 
 
-def _after_install() -> click.Command:
-    from credguard.cli.upgrade import after_install
-
-    return after_install
-
-
-_UNLISTED: dict[str, Callable[[], click.Command]] = {"after-install": _after_install}
-
-
 class _Table(click.Group):
     """A group whose commands are imported when they are run; help needs only the table."""
 
@@ -283,24 +46,24 @@ class _Table(click.Group):
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = _COMMANDS.get(cmd_name)
-        load = entry[1] if entry else _UNLISTED.get(cmd_name)
+        entry = COMMANDS.get(cmd_name)
+        load = entry[1] if entry else UNLISTED.get(cmd_name)
         return load() if load else None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         found = [
             CompletionItem(name, help=text)
-            for name, (text, _) in _COMMANDS.items()
+            for name, (text, _) in COMMANDS.items()
             if name.startswith(incomplete)
         ]
         return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (text, _) in _COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (text, _) in COMMANDS.items()])
 
 
 @click.group(
@@ -368,8 +131,7 @@ def main() -> Never:
         _drop_output()
         sys.exit(2)
     except OSError as error:
-        # What no adapter translated is still the system's refusal, as a rule a full disk under
-        # standard output.
+        # What no adapter translated is the system's refusal, mostly a full disk under the output.
         _drop_output()
         name = f" {error.filename}" if error.filename else ""
         click.echo(f"credguard: cannot go on{name}: {error.strerror or error}", err=True)

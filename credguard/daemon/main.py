@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from credguard import logs, notify
 from credguard.app.context import Context
@@ -24,6 +24,7 @@ from credguard.daemon import lock
 from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
 from credguard.daemon.children import ENTRY
+from credguard.daemon.commits import Commits
 from credguard.daemon.inbox import Inbox
 from credguard.daemon.layered import Layered
 from credguard.daemon.scheduler import Scheduler
@@ -70,18 +71,15 @@ def run(ctx: Context) -> None:
         )
         ctx.db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
         _compile_rules()
-        worker = Worker(
-            Layered(load_engine(paths.private_dir(paths.cache_dir()))),
-            ctx.db,
-            fingerprint_key(),
-            max_bytes=config.max_file_mb * 1_000_000,
-            tell=announcer.tell,
-            now=time.time,
-        )
+        engine = Layered(load_engine(paths.private_dir(paths.cache_dir())))
+        key = fingerprint_key()
+        most = config.max_file_mb * 1_000_000
+        worker = Worker(engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time)
+        commits = Commits(engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time)
         scheduler = Scheduler(
             ctx.db, Tick, wall=time.time, monotonic=time.monotonic, tell=announcer.tell
         )
-        again = Daemon(ctx.db, worker, scheduler, announcer).serve()
+        again = Daemon(ctx.db, worker, commits, scheduler, announcer).serve()
     finally:
         agent.stop()
         os.close(held)
@@ -129,16 +127,18 @@ class Daemon:
         self,
         connection: sqlite3.Connection,
         worker: Worker,
+        commits: Commits,
         scheduler: Scheduler,
         announcer: Announcer,
     ) -> None:
         """Everything is opened by the caller. Raises Unsupported: no inotify instance is left."""
         self._db = connection
         self._worker = worker
+        self._commits = commits
         self._scheduler = scheduler
         self._announcer = announcer
         self._inbox = Inbox(time.monotonic)
-        self._watcher = _new_watcher(self._inbox)
+        self._watcher = _new_watcher(self._inbox, self._repository)
         self._roots: dict[str, tuple[int, int]] = {}
         self._missing: set[str] = set()
         # Files still to be looked at after a start, a new root or lost events; read lazily.
@@ -236,9 +236,24 @@ class Daemon:
                 self._backlog.popleft()
             elif self._worker.changed(old):
                 self._worker.scan(old)
-        return bool(paths or self._backlog)
+        self._commits.poll()
+        committed = self._commits.step()
+        return bool(paths or self._backlog or committed)
+
+    def _repository(self, dot_git: str) -> None:
+        """A repository was come upon: what is committed in it is looked at from now on."""
+        for git_dir in self._commits.repositories(dot_git):
+            self._watcher.add_log(git_dir)
+            self._commits.look(git_dir)
 
     def _handle(self, path: str) -> None:
+        git_dir = self._commits.log_of(path)
+        if git_dir is not None:
+            self._watcher.add_log(git_dir)  # its folder may have come only now
+            self._commits.look(git_dir)
+            return
+        if os.path.basename(path) == ".git":
+            self._repository(path)
         if os.path.isdir(path) and not os.path.islink(path):
             if os.path.basename(path) not in PRUNED and self._below_root(path):
                 self._backlog.appendleft(self._watcher.add_tree(path))
@@ -292,7 +307,7 @@ class Daemon:
         every = _VERIFY_UNWATCHED_S if self._watcher.exhausted else _VERIFY_S
         if not self._watcher.alive:
             self._watcher.close()
-            self._watcher = _new_watcher(self._inbox)
+            self._watcher = _new_watcher(self._inbox, self._repository)
             self._look_at_everything("the event thread died")
         elif self._watcher.overflowed or self._inbox.overflowed:
             self._watcher.overflowed = self._inbox.overflowed = False
@@ -346,9 +361,9 @@ class Daemon:
         )
 
 
-def _new_watcher(inbox: Inbox) -> Watcher:
+def _new_watcher(inbox: Inbox, repository: Callable[[str], None]) -> Watcher:
     try:
-        return Watcher(inbox.put)
+        return Watcher(inbox.put, repository)
     except OSError as exc:
         raise Unsupported(
             f"the system gives no file events: {exc.strerror or exc}",

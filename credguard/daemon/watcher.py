@@ -27,11 +27,14 @@ PRUNED = frozenset(
 
 
 def kept_folders(
-    top: str, enter: Callable[[str], object] = lambda _: None
+    top: str,
+    enter: Callable[[str], object] = lambda _: None,
+    repository: Callable[[str], object] = lambda _: None,
 ) -> Iterator[tuple[str, list[str]]]:
     """Every folder at and below `top` that is not pruned, with its file names.
 
-    `enter` is called with a folder before it is listed. No symlink is followed.
+    `enter` is called with a folder before it is listed, `repository` with each `.git`, a folder or
+    a file. No symlink is followed.
     """
     stack = [top]
     while stack:
@@ -41,6 +44,8 @@ def kept_folders(
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
+                    if entry.name == ".git" and not entry.is_symlink():
+                        repository(entry.path)
                     if entry.is_dir(follow_symlinks=False):
                         if entry.name not in PRUNED:
                             stack.append(entry.path)
@@ -82,9 +87,16 @@ if sys.platform == "linux":
     class Watcher:
         """Watches folders and puts paths that changed, came or went."""
 
-        def __init__(self, put: Callable[[str], None]) -> None:
-            """`put` is called from the event thread. Raises OSError: no inotify instance left."""
+        def __init__(
+            self, put: Callable[[str], None], repository: Callable[[str], object] = lambda _: None
+        ) -> None:
+            """`put` is called from the event thread; `repository` with each `.git` of a tree added.
+
+            Raises OSError: no inotify instance left.
+            """
             self._put = put
+            self._repository = repository
+            self._logs: set[str] = set()
             self._fd = InotifyFD()
             self._fd.daemon = True
             self._lock = threading.Lock()
@@ -108,9 +120,20 @@ if sys.platform == "linux":
             """Watch the kept folders at and below `top`; gives every file in them, after its
             folder's watch is on, so nothing that is written meanwhile is missed.
             """
-            for folder, files in kept_folders(top, self._add):
+            for folder, files in kept_folders(top, self._add, self._repository):
                 for name in files:
                     yield os.path.join(folder, name)
+
+        def add_log(self, git_dir: str) -> None:
+            """Put `git_dir/logs/HEAD`, or what it is kept as, when HEAD moves."""
+            for name in ("logs", "reftable"):
+                folder = os.path.join(git_dir, name)
+                if os.path.isdir(folder):
+                    break
+            else:
+                folder = git_dir
+            self._logs.add(folder)
+            self._add(folder)
 
         def _add(self, folder: str) -> None:
             try:
@@ -165,7 +188,9 @@ if sys.platform == "linux":
                 return
             name = os.fsdecode(event.name)
             # A created file too, though its content comes with the close: a hard link has no close.
-            if event.is_directory and name in PRUNED:
+            if folder in self._logs and name not in ("HEAD", "logs", "reftable", "tables.list"):
+                return
+            if event.is_directory and name in PRUNED and name != ".git":
                 return
             self._put(os.path.join(folder, name))
 
@@ -190,19 +215,26 @@ else:
             self._put = put
             self._root = root
 
+        def _wanted(self, path: str) -> bool:
+            moved = path.endswith((f"logs{os.sep}HEAD", f"reftable{os.sep}tables.list"))
+            return moved or not pruned(path, self._root)
+
         def on_any_event(self, event: FileSystemEvent) -> None:
             if event.event_type in ("opened", "closed_no_write"):
                 return
             for path in (event.src_path, event.dest_path):
-                if path and not pruned(os.fsdecode(path), self._root):
+                if path and self._wanted(os.fsdecode(path)):
                     self._put(os.fsdecode(path))
 
     class Watcher:
         """Watches folders and puts paths that changed, came or went."""
 
-        def __init__(self, put: Callable[[str], None]) -> None:
-            """`put` is called from the event thread."""
+        def __init__(
+            self, put: Callable[[str], None], repository: Callable[[str], object] = lambda _: None
+        ) -> None:
+            """`put` is called from the event thread; `repository` with each `.git` in a tree."""
             self._put = put
+            self._repository = repository
             self._observer = Observer()
             self._watches: dict[str, ObservedWatch] = {}
             self.overflowed = False
@@ -226,9 +258,12 @@ else:
             ):
                 handler = _Handler(self._put, top)
                 self._watches[top] = self._observer.schedule(handler, top, recursive=True)
-            for folder, files in kept_folders(top):
+            for folder, files in kept_folders(top, repository=self._repository):
                 for name in files:
                     yield os.path.join(folder, name)
+
+        def add_log(self, git_dir: str) -> None:
+            """Put `git_dir/logs/HEAD` when HEAD moves: the recursive watch has it already."""
 
         def forget_tree(self, top: str) -> bool:
             """Stop watching `top`; False when it was not watched."""

@@ -31,10 +31,13 @@ class Scanner(Protocol):
         """The secrets in `data`."""
 
 
-def fingerprint(key: bytes, finding: Finding) -> str:
-    """Names `finding` without telling its value: HMAC-SHA256 over rule, path and value."""
+def fingerprint(key: bytes, finding: Finding, place: bytes | None = None) -> str:
+    """Names `finding` without telling its value: HMAC-SHA256 over rule, place and value.
+
+    `place`: None for its path.
+    """
     rule = finding.rule_id.encode()
-    parts = (rule, finding.path, finding.value)
+    parts = (rule, finding.path if place is None else place, finding.value)
     message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
     return hmac.new(key, message, hashlib.sha256).hexdigest()
 

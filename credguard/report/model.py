@@ -87,7 +87,6 @@ def row(
 ) -> Row:
     """`finding` ready to be shown. `all_signals`: `why` tells every one, with its weight."""
     facts = rules.get(finding.rule_id)
-    via = str(getattr(finding, "via", "") or "")
     text = finding.value.decode("utf-8", "replace")
     return Row(
         raw_path=finding.path,
@@ -95,14 +94,14 @@ def row(
         line=finding.line,
         end=finding.end_line,
         column=finding.column,
-        end_column=0 if via or "\n" in text else finding.column + len(text),
+        end_column=0 if finding.via or "\n" in text else finding.column + len(text),
         rule=finding.rule_id,
         title=printable(finding.title),
         confidence=CONFIDENCE_NAMES[finding.confidence],
         severity=facts.severity if facts else "high",
         fingerprint=fingerprint,
         masked=printable(finding.masked()),
-        via=printable(via),
+        via=printable(finding.via),
         why=printable(why(finding, all_signals=all_signals)),
         status=status,
         status_detail=printable(status_detail),

@@ -23,21 +23,7 @@ _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
 SHORT = 4096
 """Up to this size, in bytes, a text is searched for base64 though no probe asks for it."""
 # How compressed streams and archives begin; see `credguard.scan.decode.streams.kind`.
-_PACKED = frozenset(
-    (
-        b"\x1f\x8b",
-        b"BZ",
-        b"\xfd7",
-        b"\x28\xb5",
-        b"PK",
-        b"%P",
-        b"SQ",
-        b"x\x01",
-        b"x\x5e",
-        b"x\x9c",
-        b"x\xda",
-    )
-)
+_PACKED = frozenset(b"\x1f\x8b BZ \xfd7 \x28\xb5 PK %P SQ x\x01 x\x5e x\x9c x\xda".split(b" "))
 # Letters and digits become "a", all else a blank; so many in a row are more than a word.
 _DIGITS = b" " * 48 + b"a" * 10 + b" " * 7 + b"a" * 26 + b" " * 6 + b"a" * 26 + b" " * 133
 _RUN = b"a" * 24
@@ -139,7 +125,7 @@ class Engine:
             if lines:
                 line += lines
                 column, at = 1, data.rfind(b"\n", at, start) + 1
-            column += _characters(data[at:start])
+            column += characters(data[at:start])
             at = start
             value = data[start:end]
             signals: tuple[str, ...] = ()
@@ -149,9 +135,9 @@ class Engine:
                 _, _, confidence, index, signals = judged[rule - rules]
                 rule_id, title, _ = general[index]
             end_line = line + value.count(b"\n")
-            found.append(
-                Finding(path, line, column, end_line, rule_id, title, confidence, value, signals)
-            )
+            each = Finding(path, line, column, end_line, rule_id, title, confidence, value, signals)
+            each.offset = start
+            found.append(each)
         return found
 
     def _matches(self, rule: int, data: bytes, ends: list[int]) -> Iterator[tuple[int, int]]:
@@ -193,7 +179,7 @@ def layered(data: bytes, probed: Collection[str]) -> bool:
     marked = data.translate(_DIGITS)
     if marked.find(_RUN) < 0:
         return False
-    from credguard.scan.decode.short import may_hold_runs
+    from credguard.scan.short import may_hold_runs
 
     return may_hold_runs(data, marked, _RUN)
 
@@ -245,7 +231,8 @@ def _disjoint(group: list[Span], reach: int) -> list[Span]:
     return kept
 
 
-def _characters(data: bytes) -> int:
+def characters(data: bytes) -> int:
+    """How many characters `data` shows as; an undecodable byte is one."""
     return len(data) if data.isascii() else len(data.decode("utf-8", "replace"))
 
 

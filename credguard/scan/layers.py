@@ -15,11 +15,12 @@ from credguard.scan.decode.runs import base64_layers, hex_layers
 from credguard.scan.decode.streams import kind
 from credguard.scan.decode.text import form_layers, wide_layers
 from credguard.scan.engine import SHORT, Engine, layered, plain
-from credguard.scan.model import UNJUDGED, Finding
+from credguard.scan.model import HIGH, UNJUDGED, Finding
 
-_LEAST, _RATIO = 64 << 20, 8
-_MEMBER = 48 << 20
+_LEAST, _RATIO = 48 << 20, 8
+_MEMBER = 32 << 20
 _WAITING = 24 << 20
+_SURE = 1024
 _MARKUP = (b".xml", b".html", b".htm", b".xhtml", b".rels")
 
 
@@ -35,7 +36,7 @@ class Limits:
         members: int = 20_000,
         expired: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`size`: bytes of all layers (None: eight times the text, at least 64 MiB).
+        """`size`: bytes of all layers (None: eight times the text, at least 48 MiB).
 
         `depth`: of encodings in a file, and of archives in one another; `members`: of archives,
         in all; `expired`: says whether the time is over.
@@ -196,7 +197,8 @@ class Walk:
         via = (*layer.via, packed)
         for name, data, problem in members(packed, layer.data, layer.path, self._cap):
             shown = layer.path if not name else layer.path + b"!" + name
-            if problem:
+            # Two bytes are a weak sign: one hash of thousands begins as a zlib stream does.
+            if problem and not (packed == "zlib" and len(data) < _SURE):
                 self._problem(shown, problem)
             self._members -= 1
             if self._members < 0:
@@ -216,7 +218,7 @@ class Walk:
         via = ">".join(layer.via)
         outside = bool(kind(layer.data))
         for each in found:
-            start = layer.offset(each.line, each.column)
+            start = each.offset
             if outside:
                 self._outside.setdefault((each.rule_id, each.value), []).append(len(self._found))
             elif layer.nested:
@@ -233,6 +235,8 @@ class Walk:
         """Give `finding` its place in the root; False: it is there already."""
         if layer.pieces.beside(start):
             return False
+        if finding.signals and finding.confidence < HIGH and layer.pieces.named(start):
+            return False  # name and value were judged together above, the value as it is written
         weaker: list[int] = []
         while layer.parent is not None:
             start, end = layer.pieces.span(start, end)
@@ -254,7 +258,7 @@ class Walk:
 
 def _rank(finding: Finding) -> int:
     """How sure: a vendor's rule more than a general one, of a like confidence."""
-    return 2 * finding.confidence - finding.rule_id.startswith("generic-")
+    return 2 * finding.confidence - bool(finding.signals)
 
 
 def _overlapping(

@@ -29,12 +29,12 @@ class Finding:
 
     `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does. `via`: where the
     value stands encoded or packed the chain, such as `base64>gzip`; else "". `commit`: what brought
-    it in, where history was scanned.
+    it in, where history was scanned. `offset`: of the value in the text that the engine was given.
     """
 
     __slots__ = (
-        "allowed", "column", "commit", "confidence", "end_line", "line", "path", "rule_id",
-        "signals", "title", "value", "via",
+        "allowed", "column", "commit", "confidence", "end_line", "line", "offset", "path",
+        "rule_id", "signals", "title", "value", "via",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +57,7 @@ class Finding:
         self.commit: Commit | None = None
         self.path = path
         self.line = line
+        self.offset = 0
         self.column = column
         self.end_line = end_line
         self.rule_id = rule_id

@@ -13,8 +13,8 @@ from credguard.scan.checksums import CHECKS
 from credguard.scan.model import HIGH, LOW, MEDIUM
 
 _CONFIDENCE = {"low": LOW, "medium": MEDIUM, "high": HIGH}
-_SEVERITIES = {"low", "medium", "high", "critical"}
-_TESTS = {"password", "name", "runs", "random", "same", "example"}
+SEVERITIES = {"low", "medium", "high", "critical"}
+RULE_TESTS = {"password", "name", "runs", "random", "same", "example", "published"}
 _FIELDS = {
     "id", "title", "vendor", "near", "services", "value", "pattern", "before", "after", "entropy",
     "checksum", "tests", "paths", "confidence", "severity", "source", "sample", "clean", "names",
@@ -25,6 +25,9 @@ _ASSIGNED = (
     r"(?:\s{{0,5}}(?:\?=|[.|]{{0,2}}=?=>?|:{{1,3}}=|[:,>(|]{{1,2}})\s{{0,8}}|[ \t]{{1,4}}|-)"
     r"(?:\\?['\"`]){{0,2}}({value})"
 )
+# A repeat that may go on for so long is unbounded for Hyperscan: compiling takes half the time.
+_MANY = 100
+_LONG = re.compile(r"\{(\d+),(\d+)\}")
 _GAP = 56  # the longest that may stand between the name and the value above
 # What a service's name that is also a word needs beside it.
 _KEYWORD = r"[_.\- ]{{0,2}}(?i:api|app|access|auth|secret|token|key|client|private)"
@@ -126,9 +129,9 @@ def _check(table: dict[str, Any]) -> None:
             raise RuleError(f"rule {name}: no {field}")
     if ("pattern" in table) == ("near" in table and "value" in table):
         raise RuleError(f"rule {name}: give a pattern, or near and value")
-    if table["confidence"] not in _CONFIDENCE or table["severity"] not in _SEVERITIES:
+    if table["confidence"] not in _CONFIDENCE or table["severity"] not in SEVERITIES:
         raise RuleError(f"rule {name}: unknown confidence or severity")
-    if set(table.get("tests", ())) - _TESTS:
+    if set(table.get("tests", ())) - RULE_TESTS:
         raise RuleError(f"rule {name}: unknown test")
     if table.get("checksum", "github") not in CHECKS:
         raise RuleError(f"rule {name}: unknown checksum")
@@ -183,7 +186,11 @@ def scan_pattern(table: dict[str, Any]) -> bytes:
     core = _core(table)
     if "pattern" not in table:
         core = f"(?i:{table['near']})[\\s\\S]{{1,{_GAP}}}(?:{table['value']})"
-    return (start + core + end).encode()
+    return _LONG.sub(_unbounded, start + core + end).encode()
+
+
+def _unbounded(repeat: re.Match[str]) -> str:
+    return f"{{{repeat[1]},}}" if int(repeat[2]) >= _MANY else repeat[0]
 
 
 def scan_patterns(table: dict[str, Any]) -> list[bytes]:
@@ -204,6 +211,14 @@ def scan_patterns(table: dict[str, Any]) -> list[bytes]:
 
 def _spellings(name: str) -> list[str]:
     return sorted({name.replace("-", between) for between in ("", "-", "_", "[.]", " ")})
+
+
+def decodable(tables: Iterable[dict[str, Any]]) -> list[bytes]:
+    """The patterns whose texts are worth looking for in encoded form: those with a mark of theirs.
+
+    Names of services are left to the words that stand beside any secret.
+    """
+    return [confirm_pattern(table) for table in tables if "pattern" in table]
 
 
 def rows(tables: list[dict[str, Any]]) -> list[Row]:

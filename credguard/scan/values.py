@@ -6,6 +6,7 @@ Loaded only once something matched, so a clean commit does not pay for it.
 import math
 import re
 from functools import lru_cache
+from hashlib import sha256
 
 _PLACEHOLDER = re.compile(
     rb"(?i)example|sample|dummy|placeholder|change[-_]?me|your[-_]?|insert[-_ ]|replace|redacted"
@@ -39,6 +40,14 @@ _NAME = re.compile(
 )
 
 _DIGIT = re.compile(rb"[0-9]")
+# Google API keys that documentation and open browsers publish, by the start of their SHA-256.
+_PUBLISHED = frozenset((
+    "0b476bdf9acf2123", "2037abcaffb2b777", "27a9a42931dff7eb", "37f8f09bdf12c2f2",
+    "3a8b61d0f636b007", "3f370c9dd8225c63", "49f777db995e8260", "4c98242dcadc8b29",
+    "8731261cb72d8626", "a19f89ab3555eac1", "a6c814bc555ae62c", "dc0fcf046c61640c",
+    "e4a5542bb7fd7b67", "ea9bb1082cf95663", "eb540d2b6ee2a0a4", "f56e323494a6ffc2",
+))  # fmt: skip
+
 _SEPARATED = re.compile(rb"\A[A-Za-z0-9_\-./: ]+\Z")
 _PARTS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # Random letters of both cases fall into parts of under two; words are longer.
@@ -104,6 +113,8 @@ def plausible(value: bytes, least_entropy: float, tests: tuple[str, ...]) -> boo
     if monotonous:
         return "same" in tests and max(value, key=value.count) not in _FILLING
     if bits < least_entropy or (straight and "runs" not in tests):
+        return False
+    if "published" in tests and sha256(value).hexdigest()[:16] in _PUBLISHED:
         return False
     if "random" in tests and (_torn(value) or not (straight or _random(value))):
         return False

@@ -153,11 +153,11 @@ def _unpack(data: bytes) -> Any:
 def _build(hyperscan: Any, rules: str, stamp: Any, path: str) -> Engine:
     from credguard.atomic import write_private
     from credguard.scan.probes import all_probes
-    from credguard.scan.rules import RuleError, confirm_pattern, parse, rows, scan_patterns
+    from credguard.scan.rules import RuleError, decodable, parse, rows, scan_patterns
 
     try:
         tables = parse(*read_rules(rules))
-        probes = all_probes(map(confirm_pattern, tables))
+        probes = all_probes(decodable(tables))
         database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         patterns = [(one, n) for n, each in enumerate(tables) for one in scan_patterns(each)]
         flags = [0] * len(patterns)

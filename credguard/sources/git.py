@@ -33,6 +33,7 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
+_NAMES = ("diff", "cat-file", "diff-tree", "rev-list")
 _OF_ANOTHER_REPOSITORY = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -63,14 +64,19 @@ def git_environment(*, inherit: bool) -> dict[str, str]:
 class Process:
     """A git process with pipes (POSIX). Reads fail after `quiet_s` seconds of silence."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        """Start `command`. Raises GitError when there is no git."""
+    def __init__(
+        self, command: list[str], environment: dict[str, str], source: Process | None = None
+    ) -> None:
+        """Start `command`; its input is what `source` prints, which is then not to be read here.
+
+        Raises GitError when there is no git.
+        """
         from select import POLLIN, poll
 
         self.quiet_s = QUIET_S
-        known = ("diff", "cat-file", "log")
-        self._name = next((a for a in command if a in known), command[-1])
-        ends = [*os.pipe(), *os.pipe(), *os.pipe()]
+        self._name = next((a for a in command if a in _NAMES), command[-1])
+        into = os.pipe() if source is None else (source.hand_over(), -1)
+        ends = [*into, *os.pipe(), *os.pipe()]
         actions = [
             (os.POSIX_SPAWN_DUP2, ends[0], 0),
             (os.POSIX_SPAWN_DUP2, ends[3], 1),
@@ -82,7 +88,8 @@ class Process:
             )
         except OSError as exc:
             for end in ends:
-                os.close(end)
+                if end >= 0:
+                    os.close(end)
             raise GitError(f"cannot run git: {exc.strerror}", hint="install git") from exc
         for end in (ends[0], ends[3], ends[5]):
             os.close(end)
@@ -100,6 +107,12 @@ class Process:
             fcntl(self._stdout, F_SETPIPE_SZ, size)
         except (ImportError, OSError):
             pass  # not Linux, or past the user's share of pipe memory
+
+    def hand_over(self) -> int:
+        """The descriptor of standard output, from now on the caller's to read and to close."""
+        self._poll.unregister(self._stdout)
+        given, self._stdout = self._stdout, -1
+        return given
 
     def write(self, data: bytes) -> None:
         """Send `data`, which must fit a pipe. Raises GitError when git is gone."""
@@ -135,7 +148,8 @@ class Process:
     def finish(self) -> int:
         """The exit code, once standard output has ended."""
         self.close_stdin()
-        self._poll.unregister(self._stdout)
+        if self._stdout >= 0:
+            self._poll.unregister(self._stdout)
         while data := self._rest():
             self._errors += data
         return os.waitstatus_to_exitcode(self._reap())
@@ -146,7 +160,8 @@ class Process:
         return os.read(self._stderr, _READ) if ready else b""
 
     def _reap(self) -> int:
-        os.close(self._stdout)
+        if self._stdout >= 0:
+            os.close(self._stdout)
         os.close(self._stderr)
         pid, self._pid = self._pid, 0
         return os.waitpid(pid, 0)[1]
@@ -243,22 +258,34 @@ def run_portable(
     return done.stdout
 
 
-def blobs(cwd: str | None, oids: list[str], paths: list[bytes]) -> Iterator[bytes]:
+def blobs(
+    cwd: str | None,
+    oids: list[str],
+    paths: list[bytes],
+    *,
+    lenient: bool = False,
+    inherit: bool = True,
+    most: int = MAX_BLOB,
+    too_large: list[bytes] | None = None,
+) -> Iterator[bytes]:
     """The objects `oids` in order, through one `cat-file --batch`.
 
-    `paths` names each for the person. Raises GitError.
+    `most` bytes are read of one; a larger raises, or with `too_large` is empty and its path there.
+
+    `paths` names each for the person. `lenient`: one that is not here, as in a partial clone, is
+    empty. Raises GitError: no such object, or one over `MAX_BLOB`.
     """
     command = git_command(cwd, ("cat-file", "--batch"), hooks=False)
-    environment = git_environment(inherit=True)
+    environment = git_environment(inherit=inherit)
     if sys.platform == "win32":
         request = "".join(f"{oid}\n" for oid in oids).encode()
         output = run_portable(command, environment, request)
         feed: Iterator[bytes] = iter([output])
-        yield from _parse(oids, paths, feed)
+        yield from _parse(oids, paths, feed, None, lenient, most, too_large)
         return
     process = Process(command, environment)
     try:
-        yield from _parse(oids, paths, chunks(process), process)
+        yield from _parse(oids, paths, chunks(process), process, lenient, most, too_large)
     finally:
         process.kill()
 
@@ -270,41 +297,68 @@ def chunks(process: Process) -> Iterator[bytes]:
 
 
 def _parse(
-    oids: list[str], paths: list[bytes], feed: Iterator[bytes], process: Process | None = None
+    oids: list[str],
+    paths: list[bytes],
+    feed: Iterator[bytes],
+    process: Process | None,
+    lenient: bool,
+    most: int,
+    too_large: list[bytes] | None,
 ) -> Iterator[bytes]:
     buffer = b""
     asked = 0
-    for number, oid in enumerate(oids):
+    for number, path in enumerate(paths):
         if process is not None and number == asked:
             ahead = oids[asked : asked + _AHEAD]
-            process.write("".join(f"{name}\n" for name in ahead).encode())
+            process.write(os.fsencode("".join(f"{name}\n" for name in ahead)))
             asked += len(ahead)
         while b"\n" not in buffer:
-            more = next(feed, b"")
-            if not more:
-                raise failed("cat-file", process.errors() if process else b"")
-            buffer += more
+            buffer += _more(feed, process)
         header, buffer = buffer.split(b"\n", 1)
-        words = header.split(b" ")
-        if len(words) != 3 or words[0] != oid.encode():
+        size = _size(header, path, lenient=lenient)
+        if size is None:
+            yield b""
+            continue
+        if size > most and too_large is None:
             raise GitError(
-                f"git has not the object {oid} of {printable(paths[number])}",
-                hint="fetch what a partial clone lacks, or run: git fsck",
-            )
-        size = int(words[2])
-        if size > MAX_BLOB:
-            raise GitError(
-                f"{printable(paths[number])} is too large to scan ({size >> 20} MiB, the most is"
-                f" {MAX_BLOB >> 20})",
+                f"{printable(path)} is too large to scan ({size >> 20} MiB, the most is"
+                f" {most >> 20})",
                 hint="keep it out of git, for instance with git lfs",
             )
+        if size > most and too_large is not None:
+            too_large.append(path)
+            left = size + 1 - len(buffer)
+            while left > 0:
+                buffer = _more(feed, process)
+                left -= len(buffer)
+            buffer = buffer[len(buffer) + left :] if left else b""
+            yield b""
+            continue
         parts, have = [buffer], len(buffer)
         while have <= size:
-            more = next(feed, b"")
-            if not more:
-                raise failed("cat-file", process.errors() if process else b"")
+            more = _more(feed, process)
             parts.append(more)
             have += len(more)
         joined = parts[0] if len(parts) == 1 else b"".join(parts)
         yield joined[:size]
         buffer = joined[size + 1 :]
+
+
+def _more(feed: Iterator[bytes], process: Process | None) -> bytes:
+    data = next(feed, b"")
+    if not data:
+        raise failed("cat-file", process.errors() if process else b"")
+    return data
+
+
+def _size(header: bytes, path: bytes, *, lenient: bool) -> int | None:
+    """The size that an answer of cat-file begins with; None: it has not the object."""
+    words = header.rsplit(b" ", 2)
+    if len(words) != 3 or not words[2].isdigit():
+        if lenient and words[-1] == b"missing":
+            return None
+        raise GitError(
+            f"git has not the object {printable(words[0])} of {printable(path)}",
+            hint="fetch what a partial clone lacks, or run: git fsck",
+        )
+    return int(words[2])

@@ -1,31 +1,49 @@
 """The `.credguard.toml` files of a tree, and the matcher for their patterns."""
 
 import os
+import sys
+import time
 from collections.abc import Callable
-from typing import Any
 
 from credguard.errors import ConfigError, CredguardError
 from credguard.scan.allow import FILE, Allow
 from credguard.scan.model import Finding
+from credguard.sources.database import extension
 
 _MAX_BYTES = 1 << 20
+COMPILE_S = 2.0
+"""Seconds for all regexes of one file: a hostile repository's must not hold a scan up."""
 
 
 def root_of(path: bytes) -> bytes:
     """The top folder of the git worktree that `path` (a file or folder) lies in.
 
-    Where it lies in none: `path` itself, or the folder of a file. Absolute, symlinks kept.
+    Where it lies in none: the topmost folder above it that is reached through folders of ours
+    alone, which nobody else can write into; at least its own. Absolute, symlinks kept.
     """
     start = os.path.abspath(path)
-    folder = start if os.path.isdir(start) else os.path.dirname(start)
-    at = folder
+    at = start if os.path.isdir(start) else os.path.dirname(start)
+    topmost, ours = at, True
     while True:
         if os.path.lexists(os.path.join(at, b".git")):
             return at
+        ours = ours and _only_ours(at)
+        if ours:
+            topmost = at
         above = os.path.dirname(at)
         if above == at:
-            return folder
+            return topmost
         at = above
+
+
+def _only_ours(folder: bytes) -> bool:
+    if sys.platform == "win32":
+        return False
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return True  # a member of an archive has folders that are not there
+    return status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
 class Settings:
@@ -57,13 +75,23 @@ class Settings:
         self.of(os.path.join(path, b"_") if os.path.isdir(path) else path)
 
     def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
-        """Set `allowed` of each of `found`, in the file `path`. Raises ConfigError.
+        """Set `allowed` of each of `found`, in the file `path` or what it holds packed.
 
-        `data`: its bytes as `credguard.scan.engine.plain` gives them.
+        `data`: its bytes as `credguard.scan.engine.plain` gives them; marks in an archive's members
+        do not count. The findings may name the file by the end of `path` alone, as a scan of what
+        is staged does. Raises ConfigError.
         """
-        if found:
+        here: list[Finding] = []
+        for each in found:
+            below = _below(each.path, path)
+            if below:  # a member's text is not at hand
+                allow, inside = self.of(path + below)
+                allow.judge([each], b"", inside)
+            else:
+                here.append(each)
+        if here:
             allow, inside = self.of(path)
-            allow.judge(found, data, inside)
+            allow.judge(here, data, inside)
 
     def _read(self, root: bytes, folder: bytes) -> Allow:
         texts: dict[bytes, str] = {}
@@ -81,6 +109,16 @@ class Settings:
         if folder not in self._texts:
             self._texts[folder] = _text(os.path.join(folder, os.fsencode(FILE)))
         return self._texts[folder]
+
+
+def _below(name: bytes, path: bytes) -> bytes:
+    """What `name`, `archive!member`, has after the file `path`; b"" where it is the file itself."""
+    end = len(name)
+    while end > 0:
+        if path == name[:end] or path.endswith(b"/" + name[:end]):
+            return name[end:]
+        end = name.rfind(b"!", 0, end)
+    return b""
 
 
 def _text(path: bytes) -> str | None:
@@ -107,41 +145,31 @@ def compiler(patterns: list[bytes]) -> Callable[[bytes], set[int]]:
     """A matcher of all `patterns` in time linear in the value, whatever they are.
 
     It gives the numbers of those found anywhere in a value. Raises ValueError, naming the pattern
-    that Hyperscan does not take: look-around, back-reference, invalid, too large.
+    that Hyperscan does not take (look-around, back-reference, invalid, too large), or at which
+    COMPILE_S are over.
     """
-    from credguard.sources.database import extension
-
     try:
         hyperscan = extension()
     except CredguardError as exc:
         raise ValueError(str(exc)) from exc
-    for number, pattern in enumerate(patterns):
+    end = time.monotonic() + COMPILE_S
+    databases = []
+    for number, pattern in enumerate(patterns, 1):
+        said = f"number {number}, {pattern.decode('utf-8', 'backslashreplace')!r}"
+        if time.monotonic() > end:
+            raise ValueError(f"{said}: they take too long to compile")
+        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        flags = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
         try:
-            _database(hyperscan, [pattern])
+            database.compile(expressions=[pattern], ids=[0], elements=1, flags=[flags])
         except hyperscan.error as exc:
-            said = pattern.decode("utf-8", "backslashreplace")
-            raise ValueError(f"number {number + 1}, {said!r}: {exc}") from None
-    database = _database(hyperscan, patterns)
+            raise ValueError(f"{said}: {exc}") from None
+        databases.append(database)
 
     def matches(value: bytes) -> set[int]:
         hits: set[int] = set()
-
-        def hit(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
-            hits.add(number)
-
-        database.scan(value, match_event_handler=hit)
+        for number, database in enumerate(databases):
+            database.scan(value, match_event_handler=lambda *_, at=number: hits.add(at))
         return hits
 
     return matches
-
-
-def _database(hyperscan: Any, patterns: list[bytes]) -> Any:
-    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    single = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
-    database.compile(
-        expressions=patterns,
-        ids=list(range(len(patterns))),
-        elements=len(patterns),
-        flags=[single] * len(patterns),
-    )
-    return database

@@ -14,6 +14,7 @@ from credguard.sources.git import (
     failed,
     git_command,
     git_environment,
+    printable,
     run,
 )
 
@@ -38,10 +39,19 @@ _DIFF = (
 class StagedFile:
     """One path whose staged content differs from every parent's. `data`: the staged bytes."""
 
-    __slots__ = ("_cwd", "_old", "data", "path")
+    __slots__ = ("_cwd", "_inherit", "_old", "data", "path")
 
-    def __init__(self, path: bytes, data: bytes, old: list[str] | None, cwd: str | None) -> None:
+    def __init__(
+        self,
+        path: bytes,
+        data: bytes,
+        old: list[str] | None,
+        cwd: str | None,
+        *,
+        inherit: bool = True,
+    ) -> None:
         """`old`: the parents' object ids of this path; None when it is new."""
+        self._inherit = inherit
         self.path = path
         self.data = data
         self._old = old
@@ -55,9 +65,10 @@ class StagedFile:
         """
         if self._old is None:
             return None
-        return added_ranges(
-            self.data, list(blobs(self._cwd, self._old, [self.path] * len(self._old)))
-        )
+        places = [self.path] * len(self._old)
+        # What a partial clone lacks is taken for empty: then every line is new.
+        old = blobs(self._cwd, self._old, places, lenient=True, inherit=self._inherit)
+        return added_ranges(self.data, list(old))
 
 
 def added_ranges(data: bytes, old: list[bytes]) -> list[tuple[int, int]]:
@@ -84,17 +95,40 @@ def added_ranges(data: bytes, old: list[bytes]) -> list[tuple[int, int]]:
     return ranges
 
 
-def _entries(raw: bytes) -> dict[bytes, tuple[str, str | None]]:
-    """Path to (staged object id, the parent's or None when nothing comparable was there)."""
+def entry(head: bytes) -> tuple[str, list[str | None]] | None:
+    """What the head of one raw diff entry says: the new object id, and each parent's.
+
+    A parent's is None where it had nothing comparable (no file, or one of another type). The whole
+    is None for what has no content of its own to look at: deleted, unmerged, a submodule, or only
+    the mode changed. One colon a parent, as `git diff-tree -c` writes for merges. Raises GitError.
+    """
+    parents = len(head) - len(head.lstrip(b":"))
+    try:
+        words = head[parents:].decode("ascii").split(" ")
+    except UnicodeDecodeError:
+        words = []
+    if not parents or len(words) != 2 * parents + 3:
+        raise GitError(f"git diff printed what is no entry: {printable(head[:80])}")
+    modes, new_mode = words[:parents], words[parents]
+    old, new = words[parents + 1 : -2], words[-2]
+    if not is_oid(new) or len(new_mode) != 6:
+        raise GitError(f"git diff printed what is no entry: {printable(head[:80])}")
+    if new_mode in ("000000", "160000"):
+        return None
+    known = [
+        oid if mode[:2] == new_mode[:2] else None  # 10: a file, 12: a symlink
+        for mode, oid in zip(modes, old, strict=True)
+    ]
+    return None if new in known else (new, known)
+
+
+def entries(raw: bytes) -> dict[bytes, tuple[str, list[str | None]]]:
+    """Path to what `entry` gives, from the output of `git diff --raw -z`. Raises GitError."""
     fields = raw.split(b"\0")
-    found: dict[bytes, tuple[str, str | None]] = {}
-    for head, path in zip(fields[::2], fields[1::2], strict=False):
-        old_mode, new_mode, old, new, _ = head.decode("ascii").split(" ")
-        if new_mode in ("000000", "160000") or (old == new and old_mode[1:3] == new_mode[:2]):
-            continue  # deleted or unmerged, a submodule, or only the mode changed
-        comparable = old_mode[1:3] == new_mode[:2]
-        found[path] = (new, old if comparable else None)
-    return found
+    if fields.pop() or len(fields) % 2:
+        raise GitError("git diff ended midway", hint="run it again")
+    read = ((path, entry(head)) for head, path in zip(fields[::2], fields[1::2], strict=True))
+    return {path: found for path, found in read if found is not None}
 
 
 def _git_dir(cwd: str | None) -> str | None:
@@ -121,7 +155,8 @@ def _git_dir(cwd: str | None) -> str | None:
         return os.path.join(folder, os.fsdecode(line[8:].rstrip(b"\r\n")))
 
 
-def _is_oid(text: str) -> bool:
+def is_oid(text: str) -> bool:
+    """Whether `text` is a whole SHA-1 or SHA-256 object id."""
     return len(text) in (40, 64) and all(c in "0123456789abcdef" for c in text)
 
 
@@ -134,11 +169,11 @@ def _merged(cwd: str | None) -> list[str]:
     if git_dir is not None:
         try:
             with open(os.path.join(git_dir, "MERGE_HEAD"), encoding="ascii") as file:
-                return [line for line in file.read().split() if _is_oid(line)]
+                return [line for line in file.read().split() if is_oid(line)]
         except (OSError, UnicodeDecodeError):
             pass
     names = [name[8:] for name in os.environ if name.startswith("GITHEAD_")]
-    return [name for name in names if _is_oid(name)]
+    return [name for name in names if is_oid(name)]
 
 
 class Staging:
@@ -148,18 +183,22 @@ class Staging:
     Honours GIT_DIR and GIT_INDEX_FILE. One use.
     """
 
-    def __init__(self, cwd: str | None = None) -> None:
-        """Start reading. Raises GitError when there is no git."""
+    def __init__(self, cwd: str | None = None, against: str | None = None) -> None:
+        """Start reading; `against`: a tree to compare with instead of HEAD.
+
+        Raises GitError when there is no git.
+        """
         self._cwd = cwd
         self._process: Process | None = None
-        command = git_command(cwd, _DIFF, hooks=False)
+        self._args = _DIFF if against is None else (*_DIFF, against, "--")
+        command = git_command(cwd, self._args, hooks=False)
         if sys.platform != "win32":
             self._process = Process(command, git_environment(inherit=True))
             self._process.close_stdin()
 
     def _raw(self) -> bytes:
         if self._process is None:
-            return run(self._cwd, *_DIFF, inherit=True)
+            return run(self._cwd, *self._args, inherit=True)
         raw = b"".join(chunks(self._process))
         if self._process.finish() != 0:
             errors = self._process.errors()
@@ -170,10 +209,10 @@ class Staging:
 
     def __iter__(self) -> Iterator[StagedFile]:
         """Each staged file, one in memory at a time. Raises GitError."""
-        kept = {path: (new, [old]) for path, (new, old) in _entries(self._raw()).items()}
+        kept = entries(self._raw())
         for commit in _merged(self._cwd) if kept else ():
-            against = _entries(run(self._cwd, *_DIFF, commit, "--", inherit=True))
-            kept = {p: (n, [*old, against[p][1]]) for p, (n, old) in kept.items() if p in against}
+            against = entries(run(self._cwd, *_DIFF, commit, "--", inherit=True))
+            kept = {p: (n, [*old, *against[p][1]]) for p, (n, old) in kept.items() if p in against}
         if not kept:
             return
         objects = blobs(self._cwd, [new for new, _ in kept.values()], list(kept))

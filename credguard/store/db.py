@@ -121,6 +121,18 @@ _MIGRATIONS = (
         until REAL NOT NULL           -- the last of those handed out ends, Unix seconds
     );
     """,
+    """
+    CREATE TABLE commit_since (git_dir TEXT PRIMARY KEY, since REAL NOT NULL);
+    CREATE TABLE commit_seen (
+        repository TEXT NOT NULL,     -- absolute git folder that its worktrees share
+        oid TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (repository, oid)
+    );
+    CREATE TABLE commit_finding (
+        fingerprint TEXT PRIMARY KEY, repository TEXT NOT NULL, oid TEXT NOT NULL,
+        path TEXT NOT NULL, line INTEGER NOT NULL, rule_id TEXT NOT NULL, masked TEXT NOT NULL,
+        first_seen REAL NOT NULL, pushed INTEGER NOT NULL, notified REAL
+    );
+    """,
 )
 
 # Primary result codes, sqlite.org/rescode.html: what failed, and what a person does about it.

@@ -4,11 +4,15 @@ import sqlite3
 from dataclasses import dataclass
 
 GLOBAL = "--global"
+TEMPLATE = "--template"
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """`repository`: absolute git folder or GLOBAL; `previous`: core.hooksPath before, if any."""
+    """`repository`: absolute git folder, GLOBAL or TEMPLATE; `previous`: git's setting before.
+
+    None: there was none.
+    """
 
     repository: str
     hooks_path: str

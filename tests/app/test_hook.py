@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from credguard import paths
-from credguard.app import hook
+from credguard.app import hook, hooktemplate
 from credguard.app.context import Context
+from credguard.app.hookshim import INSTALLED
 from credguard.errors import GitError
 from tests.support import samples
+
+pytestmark = pytest.mark.usefixtures("compiled_rules")
 
 
 def git(cwd: Path, *args: str) -> str:
@@ -101,7 +104,7 @@ def test_a_hooks_path_inside_the_worktree(repo: Path, ctx: Context) -> None:
     git(repo, "config", "core.hooksPath", ".husky/_")
     (note,) = hook.install(ctx, str(repo), global_=False)
     assert "inside the work tree" in note
-    assert sorted(os.listdir(repo / ".husky/_")) == ["pre-commit", "pre-merge-commit"]
+    assert sorted(os.listdir(repo / ".husky/_")) == sorted(INSTALLED)
     hook.uninstall_all(ctx)
     assert os.listdir(repo / ".husky/_") == []
 
@@ -243,3 +246,48 @@ def test_a_crash_before_ours_was_written(repo: Path, ctx: Context) -> None:
     os.link(hooks / "pre-commit", hooks / "pre-commit.before-credguard")
     assert hook.uninstall(ctx, str(repo), global_=False) == []
     assert snapshot(hooks) == before
+
+
+def test_an_older_versions_two_hooks_get_the_rest(repo: Path, ctx: Context) -> None:
+    hook.install(ctx, str(repo), global_=False)
+    hooks = repo / ".git/hooks"
+    whole = snapshot(hooks)
+    for name in INSTALLED[2:]:
+        (hooks / name).unlink()
+    hook.refresh_all(ctx)
+    assert snapshot(hooks) == whole
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_template_reaches_new_repositories_and_is_taken_back(
+    repo: Path, ctx: Context, tmp_path: Path, poisoned: Path, earlier: bool
+) -> None:
+    (poisoned / ".gitconfig").write_text("[init]\n\tdefaultBranch = main\n")
+    if earlier:
+        (tmp_path / "mine/hooks").mkdir(parents=True)
+        write_hook(tmp_path / "mine/hooks/pre-commit", "#!/bin/sh\necho mine >> ran\n")
+        git(repo, "config", "--global", "init.templateDir", str(tmp_path / "mine"))
+    before = (poisoned / ".gitconfig").read_text()
+    git(tmp_path, "init", "-q", "plain")
+    hooktemplate.install(ctx)
+    hooktemplate.install(ctx)
+    assert hooktemplate.installed(ctx)
+    git(tmp_path, "init", "-q", "new")
+    new = tmp_path / "new"
+    expected = {path.name for path in (tmp_path / "plain/.git").iterdir()}
+    assert {path.name for path in (new / ".git").iterdir()} >= expected
+    assert commit(new, "aws_secret_access_key = " + samples.aws_secret() + "\n").returncode != 0
+    assert commit(new).returncode == 0
+    assert (new / "ran").exists() == earlier
+    assert hook.status(ctx, str(new)).state == "installed"
+    hook.uninstall_all(ctx)
+    assert not hooktemplate.installed(ctx)
+    assert (poisoned / ".gitconfig").read_text() == before
+    git(tmp_path, "init", "-q", "after")
+    assert "before-credguard" not in "".join(os.listdir(tmp_path / "after/.git/hooks"))
+    assert (
+        commit(
+            tmp_path / "after", "aws_secret_access_key = " + samples.aws_secret() + "\n"
+        ).returncode
+        == 0
+    )

@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 import subprocess
@@ -34,6 +35,18 @@ def test_clean_is_silent(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("nothing\n")
     done = run(str(tmp_path))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_archive_that_is_cut_is_not_passed_off_as_clean(tmp_path: Path) -> None:
+    text = f"aws_secret_access_key = {samples.aws_secret()}\n".encode() + os.urandom(9000)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(text[60:])[:-2000])
+    done = run(str(tmp_path))
+    assert done.returncode == 2
+    assert "a.gz!a: ends too early" in done.stderr
+    (tmp_path / "a.gz").write_bytes(gzip.compress(text)[:-2000])
+    done = run(str(tmp_path))
+    assert done.returncode == 1
+    assert "a.gz!a:1:25" in done.stdout
 
 
 def test_what_cannot_be_read_is_not_passed_off_as_clean(tmp_path: Path) -> None:
@@ -236,3 +249,18 @@ def test_explain_tells_every_signal(tmp_path: Path) -> None:
     assert "no words in it" in done.stdout
     done = run("a.cfg", "--explain", cwd=tmp_path)
     assert " name:password" in done.stdout
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_an_output_has_the_mode_that_the_person_gives_files(tmp_path: Path, mask: int) -> None:
+    (tmp_path / "a").write_text("clean\n")
+    before = os.umask(mask)
+    try:
+        assert run("a", "--format", "json", "--output", "new", cwd=tmp_path).returncode == 0
+        (tmp_path / "old").write_text("")
+        (tmp_path / "old").chmod(0o640)
+        assert run("a", "--format", "json", "--output", "old", cwd=tmp_path).returncode == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o666 & ~mask
+    assert (tmp_path / "old").stat().st_mode & 0o777 == 0o640

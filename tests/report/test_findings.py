@@ -59,12 +59,11 @@ def test_no_format_shows_the_value_or_lets_a_name_break_out(style: str, path: by
         ElementTree.fromstring(text)
 
 
-@given(st.text(min_size=1, max_size=200))
+@given(st.text(st.characters(exclude_characters="*", codec="utf-8"), min_size=1, max_size=200))
 def test_a_mask_shows_at_most_four_characters_and_a_fifth(value: str) -> None:
-    masked = finding(value=value).masked()
-    visible = masked.rstrip("*")
-    assert len(visible) <= 4 or value.startswith(masked)
-    assert len(masked) - masked.count("*") <= min(4, len(value) // 5)
+    visible = finding(value=value).masked().rstrip("*")
+    assert value.startswith(visible)
+    assert len(visible) <= min(4, len(value) // 5)
 
 
 def test_text_in_a_pipe_is_one_line_each() -> None:

@@ -194,3 +194,11 @@ print(sorted({"tomllib", "re", "difflib", "typing"} & set(sys.modules)))
 
 def test_the_mark_is_what_people_are_told() -> None:
     assert MARK == b"credguard:allow"
+
+
+def test_regexes_that_take_long_to_compile_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from credguard.sources import settings
+
+    monkeypatch.setattr(settings, "COMPILE_S", -1.0)
+    with pytest.raises(ValueError, match="number 1, 'a': they take too long"):
+        settings.compiler([b"a"])

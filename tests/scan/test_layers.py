@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from credguard.scan.decode.probes import literals
+from credguard.scan.decode.streams import zstd
 from credguard.scan.engine import Engine
 from credguard.scan.layers import Limits, Scanned, scan_all
 from credguard.scan.model import Finding
@@ -55,7 +56,8 @@ TABLES = {rule["id"]: rule for rule in parse(*read_rules())}
 def rules(engine: Engine) -> dict[str, bytes]:
     """A dozen rules' samples that the raw pass finds, by rule."""
     found = {name: _fill(template) for name, template in RULES.items()}
-    for name, rule in list(TABLES.items())[10::9]:
+    marked = [(name, rule) for name, rule in TABLES.items() if "pattern" in rule]
+    for name, rule in marked[10::30]:
         sample = ("x = 1\n" + fill(rule["sample"], 7) + "\n").encode()
         if name in {each.rule_id for each in engine.scan(sample, b"file.txt")}:
             found[name] = sample
@@ -137,6 +139,15 @@ def test_columns_through_escapes(engine: Engine) -> None:
     assert found.value == secret.encode()
 
 
+def test_columns_are_characters(engine: Engine) -> None:
+    secret = samples.aws_secret(3)
+    line = "é" * 30 + '\u00fc"' + TEXTS["base64"]("ä".encode() * 9 + SECRET).decode() + '"'
+    found = _one(scan_all(engine, f"base64\n{line}\n".encode(), b"x"), "aws-secret-access-key")
+    assert found.value == secret.encode()
+    assert found.line == 2
+    assert found.column == 33 + (18 + SECRET.index(secret.encode())) * 4 // 3
+
+
 def test_a_value_in_base64_keeps_the_name_it_stands_under(engine: Engine) -> None:
     value = TEXTS["base64"](samples.aws_secret(3).encode()).decode()
     text = f"kind: Secret\ndata:\n  AWS_SECRET_ACCESS_KEY: {value}\n".encode()
@@ -171,6 +182,7 @@ STREAMS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "bz2": (bz2.compress, b".bz2"),
     "xz": (lzma.compress, b".xz"),
     "zlib": (zlib.compress, b".zz"),
+    "zstd": (lambda text: zstd().compress(text), b".zst"),
 }
 
 

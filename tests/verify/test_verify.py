@@ -138,9 +138,26 @@ def test_a_server_that_stays_silent_is_unknown_within_the_deadline() -> None:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        answers = ask_all([(GITHUB, address, Secret("tok"))] * 6, deadline_s=0.2)
+        asks = [lambda: ask(GITHUB, address, Secret("tok"))] * 6
+        answers = ask_all(asks, deadline_s=0.2)
     assert {each.status for each in answers} == {UNKNOWN}
     assert len(answers) == 6
+
+
+def test_answers_keep_their_order() -> None:
+    asks = [lambda at=at: Answer(ACTIVE, str(at)) for at in range(50)]
+    assert [each.detail for each in ask_all(asks)] == [str(at) for at in range(50)]  # type: ignore[arg-type]
+
+
+def test_a_proxy_is_not_asked_about_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        server(lambda *_: (200, {"login": "thief"})) as (proxy, asked),
+        server(lambda *_: (200, {"login": "mona"})) as (address, _),
+    ):
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert ask(GITHUB, address, Secret("tok")).detail == "of mona"
+    assert asked == []
 
 
 def test_a_value_that_no_header_takes_is_not_told_by_the_error() -> None:

@@ -10,13 +10,8 @@ from collections.abc import Callable, Iterator
 from credguard.scan.decode.streams import unpack
 
 _STREAM = re.compile(rb"stream\r?\n")
-_SHOWN = re.compile(
-    # a string, with one level of brackets in it
-    rb"\(((?:[^()\\]|\\.|\((?:[^()\\]|\\.){0,4096}\)){0,32768})\)"
-    rb"|<([0-9A-Fa-f \r\n]{2,65536})>"
-    rb"|\b(T[dDm*]|ET)\b|(')|(\])",
-    re.DOTALL,
-)
+_TOKEN = re.compile(rb"\\.|[()]|<([0-9A-Fa-f \r\n]{2,4096})>|\b(?:T[dDm*]|ET)\b", re.DOTALL)
+_DRAWING = 4 << 20  # a longer one is given as it is
 _ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|(\r?\n)|(.))", re.DOTALL)
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _DICTIONARY = 2048
@@ -51,22 +46,32 @@ def read(data: bytes, cap: Callable[[], int]) -> Iterator[tuple[bytes, bytes, st
             problem = ""  # many writers leave the checksum out
         if b"/Subtype/Image" in about.replace(b" ", b"") and not problem:
             continue
-        if b"Tj" in text or b"TJ" in text:
+        if len(text) <= _DRAWING and (b"Tj" in text or b"TJ" in text):
             yield b"text%d" % number, _shown(text), problem
         else:
             yield b"stream%d" % number, text, problem
 
 
 def _shown(drawing: bytes) -> bytes:
+    """The strings of what draws a page, a line end wherever the pen is moved."""
     out = []
-    for match in _SHOWN.finditer(drawing):
-        string, digits, moved, _, _ = match.groups()
-        if string is not None:
-            out.append(_ESCAPE.sub(_plain, string))
-        elif digits is not None:
-            even = b"".join(digits.split())
+    depth = start = 0
+    for match in _TOKEN.finditer(drawing):
+        token = match[0]
+        if token == b"(":
+            depth += 1
+            if depth == 1:
+                start = match.end()
+        elif token == b")" and depth:
+            depth -= 1
+            if not depth:
+                out.append(_ESCAPE.sub(_plain, drawing[start : match.start()]))
+        elif depth or token[:1] in (b"\\", b")"):
+            continue
+        elif match[1]:
+            even = b"".join(match[1].split())
             out.append(bytes.fromhex((even + b"0" * (len(even) % 2)).decode("ascii")))
-        elif moved:
+        else:
             out.append(b"\n")
     return b"".join(out)
 

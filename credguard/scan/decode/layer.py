@@ -1,7 +1,10 @@
 """A layer: bytes made out of other bytes, and where each of them came from."""
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+
+from credguard.scan.engine import characters
 
 # Sizes of an encoded and a decoded unit, such as (4, 3) for base64; WHOLE: nothing finer is known
 # than the whole source of the piece; BESIDE: plain text repeated from the source for its context.
@@ -13,31 +16,38 @@ BESIDE: Scale = (1, 1)
 class Pieces:
     """Where each part of a layer's bytes stands in the layer below, by pieces in order."""
 
-    __slots__ = ("_at", "_scales", "_sources")
+    __slots__ = ("_at", "_ends", "_scales", "_starts")
 
     def __init__(self) -> None:
-        self._at: list[int] = []
-        self._sources: list[tuple[int, int]] = []
+        self._at = array("q")
+        self._starts = array("q")
+        self._ends = array("q")
         self._scales: list[Scale] = []
 
     def add(self, at: int, start: int, end: int, scale: Scale) -> None:
         """From offset `at` on the layer holds what stands at `start` to `end` in its source."""
         self._at.append(at)
-        self._sources.append((start, end))
+        self._starts.append(start)
+        self._ends.append(end)
         self._scales.append(scale)
 
     def beside(self, offset: int) -> bool:
         """Whether the byte at `offset` is repeated context, not decoded."""
         return self._scales[bisect_right(self._at, offset) - 1] is BESIDE
 
+    def named(self, offset: int) -> bool:
+        """Whether what is decoded begins at `offset`, right after repeated context."""
+        index = bisect_right(self._at, offset) - 1
+        return index > 0 and self._at[index] == offset and self._scales[index - 1] is BESIDE
+
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The range of the source that the layer's bytes `start` to `end` were made of."""
         first = bisect_right(self._at, start) - 1
         last = max(first, bisect_left(self._at, end) - 1)
-        low, high = self._sources[first]
         encoded, decoded = self._scales[first]
-        begin = min(high, low + (start - self._at[first]) * encoded // decoded)
-        low, high = self._sources[last]
+        begin = self._starts[first] + (start - self._at[first]) * encoded // decoded
+        begin = min(self._ends[first], begin)
+        low, high = self._starts[last], self._ends[last]
         encoded, decoded = self._scales[last]
         if encoded:
             high = min(high, low - (self._at[last] - end) * encoded // decoded)
@@ -50,8 +60,8 @@ class Layer:
     `depth` counts the decodings since the root, `nested` the archives around the root.
     """
 
-    __slots__ = ("_make", "_pieces", "_starts", "data", "depth", "found", "nested", "parent",
-                 "path", "via")  # fmt: skip
+    __slots__ = ("_last", "_make", "_pieces", "_starts", "data", "depth", "found", "nested",
+                 "parent", "path", "via")  # fmt: skip
 
     def __init__(
         self,
@@ -74,6 +84,7 @@ class Layer:
         self._pieces = pieces if isinstance(pieces, Pieces) else None
         self._make = pieces if not isinstance(pieces, Pieces) else None
         self._starts: list[int] | None = None
+        self._last = 0, 1
 
     @property
     def pieces(self) -> Pieces:
@@ -83,14 +94,16 @@ class Layer:
             self._pieces = self._make()
         return self._pieces
 
-    def offset(self, line: int, column: int) -> int:
-        """The offset of a place, both from 1."""
-        return self._lines()[line - 1] + column - 1
-
     def place(self, offset: int) -> tuple[int, int]:
-        """Line and column of an offset, both from 1."""
+        """Line and column, in characters, of an offset; both from 1."""
         line = bisect_right(self._lines(), offset)
-        return line, offset - self._lines()[line - 1] + 1
+        start = self._lines()[line - 1]
+        at, column = self._last
+        if not start <= at <= offset:
+            at, column = start, 1
+        column += characters(self.data[at:offset])
+        self._last = offset, column  # many on one long line are each counted from the one before
+        return line, column
 
     def _lines(self) -> list[int]:
         if self._starts is None:

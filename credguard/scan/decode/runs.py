@@ -6,6 +6,7 @@ before it on its line: so a value keeps the name it stands under, and many runs 
 
 import binascii
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from credguard.scan.decode.layer import BESIDE, WHOLE, Layer, Pieces, Scale
@@ -57,9 +58,8 @@ def hex_layers(layer: Layer) -> list[Layer]:
 def _layers(layer: Layer, codec: _Codec) -> list[Layer]:
     data = layer.data
     via = (*layer.via, codec.name)
-    sheet: list[bytes] = []
+    sheet = bytearray()
     pieces = Pieces()
-    size = 0
     packed = []
     for run in _runs(data, codec):
         for skipped, decoded, whole in _decoded(data, run, codec):
@@ -76,12 +76,11 @@ def _layers(layer: Layer, codec: _Codec) -> list[Layer]:
                 after = data[end : end + 3].lstrip(b"=")[:1]
                 if after not in (b'"', b"'", b"`", b"<"):
                     after = b""
-            pieces.add(size, start - len(before), start, BESIDE)
-            size += len(before)
-            _trace(pieces, size, run, skipped, codec.scale)
-            sheet += (before, decoded, after, b"\n")
-            size += len(decoded) + len(after) + 1
-    found = [Layer(b"".join(sheet), layer.path, via, layer, pieces, layer.nested)] if sheet else []
+            pieces.add(len(sheet), start - len(before), start, BESIDE)
+            sheet += before
+            _trace(pieces, len(sheet), run, skipped, codec.scale)
+            sheet += decoded + after + b"\n"
+    found = [Layer(bytes(sheet), layer.path, via, layer, pieces, layer.nested)] if sheet else []
     packed.sort(key=lambda each: len(each.data))
     return found + packed
 
@@ -94,11 +93,10 @@ def _trace(pieces: Pieces, size: int, run: Run, skipped: int, scale: Scale) -> N
         digits += end - start
 
 
-def _runs(data: bytes, codec: _Codec) -> list[Run]:
+def _runs(data: bytes, codec: _Codec) -> Iterator[Run]:
     """Each maximal run of digits, as the ranges of its lines."""
     marked = data.translate(codec.marks)
     needle = b"a" * SHORTEST
-    found: list[Run] = []
     at = marked.find(needle)
     while at >= 0:
         end = marked.find(b" ", at)
@@ -116,9 +114,8 @@ def _runs(data: bytes, codec: _Codec) -> list[Run]:
             run.append(following.span(1))
             if end - following.start(1) < width:
                 break
-        found.append(run)
+        yield run
         at = marked.find(needle, end)
-    return found
 
 
 def _decoded(data: bytes, run: Run, codec: _Codec) -> list[tuple[int, bytes, bool]]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 _STEP = 1 << 20
+_FED = 1 << 16
+_STREAMS = 20_000
 _MEMORY = 128 << 20  # what an xz stream may ask for its dictionary
 
 
@@ -85,24 +87,19 @@ def unpack(name: str, data: bytes, limit: int) -> tuple[bytes, str]:
         return b"", f"{name} is not read here: install the package backports.zstd"
     make, errors = opener
     out = bytearray()
-    rest = data
+    at = 0
     try:
-        while rest:
-            stream = make()
-            if name in ("gzip", "zlib", "deflate"):
-                ended, rest = _inflate(stream, rest, out, limit)
-            else:
-                ended, rest = _read(stream, rest, out, limit)
+        for _ in range(_STREAMS):
+            ended, at = _one(make(), data, at, out, limit)
             if len(out) > limit:
                 del out[limit:]
                 return bytes(out), f"unpacks to more than {limit:,} bytes"
             if not ended:
                 return bytes(out), "ends too early"
-            if name in ("zlib", "deflate", "lzma"):
+            if name in ("zlib", "deflate", "lzma") or kind(data[at : at + 512]) != name:
                 break
-            rest = rest.lstrip(b"\0")
-            if kind(rest) != name:
-                break
+        else:
+            return bytes(out), f"is more than {_STREAMS:,} streams, one after the other"
     except errors as exc:
         return bytes(out), f"is damaged: {exc}"
     except MemoryError:
@@ -110,21 +107,21 @@ def unpack(name: str, data: bytes, limit: int) -> tuple[bytes, str]:
     return bytes(out), ""
 
 
-def _inflate(stream: Any, data: bytes, out: bytearray, limit: int) -> tuple[bool, bytes]:
-    while not stream.eof and len(out) <= limit:
-        part = stream.decompress(data, _STEP)
-        out += part
-        data = stream.unconsumed_tail
-        if not part and not data:
-            break
-    return stream.eof, stream.unused_data
+def _one(stream: Any, data: bytes, at: int, out: bytearray, limit: int) -> tuple[bool, int]:
+    """Unpack one stream from offset `at`: whether its end was seen, and where that is.
 
-
-def _read(stream: Any, data: bytes, out: bytearray, limit: int) -> tuple[bool, bytes]:
-    while not stream.eof and len(out) <= limit:
-        part = stream.decompress(data, _STEP)
-        out += part
-        data = b""
-        if not part and stream.needs_input:
-            break
-    return stream.eof, stream.unused_data
+    It is fed little by little, as what is left over of each part is copied.
+    """
+    size = 512
+    while not stream.eof and at < len(data) and len(out) <= limit:
+        part = data[at : at + size]
+        at += len(part)
+        size = min(2 * size, _FED)
+        while len(out) <= limit:
+            text = stream.decompress(part, _STEP)
+            out += text
+            # zlib gives back what it has not taken, the others keep it.
+            part = getattr(stream, "unconsumed_tail", b"")
+            if stream.eof or not (part or (text and not getattr(stream, "needs_input", True))):
+                break
+    return stream.eof, at - len(stream.unused_data)

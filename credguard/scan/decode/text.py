@@ -13,6 +13,8 @@ from credguard.scan.decode.layer import Layer, Pieces
 _REACH = 4096  # of a line longer than this, so much about what is encoded
 _GAP = 256  # lines so near each other are one region: a key block goes over lines
 _ONE = (1, 1)
+_STEP = 1 << 17
+_UNIT = 40  # longer than one encoded character; of tags, as long as most
 
 
 class _Form(NamedTuple):
@@ -63,7 +65,7 @@ _FORMS = {
     "percent": _Form(
         "percent",
         re.compile(rb"%[2-7][0-9A-Fa-f]"),
-        re.compile(rb"(?:%[0-9A-Fa-f]{2})+"),
+        re.compile(rb"(?:%[0-9A-Fa-f]{2})++"),
         _percent,
     ),
     "escapes": _Form(
@@ -73,7 +75,7 @@ _FORMS = {
             rb"|x[2-7][0-9A-Fa-f]|(?:0[4-7]|1[0-7])[0-7]|/|\":|\\[nrt]|\\\\\")"
         ),
         re.compile(
-            rb"((?:\\x[0-9A-Fa-f]{2})+)|\\+(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}"
+            rb"((?:\\x[0-9A-Fa-f]{2})++)|\\+(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}"
             rb"|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[0-3][0-7]{2}|[^\r\n\\])"
         ),
         _escape,
@@ -106,8 +108,14 @@ def form_layers(layer: Layer, name: str) -> list[Layer]:
     regions = list(_regions(data, form))
     if not regions:
         return []
-    parts = [form.encoded.sub(form.plain, data[start:end]) for start, end in regions]
-    text = b"\n".join(parts)
+    text = bytearray()
+    for at, end in regions:
+        start = at
+        while start < end:  # in steps, since what is being replaced takes far more memory
+            cut = _cut(data, start, end, form)
+            text += form.encoded.sub(form.plain, data[start:cut])
+            start = cut
+        text += b"\n"
 
     def pieces() -> Pieces:
         made = Pieces()
@@ -116,7 +124,18 @@ def form_layers(layer: Layer, name: str) -> list[Layer]:
             at = _trace(made, at, data, start, end, form) + 1
         return made
 
-    return [Layer(text, layer.path, (*layer.via, name), layer, pieces, layer.nested)]
+    return [Layer(bytes(text), layer.path, (*layer.via, name), layer, pieces, layer.nested)]
+
+
+def _cut(data: bytes, start: int, end: int, form: _Form) -> int:
+    """Up to where to go in one step: the end, or a place that nothing encoded goes over."""
+    cut = start + _STEP
+    if cut >= end:
+        return end
+    match = form.encoded.search(data, cut - _UNIT, cut + _UNIT)
+    while match is not None and match.end() <= cut:
+        match = form.encoded.search(data, match.end(), cut + _UNIT)
+    return match.start() if match is not None and match.start() < cut else cut
 
 
 def _trace(pieces: Pieces, at: int, data: bytes, start: int, end: int, form: _Form) -> int:
@@ -146,7 +165,8 @@ def _regions(data: bytes, form: _Form) -> Iterator[tuple[int, int]]:
         end = data.find(b"\n", match.end(), match.end() + _REACH)
         if end < 0:
             end = min(len(data), match.end() + _REACH)
-        while form.name == "quoted-printable" and data[end - 2 : end].rstrip(b"\r")[-1:] == b"=":
+        soft = form.name == "quoted-printable"
+        while soft and end < len(data) and data[end - 2 : end].rstrip(b"\r")[-1:] == b"=":
             following = data.find(b"\n", end + 1, end + _REACH)  # the line goes on
             end = min(len(data), end + _REACH) if following < 0 else following
         if start > last + _GAP or last < 0:
@@ -160,8 +180,8 @@ def _regions(data: bytes, form: _Form) -> Iterator[tuple[int, int]]:
 
 
 _WIDE = (
-    ("utf-32", re.compile(rb"(?:[\t\n\r\x20-\xff]\0\0\0){8,}"), 4),
-    ("utf-16", re.compile(rb"(?:[\t\n\r\x20-\xff]\0){8,}"), 2),
+    ("utf-32", re.compile(rb"(?:[\t\n\r\x20-\xff]\0\0\0){8,}+"), 4),
+    ("utf-16", re.compile(rb"(?:[\t\n\r\x20-\xff]\0){8,}+"), 2),
 )
 
 

@@ -1,0 +1,308 @@
+"""Looks at commits after they were made: by --no-verify, cherry-pick, rebase, am or a GUI.
+
+Hooks leave notes, and HEAD's reflog tells the rest; both only say where to look. Used by the loop's
+thread, a few files at a time. Killed at any instant it loses nothing: a commit is marked as seen
+together with what was found in it.
+"""
+
+import logging
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from credguard.daemon.worker import Scanner, fingerprint, shown
+from credguard.errors import CredguardError, GitError
+from credguard.report.text import printable
+from credguard.scan.engine import on_lines
+from credguard.scan.model import MEDIUM, Finding
+from credguard.sources import reflog
+from credguard.sources.commits import committed
+from credguard.sources.git import run
+from credguard.sources.notes import COMMITS, SKIPS, Taken
+from credguard.sources.staging import is_oid
+from credguard.store import commits, events
+from credguard.store.db import transaction
+
+_LOG = logging.getLogger("credguard.daemon.commits")
+_FIRST_S = 3600.0
+"""Of a repository seen for the first time, commits this old at most are looked at."""
+_REST_S = 600.0
+"""A repository that git cannot read is left alone for so long."""
+_NOTES_S = 0.5
+_FILES = 64
+
+
+class Commits:
+    """What waits to be looked at. `step()` does some of it; `poll()` takes what hooks noted."""
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        connection: sqlite3.Connection,
+        key: bytes,
+        *,
+        max_bytes: int,
+        tell: Callable[[str, str, Callable[[], None]], None],
+        now: Callable[[], float],
+    ) -> None:
+        """As Worker."""
+        self._scanner = scanner
+        self._db = connection
+        self._key = key
+        self._max_bytes = max_bytes
+        self._tell = tell
+        self._now = now
+        # Git folder -> commits noted there; a dict keeps the order.
+        self._waiting: dict[str, list[str]] = {}
+        self._work: deque[Iterator[None]] = deque()
+        self._resting: dict[str, float] = {}
+        self._polled = 0.0
+        self._known: set[str] = set()
+        self._being_told: set[str] = set()
+
+    def repositories(self, dot_git: str) -> list[str]:
+        """The git folders that the `.git` at this path leads to: its own, and of linked worktrees.
+
+        From now on `log_of` knows them.
+        """
+        git_dir = dot_git if os.path.isdir(dot_git) else linked(dot_git)
+        if git_dir is None:
+            return []
+        trees = os.path.join(git_dir, "worktrees")
+        try:
+            below = [os.path.join(trees, name) for name in sorted(os.listdir(trees))]
+        except OSError:
+            below = []
+        self._known.update([git_dir, *below])
+        return [git_dir, *below]
+
+    def log_of(self, path: str) -> str | None:
+        """The known git folder whose HEAD moved when `path` changed; None: `path` is no reflog."""
+        folder, name = os.path.split(path)
+        if name not in ("HEAD", "tables.list", "logs", "reftable"):
+            return None
+        for each in (folder, os.path.dirname(folder)):
+            if each in self._known:
+                return each
+        return None
+
+    def look(self, git_dir: str, *oids: str) -> None:
+        """Something was committed in `git_dir`, perhaps `oids`."""
+        self._waiting.setdefault(git_dir, []).extend(oids)
+
+    def poll(self) -> None:
+        """Take the notes of hooks. Raises StoreError."""
+        now = self._now()
+        if abs(now - self._polled) < _NOTES_S:
+            return
+        self._polled = now
+        try:
+            taken = Taken(COMMITS)
+            notes = taken.read()
+            for note in notes or ():
+                self._noted(note)
+            if notes is not None:
+                taken.done()
+            record_skips(self._db, now)
+        except OSError as exc:
+            _LOG.warning("cannot take the notes of hooks: %s", exc)
+
+    def _noted(self, note: list[str]) -> None:
+        if len(note) != 3 or not is_oid(note[0]) or not os.path.isabs(note[1]):
+            return
+        oid, folder, given = note
+        git_dir = os.path.join(folder, given) if given else git_folder(folder)
+        if git_dir is not None:
+            self.look(git_dir, oid)
+
+    def step(self) -> bool:
+        """Do some of what waits; True when there is more. Raises StoreError."""
+        if not self._work:
+            while self._waiting:
+                git_dir = next(iter(self._waiting))
+                oids = self._waiting.pop(git_dir)
+                if self._now() >= self._resting.get(git_dir, 0.0):
+                    self._work.append(self._looked(git_dir, oids))
+                    break
+            else:
+                return False
+        try:
+            next(self._work[0])
+        except StopIteration:
+            self._work.popleft()
+        except CredguardError:
+            self._work.popleft()
+            raise
+        return bool(self._work or self._waiting)
+
+    def _looked(self, git_dir: str, noted: list[str]) -> Iterator[None]:
+        """Look at what is new in `git_dir`, some files a step."""
+        try:
+            since = commits.since(self._db, shown(git_dir), self._now() - _FIRST_S)
+            moved = [move for move in reflog.moves(git_dir) if move.at >= since]
+            if not noted and not moved:
+                return
+            repository = reflog.repository(git_dir)
+            name = shown(repository)
+            fresh = set(commits.unseen(self._db, name, [move.new for move in moved]))
+            made = reflog.made(git_dir, [move for move in moved if move.new in fresh])
+            oids = commits.unseen(self._db, name, [*noted, *made])
+            # Moves to commits made elsewhere are not asked about again.
+            passed = sorted(fresh - set(oids))
+            yield from self._scanned(git_dir, repository, oids)
+            with transaction(self._db):
+                commits.mark_seen(self._db, name, [*oids, *passed], self._now())
+        except (GitError, OSError) as exc:
+            _LOG.warning("commits of %s cannot be looked at: %s", shown(git_dir), exc)
+            self._resting[git_dir] = self._now() + _REST_S
+
+    def _scanned(self, git_dir: str, repository: str, oids: list[str]) -> Iterator[None]:
+        found: dict[str, tuple[Finding, str]] = {}
+        if not oids:
+            return
+        too_large: list[bytes] = []
+        files = committed(
+            git_dir, ["--no-walk=unsorted", "--ignore-missing", *oids],
+            inherit=False, most=self._max_bytes, too_large=too_large,
+        )  # fmt: skip
+        for number, file in enumerate(files, 1):
+            hits = [
+                hit for hit in self._scanner.scan(file.data, file.path) if hit.confidence >= MEDIUM
+            ]
+            for hit in on_lines(hits, file.added) if hits else ():
+                # Named without the commit: a rebase brings the same again.
+                place = os.fsencode(repository) + b"\0" + hit.path
+                name = fingerprint(self._key, hit, place)
+                found[name] = (hit, file.commit)
+            if number % _FILES == 0:
+                yield
+        for path in too_large:
+            _LOG.warning("not scanned, larger than watch.max_file_mb: %s in %s", path, repository)
+        self._store(git_dir, repository, found)
+
+    def _store(self, git_dir: str, repository: str, found: dict[str, tuple[Finding, str]]) -> None:
+        fresh: list[tuple[commits.CommitFinding, Finding]] = []
+        pushed: dict[str, bool] = {}
+        for _, oid in found.values():
+            if oid not in pushed:
+                pushed[oid] = _is_pushed(git_dir, oid)
+        with transaction(self._db):
+            for name, (hit, oid) in found.items():
+                stored = commits.CommitFinding(
+                    name,
+                    shown(repository),
+                    oid,
+                    printable(hit.path.decode("utf-8", "backslashreplace")),
+                    hit.line,
+                    hit.rule_id,
+                    hit.masked(),
+                    self._now(),
+                    pushed[oid],
+                    None,
+                )
+                if commits.observe(self._db, stored) and name not in self._being_told:
+                    fresh.append((stored, hit))
+        if fresh:
+            self._announce(git_dir, fresh)
+
+    def _announce(self, git_dir: str, fresh: list[tuple[commits.CommitFinding, Finding]]) -> None:
+        for stored, _ in fresh:
+            _LOG.warning(
+                "secret committed: %s:%d %s %s in %s of %s",
+                stored.path, stored.line, stored.rule_id, stored.masked, stored.oid,
+                stored.repository,
+            )  # fmt: skip
+        first, hit = fresh[0]
+        more = f" and {len(fresh) - 1} more" if len(fresh) > 1 else ""
+        body = (
+            f"{work_tree(git_dir)}: {first.path}:{first.line} in commit {first.oid[:12]}:"
+            f" {hit.title} ({first.masked}){more}. {_way_back(git_dir, first)}"
+        )
+        names = [stored.fingerprint for stored, _ in fresh]
+        self._being_told.update(names)
+
+        def done() -> None:
+            commits.mark_notified(self._db, self._now(), names)
+            self._being_told.difference_update(names)
+
+        self._tell("credguard: a secret was committed", printable(body), done)
+
+
+def record_skips(connection: sqlite3.Connection, now: float) -> None:
+    """Bring what persons let pass with CREDGUARD_SKIP into the log. Raises StoreError, OSError."""
+    taken = Taken(SKIPS)
+    notes = taken.read()
+    if notes is None:
+        return
+    with transaction(connection):
+        for note in notes:
+            if len(note) == 4:
+                folder, place, rule, reason = (shown(field) for field in note)
+                events.record(
+                    connection,
+                    now,
+                    "finding.skipped",
+                    folder,
+                    place=place,
+                    rule=rule,
+                    reason=reason,
+                )
+    taken.done()
+
+
+def _is_pushed(git_dir: str, oid: str) -> bool:
+    args = ("for-each-ref", "--count=1", f"--contains={oid}", "--format=x", "refs/remotes")
+    return bool(run(git_dir, *args))
+
+
+def _way_back(git_dir: str, finding: commits.CommitFinding) -> str:
+    """What to type. A person reads it in a notification, so it is short."""
+    if finding.pushed:
+        return "It was pushed: replace the secret first, then rewrite the branch."
+    head = run(git_dir, "rev-parse", "-q", "--verify", "HEAD", ok=(0, 1)).strip().decode()
+    if head == finding.oid:
+        return "Not pushed yet: take it out, git add it, then: git commit --amend"
+    return f"Not pushed yet: git rebase -i {finding.oid[:12]}^ and mark that commit edit"
+
+
+def git_folder(folder: str) -> str | None:
+    """The git folder that `folder` or one above it has, absolute; None: none, or not readable."""
+    while True:
+        candidate = os.path.join(folder, ".git")
+        if os.path.isdir(candidate):
+            return candidate
+        if os.path.isfile(candidate):
+            return linked(candidate)
+        if os.path.isfile(os.path.join(folder, "HEAD")) and os.path.isdir(
+            os.path.join(folder, "objects")
+        ):
+            return folder
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return None
+        folder = parent
+
+
+def linked(file: str) -> str | None:
+    """The git folder that the `.git` file of a linked worktree or a submodule names, absolute."""
+    try:
+        with open(file, "rb") as opened:
+            line = opened.read(8192)
+    except OSError:
+        return None
+    if not line.startswith(b"gitdir: "):
+        return None
+    named = os.fsdecode(line[8:].rstrip(b"\r\n"))
+    return os.path.normpath(os.path.join(os.path.dirname(file), named))
+
+
+def work_tree(git_dir: str) -> str:
+    """The folder that a person knows the repository by."""
+    if os.path.basename(git_dir) == ".git":
+        return os.path.dirname(git_dir)
+    try:
+        with open(os.path.join(git_dir, "gitdir"), "rb") as file:
+            return os.path.dirname(os.fsdecode(file.read(8192).rstrip(b"\n")))
+    except OSError:
+        return git_dir

@@ -1,0 +1,101 @@
+"""The pre-push hook: the last gate, over exactly the commits that the other side lacks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from time import monotonic
+
+from credguard.precommit import PUSH, Look, engine, fresh, guarded, leave_with, say
+from credguard.sources.push import pushed, updates
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from credguard.precommit import Found
+    from credguard.report.blocked import Hit
+    from credguard.scan.model import Finding
+    from credguard.sources.indexed import Settings
+
+_SILENT_S = 1.0
+_TICK_S = 0.2
+
+
+class _Progress:
+    """One line that is overwritten, on a terminal, once the push takes over a second."""
+
+    def __init__(self) -> None:
+        self._shown = False
+        self._next = monotonic() + _SILENT_S if os.isatty(2) else float("inf")
+
+    def tick(self, commits: int, files: int) -> None:
+        """So many were looked at."""
+        now = monotonic()
+        if now >= self._next:
+            self._next = now + _TICK_S
+            self._shown = True
+            say(f"\r\x1b[Kcredguard: {commits} commits, {files} changed files looked at")
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            say("\r\x1b[K")
+
+
+def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> Found:
+    """The secrets that a push sends, each once with the oldest commit that brings it.
+
+    `lines`: what git gives the hook on standard input; `remote`: name of the remote, or its URL.
+    Raises CredguardError when that cannot be told.
+    """
+    sent = [each for each in updates(lines) if each.local is not None]
+    if not sent:
+        return [], [], 0
+    look = Look(engine())
+    settings: Settings | None = None
+    progress = _Progress()
+    found: dict[tuple[str, bytes, bytes], Hit] = {}
+    known: dict[tuple[str, bytes], list[Finding]] = {}
+    commits: dict[str, None] = {}
+    files = 0
+    try:
+        for file in pushed(cwd, sent, remote, url):
+            commits[file.commit] = None
+            files += 1
+            progress.tick(len(commits), files)
+            key = (file.oid, file.path)
+            hits = known.get(key)
+            if hits is None:
+                hits = known[key] = look.hits(file.data, file.path)
+            if hits:
+                from credguard.sources.indexed import Settings
+
+                settings = settings or Settings(cwd, [each.local or "" for each in sent], say=say)
+                for hit in fresh(hits, file, settings):
+                    found[hit.rule_id, hit.path, hit.value] = (hit, file.commit)
+    finally:
+        progress.end()
+    if settings is not None:
+        settings.tell()
+    order = {commit: number for number, commit in enumerate(commits)}
+    hits_found = sorted(
+        found.values(), key=lambda hit: (-order[hit[1]], hit[0].path, hit[0].line, hit[0].column)
+    )
+    return hits_found, look.problems, look.scanned
+
+
+def _input() -> bytes:
+    parts = []
+    while data := os.read(0, 1 << 16):
+        parts.append(data)
+    return b"".join(parts)
+
+
+def run(remote: str, url: str) -> int:
+    """Look at what a push sends, tell the person, give the exit code."""
+    return guarded(PUSH, lambda: findings(_input(), remote, url))
+
+
+def main() -> None:
+    """Exit with what `run` gives for the remote that git names."""
+    remote, url = (*sys.argv[1:3], "", "")[:2]
+    leave_with(run(remote, url))

@@ -1,0 +1,93 @@
+"""The `.credguard.toml` files as they are staged or committed, never those of the worktree.
+
+What is not part of the commit must not decide about it. Loaded once something was found.
+"""
+
+from __future__ import annotations
+
+import os
+
+from credguard.errors import ConfigError
+from credguard.scan.allow import FILE, Allow
+from credguard.sources.git import blobs, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from credguard.scan.model import Finding
+
+_MOST_TREES = 8
+_MOST_BYTES = 1 << 20
+
+
+class Settings:
+    """Reads each folder's file once. What they let pass is told by `tell`."""
+
+    def __init__(
+        self, cwd: str | None, trees: list[str] | None = None, *, say: Callable[[str], None]
+    ) -> None:
+        """`trees`: commits whose files count, any of them; None: the index. `say`: to a person."""
+        self._cwd = cwd
+        self._trees = [""] if trees is None else trees[:_MOST_TREES]
+        self._say = say
+        self._allows: dict[bytes, list[Allow]] = {}
+        self._passed: dict[str, int] = {}
+
+    def judged(self, found: list[Finding], data: bytes, path: bytes) -> list[Finding]:
+        """Those of `found`, in file `path`, that neither a mark in `data` nor the files let pass.
+
+        Raises ConfigError: such a file is wrong; GitError.
+        """
+        if not found:
+            return []
+        for allow in self._of(os.path.dirname(path)):
+            for each in found:
+                each.allowed = ""
+            allow.judge(found, data, path)
+            for each in found:
+                if FILE in each.allowed:
+                    self._passed[each.allowed] = self._passed.get(each.allowed, 0) + 1
+            found = [each for each in found if not each.allowed]
+        return found
+
+    def tell(self) -> None:
+        """Say what the files let pass: nothing is switched off silently."""
+        for reason, count in sorted(self._passed.items()):
+            self._say(f"credguard: let pass: {count} by {printable(reason)}\n")
+
+    def _of(self, folder: bytes) -> list[Allow]:
+        known = self._allows.get(folder)
+        if known is None:
+            known = self._allows[folder] = [self._read(tree, folder) for tree in self._trees]
+        return known
+
+    def _read(self, tree: str, folder: bytes) -> Allow:
+        folders = [b""]
+        for part in folder.split(b"/") if folder else ():
+            folders.append(os.path.join(folders[-1], part))
+        # One name a line is what cat-file takes.
+        folders = [each for each in folders if b"\n" not in each]
+        names = [os.path.join(each, os.fsencode(FILE)) for each in folders]
+        asked = [f"{tree}:{os.fsdecode(name)}" for name in names]
+        contents = blobs(self._cwd, asked, names, lenient=True)
+        texts = {
+            each: _text(name, data)
+            for each, name, data in zip(folders, names, contents, strict=True)
+            if data
+        }
+        if not texts:
+            return Allow()
+        from credguard.sources.settings import compiler
+
+        return Allow.of(texts, compiler)
+
+
+def _text(name: bytes, data: bytes) -> str:
+    shown = printable(name)
+    if len(data) > _MOST_BYTES:
+        raise ConfigError(f"{shown} is larger than 1 MiB", hint=f"shorten {shown}")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{shown}: not UTF-8 text", hint=f"correct {shown}") from exc

@@ -1,0 +1,70 @@
+"""Notes that hooks leave for the background service: lines appended to files, never waited for.
+
+A note is some fields, each ended by a NUL byte, then a line end. It is appended in one write, so
+several hooks can leave theirs at once. The post-commit shim writes the same from sh.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from credguard.paths import inbox_dir
+
+COMMITS = "commits"
+"""Object id of the new HEAD, the folder the hook ran in, GIT_DIR (may be empty)."""
+SKIPS = "skips"
+"""Folder, place (path:line), rule, reason of a finding that a person let pass."""
+_MOST = 4 << 20
+
+
+def leave(kind: str, *fields: str) -> bool:
+    """Append a note; False when it cannot be written. Never raises for that."""
+    data = b"".join(os.fsencode(field) + b"\0" for field in fields) + b"\n"
+    try:
+        os.makedirs(inbox_dir(), mode=0o700, exist_ok=True)
+        descriptor = os.open(
+            os.path.join(inbox_dir(), kind),
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0),
+            0o600,
+        )
+    except OSError:
+        return False
+    try:
+        return os.write(descriptor, data) == len(data)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def parse(data: bytes) -> list[list[str]]:
+    """The fields of each whole note in `data`."""
+    rows = data.split(b"\0\n")[:-1]
+    return [[os.fsdecode(field) for field in row.split(b"\0")] for row in rows]
+
+
+class Taken:
+    """Notes taken out of the inbox. `done()` forgets them; before it, a crash loses none."""
+
+    def __init__(self, kind: str) -> None:
+        """Of `kind`. Nothing is read yet."""
+        self._file = os.path.join(inbox_dir(), kind)
+        self._aside = self._file + ".taken"
+
+    def read(self) -> list[list[str]] | None:
+        """The fields of the notes set aside at an earlier call; None: there were none.
+
+        Then it sets aside what came since. A hook that had opened the file just before has that
+        long to write. Raises OSError.
+        """
+        with contextlib.suppress(FileNotFoundError), open(self._aside, "rb") as file:
+            return parse(file.read(_MOST))
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(self._file, self._aside)
+        return None
+
+    def done(self) -> None:
+        """What `read` gave was dealt with. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._aside)

@@ -1,0 +1,144 @@
+"""What a push sends: which commits the other side does not have, and what they bring."""
+
+from __future__ import annotations
+
+from credguard.errors import GitError
+from credguard.sources.commits import CommittedFile, committed
+from credguard.sources.git import blobs, printable, run
+from credguard.sources.staging import entries, is_oid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CHAIN = 50  # tags of tags of tags
+
+
+class Update:
+    """One reference that a push changes; `local` None: it is deleted; `remote` None: it is new."""
+
+    __slots__ = ("local", "ref", "remote")
+
+    def __init__(self, ref: bytes, local: str | None, remote: str | None) -> None:
+        """`ref`: the name on the other side."""
+        self.ref = ref
+        self.local = local
+        self.remote = remote
+
+
+def updates(lines: bytes) -> list[Update]:
+    """What git gives a pre-push hook on standard input: `local-ref oid remote-ref oid` a line.
+
+    The local name may be any expression, spaces included. https://git-scm.com/docs/githooks#_pre_push
+    Raises GitError for a line that is none.
+    """
+    found = []
+    for line in lines.split(b"\n"):
+        if not line:
+            continue
+        words = line.rsplit(b" ", 3)
+        oids = [words[n].decode("ascii", "replace") for n in (1, 3)] if len(words) == 4 else []
+        if not oids or not all(is_oid(oid) for oid in oids):
+            raise GitError(
+                f"git says of the push what cannot be understood: {printable(line[:80])}"
+            )
+        local, remote = (oid if oid.strip("0") else None for oid in oids)
+        found.append(Update(words[2], local, remote))
+    return found
+
+
+def excluded(cwd: str | None, remote: str, url: str) -> list[str]:
+    """Arguments of rev-list for what the remote had when it was last asked: its own tracking refs.
+
+    `remote`: its name, or the URL where it has none; another remote of that URL then counts. What
+    lies below another remote's tracking refs does not: `origin/team`
+    may be a remote beside `origin`.
+    """
+    fetches: dict[str, list[str]] = {}
+    urls: dict[str, set[str]] = {}
+    output = run(
+        cwd, "config", "-z", "--get-regexp", r"^remote\..*\.(fetch|url|pushurl)$",
+        inherit=True, ok=(0, 1),
+    )  # fmt: skip
+    for row in output.decode("utf-8", "surrogateescape").split("\0"):
+        key, _, value = row.partition("\n")
+        name, _, kind = key.removeprefix("remote.").rpartition(".")
+        if kind == "fetch":
+            target = value.removeprefix("+").partition(":")[2]
+            if target.startswith("refs/"):
+                fetches.setdefault(name, []).append(target)
+        elif name:
+            urls.setdefault(name, set()).add(value)
+    ours = {remote} if remote in fetches else {n for n, all_ in urls.items() if url in all_}
+    targets = [target for name in sorted(ours) for target in fetches.get(name, [])]
+    others = [
+        target
+        for name, all_ in fetches.items()
+        if name not in ours
+        for target in all_
+        if any(_below(target, each) for each in targets)
+    ]
+    found = []
+    for target in targets:
+        found += [f"--exclude={other}" for other in others]
+        # A pattern without a wildcard would have /* put behind it.
+        found.append(f"--glob={target}" if "*" in target else f"--glob={target[:-1]}[{target[-1]}]")
+    return found
+
+
+def _below(inner: str, outer: str) -> bool:
+    base = outer.partition("*")[0]
+    return inner != outer and "*" in outer and inner.startswith(base)
+
+
+def pushed(cwd: str | None, sent: list[Update], remote: str, url: str) -> Iterator[CommittedFile]:
+    """Every file and message of exactly the commits that the remote does not have, newest first.
+
+    Annotated tags come with their text, references to a tree or a file with what they hold.
+    Raises GitError.
+    """
+    tips = list(dict.fromkeys(each.local for each in sent if each.local is not None))
+    commits: list[str] = []
+    for tip in tips:
+        yield from _unwrapped(cwd, tip, commits)
+    if not commits:
+        return
+    had = [each.remote for each in sent if each.remote is not None]
+    # An object that the remote has and we do not is passed over.
+    revisions = ["--ignore-missing", *commits, "--not", *had, *excluded(cwd, remote, url)]
+    yield from committed(cwd, revisions)
+
+
+def _unwrapped(cwd: str | None, tip: str, commits: list[str]) -> Iterator[CommittedFile]:
+    """Tags down to what they name; a commit is added to `commits`."""
+    oid = tip
+    for _ in range(_CHAIN):
+        kind = run(cwd, "cat-file", "-t", oid, inherit=True).strip()
+        if kind == b"commit":
+            commits.append(oid)
+            return
+        if kind == b"tree":
+            yield from _tree(cwd, oid, tip)
+            return
+        (data,) = blobs(cwd, [oid], [tip.encode()])
+        if kind == b"blob":
+            yield CommittedFile(b"(a file without a name)", data, None, cwd, commit=tip, oid=oid)
+            return
+        head, _, text = data.partition(b"\n\n")
+        yield CommittedFile(b"tag message", text, None, cwd, commit=tip, oid=oid)
+        oid = head.partition(b"\n")[0].removeprefix(b"object ").decode("ascii", "replace")
+        if not is_oid(oid):
+            break
+    raise GitError(f"the tag {tip} cannot be followed to a commit", hint="run: git fsck")
+
+
+def _tree(cwd: str | None, oid: str, tip: str) -> Iterator[CommittedFile]:
+    empty = run(cwd, "hash-object", "-t", "tree", "/dev/null", inherit=True).decode().strip()
+    raw = run(
+        cwd, "diff-tree", "-r", "--raw", "-z", "--no-abbrev", "--no-renames", empty, oid,
+        inherit=True,
+    )  # fmt: skip
+    found = entries(raw)
+    contents = blobs(cwd, [new for new, _ in found.values()], list(found))
+    for (path, (new, _)), data in zip(found.items(), contents, strict=True):
+        yield CommittedFile(path, data, None, cwd, commit=tip, oid=new)

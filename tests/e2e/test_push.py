@@ -1,0 +1,245 @@
+"""The pre-push hook over real remotes: every form of reference, exactly what the remote lacks."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from credguard.app import hook
+from credguard.app.context import Context
+from credguard.sources.push import excluded, pushed, updates
+from tests.support import samples
+
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+LEAK = f"aws_secret_access_key = {samples.aws_secret()}\n"
+
+
+def git(cwd: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["git", *args], cwd=cwd, capture_output=True, text=True, errors="replace", timeout=60,
+        check=False, stdin=subprocess.DEVNULL, env={**os.environ, **env},
+    )  # fmt: skip
+
+
+def ok(cwd: Path, *args: str, **env: str) -> str:
+    done = git(cwd, *args, **env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """With a remote `origin` that has main, and a second, empty one, `other`."""
+    folder = tmp_path / "repo"
+    for name in ("up", "second"):
+        ok(tmp_path, "init", "-q", "--bare", name)
+    ok(tmp_path, "init", "-q", "repo")
+    ok(folder, "remote", "add", "origin", "../up")
+    ok(folder, "remote", "add", "other", "../second")
+    (folder / "a").write_text("one\n")
+    ok(folder, "add", "a")
+    ok(folder, "commit", "-qm", "first")
+    ok(folder, "push", "-q", "origin", "main")
+    hook.install(Context(), str(folder), global_=False)
+    return folder
+
+
+def leak(repo: Path, name: str = "b.ini", text: str = LEAK) -> str:
+    (repo / name).write_text(text)
+    ok(repo, "add", ".")
+    ok(repo, "commit", "-qnm", "x")
+    return ok(repo, "rev-parse", "HEAD")
+
+
+def clean(repo: Path, name: str = "c") -> None:
+    with (repo / name).open("a") as file:
+        file.write("nothing\n")
+    ok(repo, "add", ".")
+    ok(repo, "commit", "-qm", "clean")
+
+
+def stopped(repo: Path, *args: str, **env: str) -> str:
+    done = git(repo, "push", *args, **env)
+    assert done.returncode != 0
+    assert "credguard: blocked: " in done.stderr, done.stderr
+    assert samples.aws_secret() not in done.stderr
+    return done.stderr
+
+
+def test_a_clean_push_passes_without_a_word(repo: Path) -> None:
+    clean(repo)
+    done = git(repo, "push", "-q", "origin", "main")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_secret_that_a_later_commit_took_out_is_stopped_and_named(repo: Path) -> None:
+    oid = leak(repo)
+    ok(repo, "rm", "-q", "b.ini")
+    ok(repo, "commit", "-qm", "gone")
+    said = stopped(repo, "origin", "main")
+    assert f"b.ini:1:25  AWS secret access key  (commit {oid[:12]})" in said
+    assert f"git rebase -i {oid[:12]}^" in said
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("origin", "HEAD:refs/heads/new"),
+        ("--force", "origin", "main"),
+        ("origin", "v1"),
+        ("--tags", "origin"),
+        ("--all", "origin"),
+        ("--mirror", "origin"),
+        ("--follow-tags", "origin", "main"),
+        ("origin", "clean", "main"),
+        ("origin", "HEAD~0:refs/heads/x y".replace(" ", "-")),
+        ("origin", "HEAD@{0}:refs/heads/at"),
+        ("other", "main"),
+        ("../up", "main"),
+        ("../second", "main:refs/heads/z"),
+    ],
+)
+def test_every_form_of_reference(repo: Path, args: tuple[str, ...]) -> None:
+    ok(repo, "branch", "clean")
+    leak(repo)
+    ok(repo, "tag", "v1")
+    ok(repo, "tag", "-a", "v2", "-m", "two")
+    stopped(repo, *args)
+
+
+def test_a_rewritten_branch_passes_and_deleting_one_asks_for_nothing(repo: Path) -> None:
+    leak(repo)
+    ok(repo, "push", "-q", "--no-verify", "origin", "main:spare")
+    ok(repo, "reset", "-q", "--hard", "HEAD~1")
+    clean(repo)
+    ok(repo, "push", "-q", "--force", "origin", "main:spare")
+    ok(repo, "push", "-q", "origin", ":spare")
+
+
+def test_what_one_remote_has_is_new_to_another(repo: Path) -> None:
+    leak(repo)
+    ok(repo, "push", "-q", "--no-verify", "origin", "main")
+    clean(repo)
+    ok(repo, "push", "-q", "origin", "main")
+    stopped(repo, "other", "main")
+
+
+def test_a_remote_below_anothers_name_does_not_count_for_it(repo: Path, tmp_path: Path) -> None:
+    ok(tmp_path, "init", "-q", "--bare", "team")
+    ok(repo, "remote", "add", "origin/team", "../team")
+    leak(repo)
+    ok(repo, "push", "-q", "--no-verify", "origin/team", "main")
+    stopped(repo, "origin", "main")
+
+
+def test_a_tracking_branch_that_is_kept_elsewhere_counts(repo: Path) -> None:
+    ok(repo, "config", "remote.other.fetch", "+refs/heads/main:refs/special/main")
+    leak(repo)
+    ok(repo, "push", "-q", "--no-verify", "other", "main")
+    ok(repo, "fetch", "-q", "other")
+    assert excluded(str(repo), "other", "") == ["--glob=refs/special/mai[n]"]
+    clean(repo)
+    ok(repo, "push", "-q", "other", "main:refs/heads/again")
+
+
+def test_tag_texts_trees_and_files_that_a_reference_names(repo: Path) -> None:
+    ok(repo, "tag", "-a", "v1", "-m", f"text\n\n{LEAK}")
+    ok(repo, "tag", "-a", "v2", "v1", "-m", "a tag of a tag")
+    assert "tag message:3:25" in stopped(repo, "origin", "v2")
+    ok(repo, "tag", "-d", "v1", "v2")
+    oid = leak(repo)
+    ok(repo, "reset", "-q", "--hard", "HEAD~1")
+    ok(repo, "update-ref", "refs/tags/tree", f"{oid}^{{tree}}")
+    assert "b.ini:1:25" in stopped(repo, "origin", "tree")
+    ok(repo, "update-ref", "refs/tags/file", f"{oid}:b.ini")
+    assert "(a file without a name):1:25" in stopped(repo, "origin", "file")
+
+
+def test_a_secret_in_a_merge_resolution_is_seen_and_what_it_merges_is_not_again(repo: Path) -> None:
+    ok(repo, "checkout", "-qb", "side")
+    leak(repo, "old.ini", LEAK.replace(samples.aws_secret(), samples.aws_secret(2)))
+    (repo / "a").write_text("theirs\n")
+    ok(repo, "commit", "-qam", "theirs")
+    ok(repo, "push", "-q", "--no-verify", "origin", "side")
+    ok(repo, "checkout", "-q", "main")
+    (repo / "a").write_text("ours\n")
+    ok(repo, "commit", "-qam", "ours")
+    git(repo, "merge", "side")
+    (repo / "a").write_text(f"ours\n{LEAK}")
+    ok(repo, "add", ".")
+    ok(repo, "commit", "-qnm", "merge")
+    said = stopped(repo, "origin", "main")
+    assert "a:2:25" in said
+    assert "old.ini" not in said
+
+
+def test_an_earlier_hook_gets_the_same_input_and_arguments(repo: Path) -> None:
+    path = repo / ".git/hooks/pre-push"
+    hook.uninstall(Context(), str(repo), global_=False)
+    path.write_text('#!/bin/sh\n{ echo "$@"; cat; } > seen\nexit "$(cat code)"\n')
+    path.chmod(0o755)
+    (repo / "code").write_text("0")
+    hook.install(Context(), str(repo), global_=False)
+    clean(repo)
+    head = ok(repo, "rev-parse", "HEAD")
+    was = ok(repo, "rev-parse", "HEAD~1")
+    ok(repo, "push", "-q", "origin", "main")
+    assert (repo / "seen").read_text() == (
+        f"origin ../up\nrefs/heads/main {head} refs/heads/main {was}\n"
+    )
+    (repo / "code").write_text("9")
+    clean(repo)
+    assert git(repo, "push", "-q", "origin", "main").returncode != 0
+
+
+def test_a_reason_lets_one_pass_once_and_is_said(repo: Path) -> None:
+    leak(repo)
+    stopped(repo, "origin", "main", CREDGUARD_SKIP="aws-secret-access-key")
+    stopped(repo, "origin", "main", CREDGUARD_SKIP="other-rule:why")
+    done = git(repo, "push", "origin", "main", CREDGUARD_SKIP="b.ini:an example; other/*:not there")
+    assert done.returncode == 0, done.stderr
+    assert "let pass: b.ini:1  aws-secret-access-key: an example" in done.stderr
+
+
+def test_settings_of_the_pushed_commits_count_not_those_of_the_worktree(repo: Path) -> None:
+    leak(repo, "docs.ini")
+    (repo / ".credguard.toml").write_text('[allow]\npaths = ["docs.ini"]\n')
+    stopped(repo, "origin", "main")
+    ok(repo, "add", ".")
+    ok(repo, "commit", "-qm", "settings")
+    done = git(repo, "push", "origin", "main")
+    assert done.returncode == 0, done.stderr
+    assert "let pass: 1 by .credguard.toml: path docs.ini" in done.stderr
+
+
+@pytest.mark.parametrize("word", ["sha256", "shallow", "detached"])
+def test_other_kinds_of_repositories(tmp_path: Path, repo: Path, word: str) -> None:
+    folder = tmp_path / "kind"
+    if word == "sha256":
+        ok(tmp_path, "init", "-q", "--object-format=sha256", "kind")
+        ok(tmp_path, "init", "-q", "--bare", "--object-format=sha256", "up256")
+        ok(folder, "remote", "add", "origin", "../up256")
+        clean(folder)
+        ok(folder, "push", "-q", "origin", "main")
+    else:
+        ok(tmp_path, "clone", "-q", "--depth=1", (tmp_path / "up").as_uri(), "kind")
+        ok(folder, "checkout", "-q", "--detach" if word == "detached" else "main")
+    hook.install(Context(), str(folder), global_=False)
+    clean(folder, "d")
+    ok(folder, "push", "-q", "origin", "HEAD:refs/heads/fine")
+    leak(folder)
+    stopped(folder, "origin", "HEAD:refs/heads/new")
+
+
+def test_exactly_the_commits_that_the_remote_lacks(repo: Path) -> None:
+    for number in range(3):
+        clean(repo, f"f{number}")
+    head, base = (ok(repo, "rev-parse", name) for name in ("HEAD", "origin/main"))
+    sent = updates(f"refs/heads/main {head} refs/heads/main {base}\n".encode())
+    files = list(pushed(str(repo), sent, "origin", "../up"))
+    listed = ok(repo, "rev-list", f"{base}..{head}").split()
+    assert list(dict.fromkeys(file.commit for file in files)) == listed
+    assert sorted(f.path for f in files if f.path != b"commit message") == [b"f0", b"f1", b"f2"]
+    unknown = updates(f"refs/heads/main {head} refs/heads/main {'1' * 40}\n".encode())
+    assert list(pushed(str(repo), unknown, "origin", "../up"))  # a remote's commit we do not have

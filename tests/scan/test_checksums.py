@@ -1,0 +1,138 @@
+"""Checks on formats: right ones pass, any change of one character is seen, nothing raises."""
+
+import base64
+import string
+from zlib import crc32
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from credguard.app.rules import fill
+from credguard.scan.checksums import (
+    CHECKS,
+    aws_account,
+    base62,
+    crc16,
+    crc32_base62,
+    der,
+    grafana,
+    jwt,
+    nkey,
+    pypi,
+    sureness,
+)
+from credguard.scan.model import HIGH, LOW, MEDIUM
+
+ALNUM = string.ascii_letters + string.digits
+
+
+def github(random: str) -> bytes:
+    return b"ghp_" + random.encode() + base62(crc32(random.encode()))
+
+
+@given(st.text(ALNUM, min_size=30, max_size=30))
+def test_a_github_token_carries_its_sum(random: str) -> None:
+    assert crc32_base62(github(random))
+    assert sureness(github(random), ("github",), HIGH) == HIGH
+
+
+@given(st.text(ALNUM, min_size=30, max_size=30), st.integers(4, 39), st.sampled_from(ALNUM))
+def test_a_changed_github_token_is_less_sure(random: str, at: int, other: str) -> None:
+    token = bytearray(github(random))
+    if token[at] == ord(other):
+        return
+    token[at] = ord(other)
+    assert not crc32_base62(bytes(token))
+    assert sureness(bytes(token), ("github",), HIGH) == MEDIUM
+    assert sureness(bytes(token), ("github",), LOW) == LOW
+
+
+def test_base62_counts_digits_capitals_small_letters() -> None:
+    assert [base62(each, 1) for each in (0, 9, 10, 35, 36, 61)] == [
+        b"0",
+        b"9",
+        b"A",
+        b"Z",
+        b"a",
+        b"z",
+    ]
+    assert base62(62) == b"000010"
+
+
+def test_crc16_is_xmodem() -> None:
+    assert crc16(b"123456789") == 0x31C3  # the check value of the CRC catalogue
+
+
+@given(st.integers(0, 999), st.integers(2, 57), st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"))
+def test_an_nkey_with_a_wrong_sum_is_none(seed: int, at: int, other: str) -> None:
+    text = fill("{nkey:58}", seed).encode()
+    assert nkey(text)
+    if text[at : at + 1] != other.encode():
+        changed = text[:at] + other.encode() + text[at + 1 :]
+        # The last character holds bits that stand for nothing.
+        if at < len(text) - 1:
+            assert not nkey(changed)
+            assert sureness(changed, ("nkey",), HIGH) == 0
+
+
+@given(st.binary(max_size=200))
+def test_no_check_raises_on_any_bytes(data: bytes) -> None:
+    for name in CHECKS:
+        assert CHECKS[name](data) in (True, False, None)
+        assert sureness(data, (name,), HIGH) in (0, MEDIUM, HIGH)
+    assert aws_account(data) is None or len(aws_account(data) or "") == 12
+
+
+def _jwt(header: bytes, payload: bytes) -> bytes:
+    parts = [base64.urlsafe_b64encode(each).rstrip(b"=") for each in (header, payload)]
+    return b".".join([*parts, b"c2lnbmF0dXJl"])
+
+
+@pytest.mark.parametrize(
+    ("header", "payload", "right"),
+    [
+        (b'{"alg":"HS256"}', b'{"sub":"1"}', True),
+        (b'{"typ":"JWT"}', b'{"sub":"1"}', False),
+        (b'{"alg":"HS256"}', b"[1]", False),
+        (b'"alg"', b'{"sub":"1"}', False),
+    ],
+)
+def test_a_jwt_is_two_json_objects(header: bytes, payload: bytes, right: bool) -> None:
+    assert jwt(_jwt(header, payload)) is right
+
+
+def test_a_pypi_token_is_a_macaroon_of_pypi() -> None:
+    def token(location: bytes) -> bytes:
+        raw = b"\x02\x01" + bytes([len(location)]) + location + b"\x02\x24" + bytes(60)
+        return b"pypi-" + base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+    assert pypi(token(b"pypi.org"))
+    assert pypi(token(b"test.pypi.org"))
+    assert not pypi(token(b"evil.org"))
+
+
+def test_grafanas_sum_is_over_the_random_part() -> None:
+    random = fill("{alnum:32}", 1).encode()
+    assert grafana(b"glsa_" + random + b"_%08x" % crc32(random))
+    assert not grafana(b"glsa_" + random + b"_%08x" % (crc32(random) ^ 1))
+
+
+@pytest.mark.parametrize(
+    ("raw", "right"),
+    [(b"0\x82\x04\xa4\x02\x01\x00" + bytes(20), True), (b"openssh-key-v1\0" + bytes(20), True)],
+)
+def test_a_private_key_starts_as_one(raw: bytes, right: bool) -> None:
+    assert der(base64.b64encode(raw)) is right
+
+
+@given(st.integers(0, 999_999_999_999))
+def test_a_key_id_tells_its_account(number: int) -> None:
+    raw = (1 << 47 | number << 7 | 5).to_bytes(6, "big") + bytes(4)
+    key_id = b"AK" + b"IA" + base64.b32encode(raw)
+    assert aws_account(key_id) == f"{number:012d}"
+
+
+def test_an_old_key_id_tells_none() -> None:
+    assert aws_account(b"AK" + b"IA" + b"I" * 16) is None
+    assert aws_account(b"AK" + b"IA") is None
