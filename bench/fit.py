@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fits the general detector's weights on a labelled corpus; writes scan/general/weights.py.
 
-    bench/fit.py CORPUS [--score SCORE.py] [--folds 8] [--l2 3] [--write]
+    bench/fit.py CORPUS [--score SCORE.py [--curve OUT]] [--folds 8] [--l2 3] [--write]
 
 CORPUS holds data/<repository>/... and labels.jsonl, as CredData's form has it. A logistic
 regression over the signals, with a quadratic penalty; signals that speak of a placeholder or a
@@ -67,7 +67,7 @@ class Rows:
         self.signals: list[tuple[str, ...]] = []
         self.key: list[tuple[bytes, bytes]] = []
         self.most: list[int] = []
-        self.vendors: list[tuple[str, int, int]] = []
+        self.vendors: list[tuple[str, int, int, int]] = []
 
 
 def read(corpus: str) -> Rows:
@@ -97,9 +97,9 @@ def _read_file(rows: Rows, engine, path: str, data: bytes, labels: list[dict]) -
             by_line[number].append(row)
     found, probed = engine.examine(data, path.encode())
     rows.vendors.extend(
-        (path, each.line, each.end_line)
+        (path, each.line, each.end_line, each.confidence)
         for each in found
-        if each.rule_id not in kinds.IDS and each.confidence >= MEDIUM
+        if each.rule_id not in kinds.IDS
     )
     text = places.Text(data, path.encode())
     every = detect.candidates(text, probed)
@@ -234,8 +234,9 @@ def curve(rows: Rows, scores, scorer_path: str, corpus: str, least: int) -> list
     points = []
     for threshold in range(-150, 301, 25):
         found = collections.defaultdict(dict)
-        for path, line, end in rows.vendors:
-            found[path][(line, end)] = ""
+        for path, line, end, confidence in rows.vendors:
+            if confidence >= least:
+                found[path][(line, end)] = ""
         for index in np.nonzero(scores >= threshold / 100)[0]:
             if rows.most[index] >= least:
                 found[rows.path[index]][(rows.line[index], rows.line[index])] = ""
@@ -251,8 +252,9 @@ def main() -> None:
     parser.add_argument("corpus")
     parser.add_argument("--folds", type=int, default=8)
     parser.add_argument("--l2", type=float, default=3.0)
-    parser.add_argument("--thresholds", type=int, nargs=3, default=(-100, -35, 100))
+    parser.add_argument("--thresholds", type=int, nargs=3, default=(-100, -25, 100))
     parser.add_argument("--score", help="the corpus's scorer; prints the cross-validated table")
+    parser.add_argument("--curve", metavar="OUT", help="the table as JSON, for bench/plot.py")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     rows = read(arguments.corpus)
@@ -264,8 +266,12 @@ def main() -> None:
     if arguments.score:
         for least in (MEDIUM, HIGH):
             print(f"what may be {CONFIDENCE_NAMES[least]}, by threshold:")
-            for point in curve(rows, scores, arguments.score, arguments.corpus, least):
+            points = curve(rows, scores, arguments.score, arguments.corpus, least)
+            for point in points:
                 print(_LINE.format(**point))
+            if arguments.curve and least == MEDIUM:
+                with open(arguments.curve, "w", encoding="utf-8") as file:
+                    json.dump(points, file)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """The command table, loaded lazily, and the error boundary. UI rules for every command:
 
 Results go to standard output; questions, progress and errors to standard error. An error is one
-line `credguard: <what failed on what>` and, where there is one, a second line
-`  hint: <what to type next>`.
+line `credguard: <what failed on what>`, perhaps a second `  hint: <what to type next>`.
 """
 
 import contextlib
@@ -132,8 +131,7 @@ def main() -> Never:
         _drop_output()
         sys.exit(2)
     except OSError as error:
-        # What no adapter translated is still the system's refusal, as a rule a full disk under
-        # standard output.
+        # What no adapter translated is the system's refusal, mostly a full disk under the output.
         _drop_output()
         name = f" {error.filename}" if error.filename else ""
         click.echo(f"credguard: cannot go on{name}: {error.strerror or error}", err=True)

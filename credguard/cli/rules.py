@@ -17,7 +17,11 @@ def rules() -> None:
     """List, show and try the rules, or import others."""
 
 
-@rules.command("list", epilog="Example: credguard rules list --json")
+@rules.command(
+    "list",
+    epilog="Example: credguard rules list --json",
+    short_help="List every rule.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
     """List every rule: its id, the least confidence it has, and what it finds."""
@@ -40,7 +44,10 @@ def show(rule_id: str) -> None:
         click.echo(f"{name:10}  {_text(value)}")
 
 
-@rules.command(epilog="Example: credguard rules test aws-access-key-id --stdin < notes.txt")
+@rules.command(
+    epilog="Example: credguard rules test aws-access-key-id --stdin < notes.txt",
+    short_help="Try a rule on its samples.",
+)
 @click.argument("rule", metavar="ID|FILE")
 @click.option("--stdin", is_flag=True, help="Try the rule on standard input, not on its samples.")
 def test(rule: str, stdin: bool) -> None:
@@ -65,7 +72,11 @@ def test(rule: str, stdin: bool) -> None:
     sys.exit(1 if wrong else 0)
 
 
-@rules.command("import", epilog="Example: credguard rules import gitleaks.toml > .credguard.toml")
+@rules.command(
+    "import",
+    epilog="Example: credguard rules import gitleaks.toml > .credguard.toml",
+    short_help="Convert gitleaks' rules.",
+)
 @click.argument("path", metavar="GITLEAKS_TOML")
 def import_(path: str) -> None:
     """Print gitleaks' rules in the form of .credguard.toml; what could not be taken is told."""

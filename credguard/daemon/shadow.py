@@ -2,8 +2,8 @@
 
 import logging
 import os
-import shlex
 from collections.abc import Callable, Iterator
+from shlex import quote
 
 from credguard.app import hook
 from credguard.app.context import Context
@@ -57,7 +57,7 @@ class Shadow:
             problems.solve(self._ctx.db, self._now(), subject)
             return
         what = f"git does not run all of credguard's hooks in {shown(top)} any more"
-        fix = f"run: credguard hook install {shlex.quote(shown(top))}"
+        fix = f"run: credguard hook install {quote(shown(top))}"
         if problems.of(self._ctx.db, subject) is not None:
             return
         problems.put(self._ctx.db, self._now(), subject, "hook", what, fix)

@@ -5,7 +5,7 @@ Imports nothing at load: the hook pays for `re` and the value tests only when so
 
 from __future__ import annotations
 
-from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
+from credguard.scan.model import HIGH, LOW, MEDIUM, UNJUDGED, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,6 +112,11 @@ class Engine:
         self, data: bytes, path: bytes, spans: list[Span], judged: list[Judged]
     ) -> list[Finding]:
         """The findings of sorted `spans`: the best of those that overlap."""
+        general: tuple[tuple[str, str, str], ...] = ()
+        if judged:
+            from credguard.scan.general import kinds
+
+            general = kinds.GENERAL_RULES
         found: list[Finding] = []
         at, line, column = 0, 1, 1
         rules = len(self._rows)
@@ -127,10 +132,8 @@ class Engine:
             if rule < rules:
                 rule_id, title, confidence = *self._rows[rule][:2], HIGH - rank
             else:
-                from credguard.scan.general.kinds import GENERAL_RULES
-
-                _, _, confidence, general, signals = judged[rule - rules]
-                rule_id, title = GENERAL_RULES[general][:2]
+                _, _, confidence, index, signals = judged[rule - rules]
+                rule_id, title, _ = general[index]
             end_line = line + value.count(b"\n")
             each = Finding(path, line, column, end_line, rule_id, title, confidence, value, signals)
             each.offset = start
@@ -162,12 +165,12 @@ def plain(data: bytes) -> bytes:
 
 
 def layered(data: bytes, probed: Collection[str]) -> bool:
-    """Whether `data` may hold more than the rules see: something encoded, compressed or packed.
+    """Whether `data` may hold more than was seen: something encoded, packed, or too much to judge.
 
     `probed`: the probes that `Engine.examine` gave for it. Then `credguard.scan.layers` reads it.
     """
     for name in probed:
-        if name.startswith("decode."):
+        if name.startswith("decode.") or name == UNJUDGED:
             return True
     if data[:2] in _PACKED or data[257:262] == b"ustar":
         return True

@@ -15,7 +15,7 @@ from credguard.scan.decode.runs import base64_layers, hex_layers
 from credguard.scan.decode.streams import kind
 from credguard.scan.decode.text import form_layers, wide_layers
 from credguard.scan.engine import SHORT, Engine, layered, plain
-from credguard.scan.model import HIGH, Finding
+from credguard.scan.model import HIGH, UNJUDGED, Finding
 
 _LEAST, _RATIO = 48 << 20, 8
 _MEMBER = 32 << 20
@@ -148,6 +148,9 @@ class Walk:
     def _push(self, layer: Layer, probed: dict[str, list[int]]) -> None:
         deepest = self._limits.depth
         sources: list[Iterator[Layer]] = []
+        if UNJUDGED in probed:
+            count = sum(probed[UNJUDGED])
+            self._problem(layer.path, f"has too many places like secrets: {count} were not judged")
         packed = kind(layer.data)
         if packed:
             if layer.nested >= deepest or (packed in STREAMS and layer.depth >= deepest):

@@ -7,6 +7,8 @@ one). Paths are bytes until a reporter shows them.
 from __future__ import annotations
 
 LOW, MEDIUM, HIGH = 1, 2, 3
+UNJUDGED = "general-unjudged"
+"""Under this name `Engine.examine` gives, among its probes, how many places were not judged."""
 CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}
 
 

@@ -4,7 +4,6 @@ Loaded only once something matched, so a clean commit does not pay for it.
 """
 
 import math
-import operator
 import re
 from functools import lru_cache
 from hashlib import sha256
@@ -58,6 +57,7 @@ _WORD_LENGTH = 3.5
 _BITS = [0.0, *(count * math.log2(count) for count in range(1, 256))]
 # Characters that stand for something to be filled in.
 _FILLING = b"xX*.-_0#?$=/+A1"
+_NEXT = bytes((byte + 1) % 256 for byte in range(256))
 _SAMPLE = 256  # a value longer than this is judged monotonous by its start
 
 
@@ -86,14 +86,30 @@ def _shape(value: bytes) -> tuple[float, bool, bool]:
         return bits, False, False
     if max(counts) * 2 > len(value):
         return bits, True, False
+    return bits, False, _straight(value)
+
+
+@lru_cache(maxsize=4096)
+def _least(size: int, distinct: int) -> float:
+    """The least entropy that a value of `size` bytes has, `distinct` of them different."""
+    return _entropy([size - distinct + 1] + [1] * (distinct - 1))
+
+
+def _straight(value: bytes) -> bool:
+    """Whether three quarters of the start are a run such as 0123456789 or abcdefgh."""
     start = value[:_SAMPLE]
-    steps = list(map(operator.sub, start[1:], start)).count(1)
-    return bits, False, steps * 4 >= len(start) * 3
+    steps = int.from_bytes(start[1:]) ^ int.from_bytes(start.translate(_NEXT)[:-1])
+    return steps.to_bytes(len(start) - 1).count(0) * 4 >= len(start) * 3
 
 
 def plausible(value: bytes, least_entropy: float, tests: tuple[str, ...]) -> bool:
     """Whether `value` may be a secret under a rule's entropy floor and tests."""
-    bits, monotonous, straight = _shape(value)
+    size, distinct = len(value), len(set(value))
+    # Enough different bytes make the entropy at least the floor, whatever their numbers are.
+    if 8 <= size < _SAMPLE and size < 2 * distinct and _least(size, distinct) >= least_entropy:
+        bits, monotonous, straight = least_entropy, False, _straight(value)
+    else:
+        bits, monotonous, straight = _shape(value)
     if monotonous:
         return "same" in tests and max(value, key=value.count) not in _FILLING
     if bits < least_entropy or (straight and "runs" not in tests):

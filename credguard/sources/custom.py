@@ -87,4 +87,8 @@ def _said(error: Exception) -> str:
 
 
 def _wrong(path: str, what: str) -> CredguardError:
-    return CredguardError(f"{path}: {what}", hint=f"mend it, then run: credguard rules test {path}")
+    from shlex import quote
+
+    return CredguardError(
+        f"{path}: {what}", hint=f"mend it, then run: credguard rules test {quote(path)}"
+    )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from credguard.scan.general import extract, kinds, names, places, score, signals
 from credguard.scan.general.shapes import shape
-from credguard.scan.model import LOW
+from credguard.scan.model import LOW, UNJUDGED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from credguard.scan.general.extract import Candidate
     from credguard.scan.general.places import Text
 
@@ -15,21 +17,54 @@ if TYPE_CHECKING:
     Judged = tuple[int, int, int, int, tuple[str, ...]]
 
 PREFIX = "general."
+# So many hits are read, and so many candidates weighed, in a text of up to 10 MB; in a larger one
+# as many more. A text that has more is a dump, or made to exhaust the scanner.
+_HITS, _WEIGHED, _UNIT = 16_000, 8_000, 10_000_000
+_BEFORE, _AFTER = 40, 32
 
 
 def candidates(text: Text, probed: dict[str, list[int]]) -> list[Candidate]:
     """What the probes' hits point to, by place; one candidate for a span."""
     found: dict[tuple[int, int], Candidate] = {}
     look = extract.candidates
-    for name, ends in probed.items():
-        if not name.startswith(PREFIX):
-            continue
-        kind = name[len(PREFIX) :]
+    for kind, ends in _within_budget(text.data, probed):
         for end in ends:
             for each in look(text, kind, end):
                 if (each.start, each.end) not in found and worth(each):
                     found[each.start, each.end] = each
     return [found[span] for span in sorted(found)]
+
+
+def _within_budget(data: bytes, probed: dict[str, list[int]]) -> Iterator[tuple[str, list[int]]]:
+    """The hits to read, by probe; those left out are counted in `probed` as UNJUDGED.
+
+    Each probe has a fair share, so that junk for one cannot hide another's. Of hits with the same
+    bytes around them one stands for all; of what is still too much, some from all over the text.
+    """
+    kinds_left = sorted(
+        ((len(ends), name) for name, ends in probed.items() if name.startswith(PREFIX))
+    )
+    budget = _HITS * max(1, len(data) // _UNIT)
+    left_out = 0
+    for index, (count, name) in enumerate(kinds_left):
+        share = budget // (len(kinds_left) - index)
+        ends = probed[name]
+        if count > share:
+            apart = {data[max(0, end - _BEFORE) : end + _AFTER]: end for end in reversed(ends)}
+            ends = sorted(apart.values())
+            if len(ends) > share:
+                left_out += len(ends) - share
+                ends = ends[: share // 2] + _spread(ends[share // 2 :], share - share // 2)
+        budget -= len(ends)
+        yield name[len(PREFIX) :], ends
+    if left_out:
+        probed[UNJUDGED] = [left_out]
+
+
+def _spread(ends: list[int], count: int) -> list[int]:
+    """`count` of `ends`, at even distances, the last one among them."""
+    size = len(ends)
+    return [ends[size - 1 - index * size // count] for index in range(count)][::-1]
 
 
 _IDENTIFIERS = frozenset(("camel", "pascal", "snake", "constant", "kebab"))
@@ -46,17 +81,28 @@ def worth(each: Candidate) -> bool:
     if kind in ("", "public") and each.kind not in _NAMELESS:
         return False
     form = shape(each.value)
+    if kind == "sid" and len(each.value) - len(each.value.translate(None, b"0123456789")) < 6:
+        return False
     if each.kind.startswith("weak"):
         return form in _RANDOM and not each.value.isalpha()
+    if form in ("call", "dotted", "indexed") and each.kind == "code":
+        return False
     if form == "call" and not each.quote:
         return False
     return not (form in _IDENTIFIERS and kind != "password" and kind in names.words(each.value))
 
 
 def find(data: bytes, path: bytes, probed: dict[str, list[int]]) -> list[Judged]:
-    """The candidates in `data` that are likely secrets, by place, at least at LOW."""
+    """The candidates in `data` that are likely secrets, by place, at least at LOW.
+
+    Leaves in `probed`, under UNJUDGED, how many hits the budget left unread, if any.
+    """
     text = places.Text(data, path)
     every = candidates(text, probed)
+    most = _WEIGHED * max(1, len(data) // _UNIT)
+    if len(every) > most:
+        probed[UNJUDGED] = [len(every) - most + sum(probed.get(UNJUDGED, ()))]
+        every = every[: most // 2] + every[-(most - most // 2) :]
     times: dict[bytes, int] = {}
     for each in every:
         times[each.value] = times.get(each.value, 0) + 1

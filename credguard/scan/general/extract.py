@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from credguard.scan.general import places
+from credguard.scan.general import names, places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ _QUOTED = re.compile(
     + rb"\s{0,12}(?P<op>" + _BACK_OP + rb")"
     + _BACK_TYPE + rb"\s{0,20}(?P<close>(?:" + _Q + rb"|\]|\)|\*\*){0,3})" + _BACK_NAME
 )  # fmt: skip
+# The same with a call or a list around the value for certain: `password = String::from("`.
+_WRAPPED = re.compile(_QUOTED.pattern.replace(rb"{0,2}?)", rb"{1,2})"))
+# And without a type: the colon of `:password => "` is no type's.
+_UNTYPED = re.compile(_QUOTED.pattern.replace(_BACK_TYPE, b""))
 _SPACED = re.compile(
     rb"(?P<q>" + _Q + rb")(?P<op>\s{1,3})(?P<name>yb\s{1,3}deifitnedi|[\w.\-]{1,60})", re.IGNORECASE
 )
@@ -49,7 +53,8 @@ _BARE = re.compile(
 _ITEM = re.compile(
     rb"(?P<q>"
     + _Q
-    + rb"?)(?:\s{1,4}-)?\s{0,24}(?P<op>\s[\s]{0,3}[:=]|[nrt]\\{1,3}\s{0,3}[:=])\s{0,4}(?P<close>(?:"
+    + rb"?)(?:\s{1,4}-)?\s{0,24}(?P<op>\n\r?[ \t]{0,3}[:=]|[nrt]\\{1,3}\s{0,3}[:=])"
+    + rb"\s{0,4}(?P<close>(?:"
     + _Q
     + rb"|\*\*){0,3})"
     rb"(?P<name>[\w.\-]{1,60}(?: [\w\-]{1,20}){0,2})"
@@ -66,18 +71,20 @@ _NAMED = re.compile(
 )
 _TAG = re.compile(rb"<(?P<name>[\w:.\-]{1,80})(?:\s[^<>\n]{0,80})?>\s{0,30}\Z")
 _HEADER = re.compile(
-    rb"(?i)(?P<name>(?:(?:proxy-)?authorization\W{1,12})?(?P<scheme>bearer|basic|digest|token|apikey|oauth|key|sso-key|splunk)?)"
+    rb"(?i)(?P<name>(?:(?<![\w:])(?:proxy-)?authorization\W{1,12})?(?P<scheme>bearer|basic|digest|token|apikey|oauth|key|sso-key|splunk)?)"
     rb"(?:\s|%20|\\u0020|=){1,2}[\"'<]?\Z"
 )
 _HEADER_NAME = re.compile(rb"(?i)(?:authorization|auth|header|token|curl|bearer)")
-_BYTES = re.compile(rb"(?P<name>[\w.]{1,60})[^\n\[{(]{0,40}[\[{(]\s{0,24}(?=(?:0x|-|[0-9]))")
+_BYTES = re.compile(rb"(?P<name>[\w.]{1,60})[^\n]{0,40}?[\[{(]\s{0,24}(?=(?:0x|-|[0-9]))")
 _LIST_END = re.compile(rb"[0-9a-fA-Fx,\s\-]{0,4096}")
 
 _TO_QUOTE = {
-    quote: re.compile(rb"(?:[^" + quote + rb"\\\n]|\\.){1,4096}", re.DOTALL)
+    quote: re.compile(rb"(?:[^" + quote + rb"\\\n]{1,4096}+|\\.){1,99}+", re.DOTALL)
     for quote in (b'"', b"'")
-} | {b"`": re.compile(rb"[^`]{1,4096}")}
-_BARE_VALUE = re.compile(rb"(?:[^\s\"'`<>,;&|\\)}\]]|\](?=[^\s\"'`,;)}\]])){1,2048}")
+} | {b"`": re.compile(rb"[^`]{1,4096}+")}
+_BARE_VALUE = re.compile(rb"(?:[^\s\"'`<>,;&|\\)}\]]|\](?=[^\s\"'`,;)}\]])){1,512}")
+# What stands bare in code and yet is no name, number or expression: random, of some length.
+_NO_NAME = re.compile(rb"(?=(?:[^0-9\n]*[0-9]){3})(?=[^\n]*[A-Za-z])(?!0[xX])[\w\-+/=.%]{16,}\Z")
 _REST_OF_LINE = re.compile(rb"[^\r\n]{1,512}")
 _TOKEN_VALUE = re.compile(rb"[A-Za-z0-9+/_\-=.~%:]{1,4096}")
 _NEXT_ITEM = re.compile(rb"\s{0,40},\s{0,40}")
@@ -123,6 +130,15 @@ def _quoted(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     match = pattern.match(_back(data, at))
     if match is None:
         return
+    if pattern is _QUOTED and not names.judge(_name(match["name"][::-1]))[0]:
+        for other in (_WRAPPED, _UNTYPED):
+            again = other.match(match.string)
+            if again and names.judge(_name(again["name"][::-1]))[0]:
+                match = again
+                break
+    begin = at - match.end("name")
+    if match["q"] and data[begin - 1 : begin] == b":" and match.groupdict().get("close"):
+        return  # the end of a longer name, as in "AWS::ApiGateway::ApiKey":
     found = {key: (value or b"")[::-1] for key, value in match.groupdict().items()}
     quote = found["q"]
     if len(quote) == 2 and quote == b'""' and not found.get("close", b"").startswith(b'""'):
@@ -164,17 +180,28 @@ def _literal(data: bytes, at: int, quote: bytes) -> int | None:
     if len(quote) == 1:
         match = _TO_QUOTE[quote].match(data, at)
         end = match.end() if match else at
-        return end if end > at and data[end : end + 1] == quote else None
+        return end if at < end <= at + MAX_VALUE and data[end : end + 1] == quote else None
     end = data.find(quote, at, at + MAX_VALUE)
     if end < 0 or b"\n" in data[at:end]:
         return None
     return end
 
 
+# Words that stand before or after a name and are no part of it.
+_DECLARES = re.compile(
+    rb"\A(?:(?:public|private|protected|internal|static|final|const|var|let|val|readonly|export|auto"
+    rb"|string|str|char|byte|bytes|new|def|local|set|if|elif|else|and|or|not|while|in|return|case"
+    rb"|typeof|when|override|lateinit|mut|pub|object|dim|my|our|final|extern|unsigned)\s+)+",
+    re.IGNORECASE,
+)
+_TYPED = re.compile(rb"\s+(?:string|str|text|char|bytes?|object|any)\Z", re.IGNORECASE)
+
+
 def _name(name: bytes) -> bytes:
     if name[:10].lower() == b"identified":
         return b"password"
-    return name.strip(b" .-[]\"'@$")
+    name = name.strip(b" .-[]\"'@$")
+    return _TYPED.sub(b"", _DECLARES.sub(b"", name)) if b" " in name else name
 
 
 def _bare(text: Text, at: int, kind: str) -> Iterator[Candidate]:
@@ -184,10 +211,10 @@ def _bare(text: Text, at: int, kind: str) -> Iterator[Candidate]:
         return
     name, op = match["name"][::-1], match["op"][::-1].strip()
     where = places.bare_place(text, at, at - match.end("name"))
-    if where == "code":
-        return
     value = _BARE_VALUE.match(data, at)
     if value is None:
+        return
+    if where == "code" and not (kind == "bare" and _NO_NAME.match(value[0])):
         return
     end = value.end()
     if where == "line":
@@ -276,7 +303,7 @@ def _header(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     data = text.data
     match = _HEADER.search(data, max(0, at - 60), at)
     value = _TOKEN_VALUE.match(data, at)
-    if match is None or value is None or len(value[0]) < 6:
+    if match is None or not match["name"] or value is None or len(value[0]) < 6:
         return
     scheme = (match["scheme"] or b"").lower()
     head = match["name"] if len(match["name"]) > len(scheme) else b""

@@ -120,6 +120,20 @@ _VERBS = frozenset(
         "expect",
     ]
 )
+_UNLIKE = frozenset(
+    [
+        "bypass",
+        "compass",
+        "encompass",
+        "trespass",
+        "surpass",
+        "monkey",
+        "hotkey",
+        "turkey",
+        "donkey",
+        "jockey",
+    ]
+)
 _AUTH = frozenset(
     [
         "auth",
@@ -227,6 +241,8 @@ def _kind(parts: tuple[str, ...]) -> tuple[str, int]:
                 return "secret", index
             return ("cryptkey" if before in _KEY_KINDS else "key"), index
         if word in _MAIN:
+            if word == "cred" and "password" in parts:
+                return "password", index
             return word, index
     for index in range(len(parts) - 1, -1, -1):
         word = parts[index]
@@ -238,6 +254,6 @@ def _kind(parts: tuple[str, ...]) -> tuple[str, int]:
         if word in _OTHER:
             return "other", index
     for index, word in enumerate(parts):
-        if word.endswith(("pass", "key")) or (word.startswith(("pass", "cred")) and len(word) < 9):
+        if word.endswith(("pass", "key")) and word not in _UNLIKE:
             return "fused", index
     return "", -1

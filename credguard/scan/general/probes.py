@@ -31,7 +31,7 @@ _ASSIGN = rf"{_CLOSE}\s{{0,20}}{_TYPE}{_OP}\s{{0,12}}{_OPEN}"
 _RANDOM = r"[A-Za-z0-9+/_\-=.]"
 # The first byte of an unquoted value.
 _BARE = r"[^\s\"'`(){}<>\[\],;:=&|\\]"
-_END = r"(?:\\[nrt]|\s)"
+_END = r"(?:\\[nrt]|\r?\n)"
 
 # name, pattern for Hyperscan over bytes, whether its first match in a text is enough
 PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
@@ -87,7 +87,7 @@ PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
         ),
         (
             "bytes",
-            rf"(?i)(?:{_STRONG}|{_WEAK}){_REST}[^\n\[{{(]{{0,40}}[\[{{(]\s{{0,24}}(?:(?:0x[0-9a-f]{{1,2}}|-?[0-9]{{1,3}}),\s{{0,40}}){{15}}",
+            rf"(?i)(?:{_STRONG}|{_WEAK}){_REST}[^\n]{{0,40}}[\[{{(]\s{{0,24}}(?:(?:0x[0-9a-f]{{1,2}}|-?[0-9]{{1,3}}),\s{{0,40}}){{15}}",
         ),
     )
 )

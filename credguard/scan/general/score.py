@@ -17,6 +17,7 @@ def explain(found: tuple[str, ...]) -> list[tuple[str, float]]:
 _NEVER = frozenset(
     (
         "template:braces",
+        "next:name",
         "template:yaml",
         "template:env",
         "template:angle",
@@ -30,14 +31,11 @@ _NEVER = frozenset(
 )
 _LOW_AT_MOST = frozenset(
     (
-        "placeholder:your",
-        "placeholder:article",
-        "placeholder:stock",
-        "placeholder:redacted",
-        "uuid:verb",
+        "placeholder:your", "placeholder:article", "placeholder:stock", "placeholder:redacted",
+        "placeholder:example", "placeholder:dummy", "uuid:verb", "run:sequence", "trivial:url",
     )
-)
-_MEDIUM_AT_MOST = frozenset(("trivial", "same:all", "placeholder:keyword", "run:sequence"))
+)  # fmt: skip
+_MEDIUM_AT_MOST = frozenset(("trivial", "same:all", "placeholder:keyword"))
 
 
 def most(found: tuple[str, ...]) -> int:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from credguard.scan.general.extract import Candidate
     from credguard.scan.general.places import Text
 
+    _Table = tuple[tuple[str, tuple[bytes, ...]], ...]
+
 _TEMPLATE = (
     ("braces", re.compile(rb"\{\{|\{%|\$\{|#\{|%\{|\$\(|@\{|\{[A-Za-z_][\w.:]*\}|<%|\[\[")),
     (
@@ -48,8 +50,9 @@ _PLACEHOLDER = tuple(
         ("example", "example sample placeholder template tutorial"),
         (
             "dummy",
-            "dummy fake mock stub bogus invalid wrong incorrect not-a not_a nota- nope fixture",
+            "dummy fake mock stub bogus not-a not_a nota- nope fixture",
         ),
+        ("wrong", "invalid wrong incorrect"),
         (
             "change",
             "change replace insert enter todo tbd fixme set-me set_me update fill put- put_ goeshere -here _here",
@@ -133,7 +136,7 @@ def _length(value: bytes) -> str:
 
 def signals(text: Text, each: Candidate, times: int) -> list[str]:
     """The signals that hold for the candidate; `times`: how often its value stands here."""
-    value, grammar = each.value, text.grammar
+    value, grammar = each.value[:_SAMPLE], text.grammar
     kind, found_name = names.judge(each.name)
     form = shape(value)
     main = _GROUPS.get(kind, "weak")
@@ -146,12 +149,15 @@ def signals(text: Text, each: Candidate, times: int) -> list[str]:
     found.extend(_of_value(value, form))
     found.extend(_of_relation(each, kind))
     found.extend(_of_place(text.data, each))
+    if each.kind == "url" and "trivial" in found:
+        found.append("trivial:url")
     if form == "uuid" and "head:verb" in found_name:
         found.append("uuid:verb")
     found.append(f"again:{min(times, 3)}")
     return found
 
 
+_SAMPLE = 400  # so many bytes of a value are measured
 _GROUPS = {
     "password": "password", "secret": "secret", "token": "token", "apikey": "secret", "cryptkey": "cryptkey",
     "nkey": "token", "cred": "auth", "auth": "auth", "nonce": "nonce", "salt": "nonce", "seed": "nonce",
@@ -195,12 +201,21 @@ def _of_value(value: bytes, form: str) -> list[str]:
     return found
 
 
+def _marked(kind: str, table: _Table, low: bytes) -> list[str]:
+    """The rows of `table` of which a mark stands in `low`. Loops: `any` would take thrice as long."""
+    found = []
+    for name, marks in table:
+        for mark in marks:
+            if mark in low:
+                found.append(f"{kind}:{name}")
+                break
+    return found
+
+
 def _of_placeholders(value: bytes) -> list[str]:
     low = value.lower()
     size = len(value)
-    found = [
-        f"placeholder:{name}" for name, marks in _PLACEHOLDER if any(mark in low for mark in marks)
-    ]
+    found = _marked("placeholder", _PLACEHOLDER, low)
     if _ARTICLE.match(value):
         found.append("placeholder:article")
     if low in _STOCK:
@@ -325,13 +340,14 @@ def _of_place(data: bytes, each: Candidate) -> list[str]:
     before = data[start : each.start]
     around = before + b" " + data[each.end : stop]
     low = around.lower()
-    found.extend(f"near:{name}" for name, marks in _NEAR if any(mark in low for mark in marks))
+    found.extend(_marked("near", _NEAR, low))
     if places.is_comment(data, start):
         found.append("comment")
     size = len(around)
     found.append(f"line:{0 if size < 60 else 1 if size < 120 else 2 if size < 300 else 3}")
     tail = after.lstrip(b" \t")
-    if (each.quote and tail[:1] in (b":", b"=")) or tail[:2] == b"=>":
+    ends = tail[1:2] in (b"", b"\n", b"\r")  # as Python's `if password == "...":` does
+    if (each.quote and not ends and tail[:1] in (b":", b"=")) or tail[:2] == b"=>":
         found.append("next:name")
     elif tail[:1] in (b"+", b".", b"%", b"[", b"?"):
         found.append("next:expression")
