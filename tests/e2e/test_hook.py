@@ -142,7 +142,7 @@ def test_what_cannot_be_read_to_its_end_blocks_and_names_the_file(repo: Path) ->
     (repo / "b.gz").write_bytes(gzip.compress(os.urandom(9000))[:-2000])
     ok(repo, "add", "b.gz")
     said = blocked(repo, "commit", "-qm", "x")
-    assert "not all of the commit could be read" in said
+    assert "not all of what is staged could be read" in said
     assert "b.gz!b: ends too early" in said
     assert "--no-verify" in said
 
