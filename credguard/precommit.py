@@ -136,10 +136,7 @@ def findings(
 
 
 def kept(found: list[Hit]) -> list[Hit]:
-    """Those of `found` that block: without what CREDGUARD_SKIP lets pass, which is told and noted.
-
-    A baseline is to be taken out here as well.
-    """
+    """Those of `found` that block: without what CREDGUARD_SKIP lets pass, told and noted."""
     text = os.environ.get("CREDGUARD_SKIP", "")
     if not text:
         return found
