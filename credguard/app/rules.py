@@ -105,7 +105,7 @@ def try_file(path: str) -> list[Tried]:
     tables = read_custom(path)
     if not tables:
         raise CredguardError(
-            f"{path}: no rules in it", hint="write [[rules]] tables: see docs/detection.md"
+            f"{path}: no rules in it", hint="write [[rules]] tables: see docs/reports.md"
         )
     compile_custom(tables, path)  # all together, as a scan does
     tried = []
