@@ -25,6 +25,7 @@ _CLASSES = {
     "bech": "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L",
 }
 _TRIES = 20
+_MOST_GITLEAKS = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ def try_file(path: str) -> list[Tried]:
     """Run the samples of a person's own rules in `path`. Raises CredguardError: a rule is wrong."""
     from credguard.sources.custom import compile_custom, read_custom
 
+    if not os.path.lexists(path):
+        raise CredguardError(f"{path}: there is no such file", hint="name a file of your rules")
     tables = read_custom(path)
     if not tables:
         raise CredguardError(
@@ -151,8 +154,12 @@ def import_gitleaks(path: str) -> tuple[str, list[str]]:
     from credguard.sources.custom import compile_custom
 
     try:
-        with open(path, encoding="utf-8") as file:
-            tables, notes = convert(file.read())
+        # Non-blocking: a FIFO must not hang.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            data = file.read(_MOST_GITLEAKS + 1) or b""
+        if len(data) > _MOST_GITLEAKS:
+            raise RuleError(f"larger than {_MOST_GITLEAKS:,} bytes")
+        tables, notes = convert(data.decode())
     except (OSError, UnicodeDecodeError, RuleError) as exc:
         said = exc.strerror if isinstance(exc, OSError) else exc
         raise CredguardError(f"{path}: {said}", hint="name a gitleaks.toml") from exc

@@ -70,6 +70,8 @@ def scan(
     """
     what = _What(**{each.name: rest.pop(each.name) for each in fields(_What)})
     what.check()
+    if rest["as_json"] and rest["style"] not in ("text", "json"):
+        raise click.UsageError(f"--json and --format {rest['style']} do not go together")
     style = "json" if rest["as_json"] else rest["style"]
     shown = Shown(
         style, rest["output"], rest["baseline"], rest["show_allowed"], rest["verify"], quiet,
@@ -114,7 +116,11 @@ class _What:
         """Raises UsageError where they do not go together."""
         files = bool(self.path) and not self._of_commits
         named = [files, self.staged, self.stdin, self.span is not None, self.history]
-        if named.count(True) != 1:
+        if named.count(True) > 1:
+            raise click.UsageError(
+                "PATH, --staged, --stdin, --range and --history do not go together"
+            )
+        if not any(named):
             raise click.UsageError(
                 "name at least one PATH, or --staged, --stdin, --range or --history"
             )
