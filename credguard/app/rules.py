@@ -10,6 +10,7 @@ from typing import Any
 
 from credguard.errors import CredguardError
 from credguard.scan.checksums import aws_account, crc16
+from credguard.scan.general.kinds import GENERAL_RULES
 from credguard.scan.model import CONFIDENCE_NAMES, Finding
 from credguard.scan.rules import RuleError, matches, names, parse
 
@@ -74,13 +75,32 @@ def all_rules() -> list[dict[str, Any]]:
     return tables
 
 
+def described(rule_id: str) -> dict[str, Any]:
+    """What there is to say of a rule, those of the general detector too. Raises CredguardError."""
+    for name, title, severity in GENERAL_RULES:
+        if name == rule_id:
+            return {
+                "id": name,
+                "title": title,
+                "severity": severity,
+                "found by": "the general detector, from a name and many weak signals",
+                "explain": "credguard scan FILE --explain",
+            }
+    return one_rule(rule_id)
+
+
 def one_rule(rule_id: str) -> dict[str, Any]:
-    """The rule of that id. Raises CredguardError: none, with ids that resemble it."""
+    """The vendor's rule of that id. Raises CredguardError: none, with ids that resemble it."""
     import difflib
 
     tables = {table["id"]: table for table in all_rules()}
     if rule_id in tables:
         return tables[rule_id]
+    if rule_id in {name for name, _, _ in GENERAL_RULES}:
+        raise CredguardError(
+            f"{rule_id} has no pattern to try: the general detector weighs signals",
+            hint="see what speaks for a finding: credguard scan FILE --explain",
+        )
     near = difflib.get_close_matches(rule_id, tables, 3)
     hint = f"did you mean: {', '.join(near)}" if near else "see: credguard rules list"
     raise CredguardError(f"there is no rule {rule_id}", hint=hint)

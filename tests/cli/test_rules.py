@@ -71,3 +71,10 @@ def test_what_is_no_file_of_rules_is_told_at_once(tmp_path: Path) -> None:
     done = rules("import", "/dev/zero")
     assert done.returncode == 2
     assert "larger than" in done.stderr
+
+
+def test_a_rule_of_the_general_detector_is_shown_and_has_no_samples() -> None:
+    assert "general detector" in rules("show", "generic-password").stdout
+    done = rules("test", "generic-password")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--explain" in done.stderr
