@@ -47,6 +47,15 @@ _OF_ANOTHER_REPOSITORY = (
 )
 
 
+# `git --literal-pathspecs commit` sets these for its hooks; they would change what ours mean.
+_PATHSPECS = (
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+)
+
+
 def git_command(cwd: str | None, args: tuple[str, ...], *, hooks: bool) -> list[str]:
     """The argument list that runs git in `cwd` without anything a repository could start."""
     where = ("-C", cwd) if cwd not in (None, ".") else ()
@@ -56,6 +65,8 @@ def git_command(cwd: str | None, args: tuple[str, ...], *, hooks: bool) -> list[
 def git_environment(*, inherit: bool) -> dict[str, str]:
     """The environment for git; `inherit`: the caller's GIT_DIR, GIT_INDEX_FILE and kin hold."""
     environment = {**os.environ, **_ENVIRONMENT}
+    for name in _PATHSPECS:
+        environment.pop(name, None)
     if not inherit:
         for name in _OF_ANOTHER_REPOSITORY:
             environment.pop(name, None)

@@ -308,3 +308,13 @@ def test_a_path_of_thousands_of_folders_is_told_not_waited_for(repo: Path) -> No
         input=f"100644 {oid}\t{path}\n".encode(),
     )  # fmt: skip
     assert "d/d/d/" in blocked(repo, "commit", "-m", "x")
+
+
+def test_settings_and_own_rules_hold_under_literal_pathspecs(repo: Path) -> None:
+    (repo / ".credguard.toml").write_text(RULE + '[allow]\npaths = ["ok"]\n')
+    (repo / "ok").write_text(leak())
+    ok(repo, "add", ".")
+    ok(repo, "--literal-pathspecs", "commit", "-qm", "allowed")
+    (repo / "b").write_text(acme())
+    ok(repo, "add", ".")
+    assert "our-key" in blocked(repo, "--literal-pathspecs", "commit", "-m", "x")
