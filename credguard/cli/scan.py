@@ -84,6 +84,8 @@ def scan(
     progress = _Progress(quiet, what.noun)
     result = what.scan(options, progress)
     progress.end()
+    if (include or exclude) and not result.scanned and not result.problems:
+        result.notices.append("nothing was scanned: no file is left by --include and --exclude")
     if show(shown, result, started, what.noun):
         raise click.exceptions.Exit(1)
     if result.problems and not lenient:

@@ -300,3 +300,10 @@ def test_options_that_do_not_go_together_are_told(
     done = run(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+def test_a_pattern_that_leaves_nothing_is_told(tmp_path: Path) -> None:
+    _secret(tmp_path / "a.ini")
+    done = run(".", "--include", "*.inni", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "nothing was scanned" in done.stderr
