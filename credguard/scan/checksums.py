@@ -9,6 +9,9 @@ from __future__ import annotations
 from binascii import Error, a2b_base64
 from zlib import crc32
 
+from credguard.scan.model import LOW
+from credguard.scan.values import broken, cut_short, doubled
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +120,12 @@ def jwt(value: bytes) -> bool:
     return payload is not None and payload.lstrip().startswith(b"{") and b'"' in payload
 
 
+def jwt_example(value: bytes) -> bool:
+    """Whether a JSON Web Token is the one that https://jwt.io shows, or was made from it."""
+    payload = base64(value.partition(b".")[2].partition(b".")[0]) or b""
+    return b"1234567890" in payload and b"John Doe" in payload
+
+
 def der(value: bytes) -> bool | None:
     """The start of a private key's body: a DER sequence, OpenSSH's mark or an OpenPGP packet.
 
@@ -162,8 +171,16 @@ _DROPS = frozenset({"nkey", "jwt"})
 
 def sureness(value: bytes, tests: tuple[str, ...], confidence: int) -> int:
     """The confidence of a value under the checks among `tests`; 0: it is no such secret."""
+    if (
+        "random" in tests
+        and confidence > LOW
+        and (cut_short(value) or doubled(value) or broken(value))
+    ):
+        return LOW
     for test in tests:
         check = CHECKS.get(test)
+        if check is jwt and jwt_example(value):
+            return LOW
         if check is not None and check(value) is False:
             return 0 if test in _DROPS else max(1, confidence - 1)
     return confidence

@@ -3,6 +3,7 @@
 Loaded only once something matched, so a clean commit does not pay for it.
 """
 
+import itertools
 import math
 import re
 from functools import lru_cache
@@ -58,6 +59,21 @@ _BITS = [0.0, *(count * math.log2(count) for count in range(1, 256))]
 # Characters that stand for something to be filled in.
 _FILLING = b"xX*.-_0#?$=/+A1"
 _NEXT = bytes((byte + 1) % 256 for byte in range(256))
+_HEX = b"0123456789abcdefABCDEF"
+_HEX_LENGTH = 24
+_TOKEN_LENGTH = 20
+# What the vendors' tokens are made of.
+_TOKEN = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_+/=.~"
+_NO_TOKEN = re.compile(rb"[\s:\\\[\]\"'`<>{}]|%")
+_NO_LETTERS = bytes(each for each in range(256) if not 97 <= each <= 122)
+_NO_DIGITS = bytes(each for each in range(256) if not 48 <= each <= 57)
+_ONE_SHORT = frozenset((31, 39, 63, 127))
+_MARK_LENGTH = 3
+_FIXED = re.compile(
+    rb"(?:xox[bcps]-|gh[pousr]_|npm_|AIza|GOCSPX-|dop_v1_|glsa_|AKCp|hv[sbr]\.|sk-api-|xai-|spu-|bkua_"
+    rb"|ess_|NR(?:BR|AK|AA|JS)-|EX[OA][0-9A-Za-z]|[rs]k_live_|shp(?:at|ca|pa|ss)_|SK[0-9a-f]{24}|AKIA)"
+)
+_DOUBLED = re.compile(rb"([A-Za-z0-9])\1{3}(?!\1)([A-Za-z])\2{3}")
 _SAMPLE = 256  # a value longer than this is judged monotonous by its start
 
 
@@ -150,7 +166,64 @@ def _random(value: bytes) -> bool:
 def _torn(value: bytes) -> bool:
     """Hex but for one or two letters, which no random text is: made up, or mistyped."""
     plain = value.replace(b"-", b"")
-    if len(plain) < 24:
+    if len(plain) < _HEX_LENGTH:
         return False
-    foreign = len(plain.translate(None, b"0123456789abcdefABCDEF"))
+    foreign = len(plain.translate(None, _HEX))
     return 0 < foreign <= 2 or 0 < foreign * 12 <= len(plain)
+
+
+def cut_short(value: bytes) -> bool:
+    """Letters and digits, one fewer than the lengths that keys have: mistyped or cut short."""
+    return len(value) in _ONE_SHORT and value.isalnum()
+
+
+def doubled(value: bytes) -> bool:
+    """Holds two letters in a row that stand four times each, as somebody's finger makes them."""
+    return _DOUBLED.search(value) is not None
+
+
+def mistyped(value: bytes) -> bool:
+    """A token that no generator gives out: a sign that is foreign to its alphabet, or cut short.
+
+    Random text over an alphabet with more signs would hold more of them. Not for passwords,
+    which people make up. One in a hundred million random tokens is held for mistyped.
+    """
+    size = len(value)
+    if cut_short(value) or doubled(value):
+        return True
+    if size < _TOKEN_LENGTH or not value.isascii() or _NO_TOKEN.search(value):
+        return False
+    foreign = len(value.translate(None, _TOKEN))
+    if 0 < foreign * 10 <= size:
+        return True
+    if foreign or size < _HEX_LENGTH or not value.isalnum():
+        return False
+    strange = len(value.translate(None, _HEX))
+    if strange:  # letters before the hex are a mark: AC..., SM...
+        return strange <= 2 and not value[:_MARK_LENGTH].translate(None, _HEX)
+    rest = value[_MARK_LENGTH:]
+    capitals = len(rest) - len(rest.translate(None, b"ABCDEF"))
+    small = len(rest) - len(rest.translate(None, b"abcdef"))
+    return 0 < min(capitals, small) <= 2 and max(capitals, small) >= 10
+
+
+def broken(value: bytes) -> bool:
+    """Begins like a vendor's token of fixed form: as no rule knows it, it is cut or mistyped."""
+    return _FIXED.match(value) is not None
+
+
+def made_up(value: bytes) -> bool:
+    """Letters in the order of the alphabet, or digits in theirs, whatever stands between them."""
+    low = value.lower()
+    letters = low.translate(None, _NO_LETTERS)
+    digits = low.translate(None, _NO_DIGITS)
+    return _longest_run(letters) >= 7 or _longest_run(digits) >= 8
+
+
+def _longest_run(value: bytes) -> int:
+    """The length of the longest run of bytes that count up by one; 9 may be followed by 0."""
+    longest = length = min(1, len(value))
+    for first, second in itertools.pairwise(value):
+        length = length + 1 if second == first + 1 or (first, second) == (57, 48) else 1
+        longest = max(longest, length)
+    return longest
