@@ -14,7 +14,7 @@ from credguard.scan.model import HIGH, LOW, MEDIUM
 
 _CONFIDENCE = {"low": LOW, "medium": MEDIUM, "high": HIGH}
 SEVERITIES = {"low", "medium", "high", "critical"}
-RULE_TESTS = {"password", "name", "runs", "random", "same", "example", "published"}
+RULE_TESTS = {"password", "name", "runs", "random", "same", "example"}
 _FIELDS = {
     "id", "title", "vendor", "near", "services", "value", "pattern", "before", "after", "entropy",
     "checksum", "tests", "paths", "confidence", "severity", "source", "sample", "clean", "names",

@@ -120,3 +120,23 @@ def test_a_services_value_does_not_go_on_behind_a_comma(engine: Engine) -> None:
     }
     found = engine.scan(f"bitmex {first},{second}".encode(), b"a.txt")
     assert "service-key" not in {each.rule_id for each in found}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'invalid_token = "{}"',
+        'nonMatchingToken := "{}"',
+        "credentials_id: {}",
+        "password = 0x{}",
+        "echo 'password = '.$p['{}'];",
+    ],
+)
+def test_names_and_forms_that_say_it_is_none_are_low(engine: Engine, line: str) -> None:
+    for seed in range(5):
+        assert max(confidences(engine, line.format(text(HEX, 16, seed))), default=LOW) == LOW
+
+
+def test_each_of_those_lines_is_found_without_the_word(engine: Engine) -> None:
+    for line in ('token = "{}"', 'matchingToken := "{}"', "password = {}"):
+        assert max(confidences(engine, line.format(text(HEX, 16, 1)))) >= MEDIUM

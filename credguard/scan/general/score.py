@@ -33,8 +33,6 @@ _LOW_AT_MOST = frozenset(
     (
         "placeholder:your", "placeholder:article", "placeholder:stock", "placeholder:redacted",
         "placeholder:example", "placeholder:dummy", "uuid:verb", "run:sequence", "trivial:url",
-        "forged:elided", "forged:number", "forged:signs", "forged:torn", "forged:sequence",
-        "forged:aws",
     )
 )  # fmt: skip
 _MEDIUM_AT_MOST = frozenset(("trivial", "same:all", "placeholder:keyword"))

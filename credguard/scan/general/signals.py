@@ -9,7 +9,7 @@ import re
 
 from credguard.scan.general import language, names, places
 from credguard.scan.general.shapes import shape
-from credguard.scan.values import broken, entropy, made_up, mistyped
+from credguard.scan.values import entropy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,35 +153,10 @@ def signals(text: Text, each: Candidate, times: int) -> list[str]:
         found.append("trivial:url")
     if form == "uuid" and "head:verb" in found_name:
         found.append("uuid:verb")
-    found.extend(_of_forgery(text.data, each, kind))
     found.append(f"again:{min(times, 3)}")
     return found
 
 
-def _of_forgery(data: bytes, each: Candidate, kind: str) -> list[str]:
-    """What shows that a value was made up or mistyped, though it looks like a secret."""
-    value = each.value
-    if value.endswith(b"...") or data[each.end : each.end + 3] == b"...":
-        return ["forged:elided"]
-    if kind == "password":
-        if _HEX_NUMBER.match(value):
-            return ["forged:number"]
-        return ["forged:signs"] if value.startswith(b".$") else []
-    if len(value) > _SAMPLE or each.kind in ("url", "bytes"):
-        return []
-    found = []
-    if mistyped(value) or broken(value):
-        found.append("forged:torn")
-    if made_up(value):
-        found.append("forged:sequence")
-    parts = names.words(each.name)
-    if "aws" in parts and "secret" in parts and _AWS_SECRET.match(value) is None:
-        found.append("forged:aws")
-    return found
-
-
-_HEX_NUMBER = re.compile(rb"0x[0-9A-Fa-f]+\Z")
-_AWS_SECRET = re.compile(rb"[A-Za-z0-9/+]{40}\Z")
 _SAMPLE = 400  # so many bytes of a value are measured
 _GROUPS = {
     "password": "password", "secret": "secret", "token": "token", "apikey": "secret", "cryptkey": "cryptkey",
