@@ -21,6 +21,7 @@ _LEAST, _RATIO = 48 << 20, 8
 _MEMBER = 32 << 20
 _WAITING = 24 << 20
 _SURE = 1024
+_BASE64_PROBES = frozenset(("decode.base64", "decode.base64-named"))
 _MARKUP = (b".xml", b".html", b".htm", b".xhtml", b".rels")
 
 
@@ -177,7 +178,9 @@ class Walk:
 
     @staticmethod
     def _forms(layer: Layer, probed: dict[str, list[int]]) -> Iterator[Layer]:
-        yield from base64_layers(layer)
+        # In a long text where nothing told of base64, what looks like it is names.
+        if layer.depth or len(layer.data) <= SHORT or not _BASE64_PROBES.isdisjoint(probed):
+            yield from base64_layers(layer)
         if "decode.hex" in probed or len(layer.data) <= SHORT:
             yield from hex_layers(layer)
         for name in ("percent", "escapes", "entities", "quoted-printable"):
