@@ -9,6 +9,7 @@ import sys
 from credguard.errors import GitError
 from credguard.precommit import MESSAGE, Look, engine, guarded, leave_with
 from credguard.sources.git import run as run_git
+from credguard.sources.indexed_rules import IndexedRules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def as_kept(message: bytes) -> bytes:
 
 def findings(path: str) -> Found:
     """The secrets in the message in file `path`. Raises CredguardError."""
-    look = Look(engine())
+    look = Look(engine(), (), IndexedRules(None))
     hits = look.hits(as_kept(_read(path)), b"commit message")
     return [(hit, "") for hit in hits], look.problems, 1
 

@@ -15,6 +15,7 @@ from credguard.errors import CredguardError
 from credguard.paths import cache_dir
 from credguard.scan.model import MEDIUM
 from credguard.sources.git import printable
+from credguard.sources.indexed_rules import IndexedRules
 from credguard.sources.staging import Staging
 
 TYPE_CHECKING = False
@@ -62,8 +63,11 @@ class Look:
     `problems`: what could not be read to its end, and why.
     """
 
-    def __init__(self, scanner: Engine, unread_ok: Collection[bytes] = ()) -> None:
-        """`unread_ok`: paths whose problems a person takes upon them."""
+    def __init__(
+        self, scanner: Engine, unread_ok: Collection[bytes] = (), rules: IndexedRules | None = None
+    ) -> None:
+        """`unread_ok`: paths whose problems a person takes upon them. `rules`: own ones, too."""
+        self._rules = rules
         self._scanner = scanner
         self._unread_ok = unread_ok
         self._expired: Callable[[], bool] | None = None
@@ -73,23 +77,27 @@ class Look:
     def hits(self, data: bytes, path: bytes) -> list[Finding]:
         """The secrets in `data` that block: of medium confidence and above.
 
-        Those in a member of an archive have a path of their own.
+        Those in a member of an archive have a path of their own. Raises ConfigError: an own rule is
+        invalid; GitError.
         """
         from credguard.scan.engine import layered, plain
 
         self.scanned += 1
         data = plain(data)
-        hits, probed = self._scanner.examine(data, path)
+        joined = self._rules.joined(self._scanner, path) if self._rules is not None else None
+        scanner = joined or self._scanner
+        hits, probed = scanner.examine(data, path)
         if layered(data, probed):
             from credguard.scan.layers import Limits, scan_below
 
             self._expired = self._expired or _deadline()
-            scanned = scan_below(
-                self._scanner, data, path, hits, probed, Limits(expired=self._expired)
-            )
+            scanned = scan_below(scanner, data, path, hits, probed, Limits(expired=self._expired))
             hits = scanned.findings
             if path not in self._unread_ok:
                 self.problems += scanned.problems
+        if joined is not None:
+            cut = joined.problems()
+            self.problems += cut if path not in self._unread_ok else []
         return [hit for hit in hits if hit.confidence >= MEDIUM]
 
 
@@ -120,7 +128,7 @@ def findings(
     compare with instead of HEAD. Raises CredguardError when that cannot be told.
     """
     staging = Staging(cwd, against)  # git works while the rules are loaded
-    look = Look(engine(), unread_ok)
+    look = Look(engine(), unread_ok, IndexedRules(cwd))
     settings: Settings | None = None
     found: list[Finding] = []
     for file in staging:

@@ -7,6 +7,7 @@ import sys
 from time import monotonic
 
 from credguard.precommit import PUSH, Look, engine, fresh, guarded, leave_with, say
+from credguard.sources.indexed_rules import IndexedRules
 from credguard.sources.push import pushed, updates
 
 TYPE_CHECKING = False
@@ -50,7 +51,7 @@ def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> Fou
     sent = [each for each in updates(lines) if each.local is not None]
     if not sent:
         return [], [], 0
-    look = Look(engine())
+    look = Look(engine(), (), IndexedRules(cwd, [each.local or "" for each in sent]))
     settings: Settings | None = None
     progress = _Progress()
     found: dict[tuple[str, bytes, bytes], Hit] = {}

@@ -10,6 +10,7 @@ from typing import Any
 
 from credguard.errors import CredguardError
 from credguard.scan.checksums import aws_account, crc16
+from credguard.scan.general.kinds import GENERAL_RULES
 from credguard.scan.model import CONFIDENCE_NAMES, Finding
 from credguard.scan.rules import RuleError, matches, names, parse
 
@@ -25,6 +26,7 @@ _CLASSES = {
     "bech": "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L",
 }
 _TRIES = 20
+_MOST_GITLEAKS = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,32 @@ def all_rules() -> list[dict[str, Any]]:
     return tables
 
 
+def described(rule_id: str) -> dict[str, Any]:
+    """What there is to say of a rule, those of the general detector too. Raises CredguardError."""
+    for name, title, severity in GENERAL_RULES:
+        if name == rule_id:
+            return {
+                "id": name,
+                "title": title,
+                "severity": severity,
+                "found by": "the general detector, from a name and many weak signals",
+                "explain": "credguard scan FILE --explain",
+            }
+    return one_rule(rule_id)
+
+
 def one_rule(rule_id: str) -> dict[str, Any]:
-    """The rule of that id. Raises CredguardError: none, with ids that resemble it."""
+    """The vendor's rule of that id. Raises CredguardError: none, with ids that resemble it."""
     import difflib
 
     tables = {table["id"]: table for table in all_rules()}
     if rule_id in tables:
         return tables[rule_id]
+    if rule_id in {name for name, _, _ in GENERAL_RULES}:
+        raise CredguardError(
+            f"{rule_id} has no pattern to try: the general detector weighs signals",
+            hint="see what speaks for a finding: credguard scan FILE --explain",
+        )
     near = difflib.get_close_matches(rule_id, tables, 3)
     hint = f"did you mean: {', '.join(near)}" if near else "see: credguard rules list"
     raise CredguardError(f"there is no rule {rule_id}", hint=hint)
@@ -102,10 +123,12 @@ def try_file(path: str) -> list[Tried]:
     """Run the samples of a person's own rules in `path`. Raises CredguardError: a rule is wrong."""
     from credguard.sources.custom import compile_custom, read_custom
 
+    if not os.path.lexists(path):
+        raise CredguardError(f"{path}: there is no such file", hint="name a file of your rules")
     tables = read_custom(path)
     if not tables:
         raise CredguardError(
-            f"{path}: no rules in it", hint="write [[rules]] tables: see docs/detection.md"
+            f"{path}: no rules in it", hint="write [[rules]] tables: see docs/reports.md"
         )
     compile_custom(tables, path)  # all together, as a scan does
     tried = []
@@ -151,8 +174,12 @@ def import_gitleaks(path: str) -> tuple[str, list[str]]:
     from credguard.sources.custom import compile_custom
 
     try:
-        with open(path, encoding="utf-8") as file:
-            tables, notes = convert(file.read())
+        # Non-blocking: a FIFO must not hang.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            data = file.read(_MOST_GITLEAKS + 1) or b""
+        if len(data) > _MOST_GITLEAKS:
+            raise RuleError(f"larger than {_MOST_GITLEAKS:,} bytes")
+        tables, notes = convert(data.decode())
     except (OSError, UnicodeDecodeError, RuleError) as exc:
         said = exc.strerror if isinstance(exc, OSError) else exc
         raise CredguardError(f"{path}: {said}", hint="name a gitleaks.toml") from exc

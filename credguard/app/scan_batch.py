@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from credguard.scan.custom import Joined
     from credguard.scan.engine import Engine
     from credguard.scan.model import Finding
     from credguard.sources.deep import Plugins
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _DEEPER_S, _DEEPER_S_A_BYTE = 10.0, 2e-7
 _ENGINES: dict[str, Engine] = {}
 _SETTINGS: list[Settings] = []
+_AT: dict[tuple[bytes, bytes], Joined | None] = {}  # by top and folder
 _PLUGINS: dict[int, Plugins] = {}  # by process: a forked worker must not share its parent's child
 
 
@@ -46,6 +48,7 @@ class Setting:
         self.deep = deep
         self.top = top
         _SETTINGS.clear()  # a new run sees what changed on the disk since the last
+        _AT.clear()
 
     def engine(self) -> Engine:
         """The engine, loaded once a process. Raises CredguardError."""
@@ -53,6 +56,31 @@ class Setting:
         if engine is None:
             engine = _ENGINES[self.cache_dir] = load_engine(self.cache_dir)
         return engine
+
+    def joined(self, path: bytes) -> Joined | None:
+        """The engine with the rules of the `.credguard.toml` files around `path`; None: no such.
+
+        Raises CredguardError: a rule is invalid, a file cannot be read.
+        """
+        if self.top is None:
+            return None
+        place = (self.top, path[: path.rfind(b"/") + 1])
+        if place not in _AT:
+            texts = self._settings().with_rules(os.path.join(self.top, path))
+            _AT[place] = None
+            if texts:
+                from credguard.sources.custom import joined
+
+                _AT[place] = joined(self.engine(), texts)
+        return _AT[place]
+
+    @staticmethod
+    def _settings() -> Settings:
+        if not _SETTINGS:
+            from credguard.sources.settings import Settings
+
+            _SETTINGS.append(Settings())
+        return _SETTINGS[0]
 
     def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
         """Say of each of `found` what lets it pass. Raises ConfigError."""
@@ -62,11 +90,7 @@ class Setting:
             # A mark's line is one of the file, not of a member of an archive.
             Allow().judge([each for each in found if each.path == path], data, path)
             return
-        if not _SETTINGS:
-            from credguard.sources.settings import Settings
-
-            _SETTINGS.append(Settings())
-        _SETTINGS[0].judge(found, data, os.path.join(self.top, path))
+        self._settings().judge(found, data, os.path.join(self.top, path))
 
     def look(
         self, data: bytes, path: bytes, found: list[Finding]
@@ -105,7 +129,8 @@ def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding]
     """Findings in `data` by place, and problems: every scan goes through here."""
     from credguard.scan.engine import layered, plain
 
-    engine = setting.engine()
+    joined = setting.joined(path)
+    engine = joined or setting.engine()
     data = plain(data)
     hits, probed = engine.examine(data, path)
     problems: list[Problem] = []
@@ -118,6 +143,8 @@ def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding]
         limits = Limits(expired=lambda: monotonic() > end)
         scanned = scan_below(engine, data, path, hits, probed, limits)
         hits, problems = scanned.findings, scanned.problems
+    if joined is not None:
+        problems += joined.problems()
     found = [each for each in hits if each.confidence >= setting.least]
     if setting.deep:
         more, cut = setting.look(data, path, found)

@@ -17,6 +17,7 @@ from credguard.app.scan_batch import Batch, Setting, scan_text, scan_windows
 from credguard.errors import GitError
 from credguard.scan.model import Finding
 from credguard.sources.files import WHOLE, Unreadable
+from credguard.sources.git import run
 from credguard.sources.history import Blobs, Entry, Repository, check_range
 from credguard.sources.listing import Wanted
 from credguard.sources.progress import Seen
@@ -120,7 +121,7 @@ def scan_history(
         entries = repository.everything()
     seen = None
     if resume:
-        what = "\0".join((*sorted(branches), since or "", str(options)))
+        what = "\0".join((*sorted(branches), since or "", str(options), _own_rules(repository)))
         seen = Seen(_state_file(repository), _stamp(what))
     return _History(repository, options, entries, seen).run(on_progress)
 
@@ -138,6 +139,27 @@ def scan_range(
     """Scan what each commit of the range `text` (A..B) added. Raises GitError, CredguardError."""
     repository = Repository(cwd)
     return _History(repository, options, repository.added(check_range(text)), None).run(on_progress)
+
+
+def _own_rules(repository: Repository) -> str:
+    """Changes with the `.credguard.toml` files of the work tree: what was clean may not be now."""
+    from hashlib import blake2b
+
+    top = repository.top()
+    if top is None:
+        return ""
+    names = run(
+        os.fsdecode(top), "ls-files", "-z", "-c", "-o", "--", ":(top,glob)**/.credguard.toml"
+    )
+    digest = blake2b(digest_size=32)
+    for name in sorted(set(names.split(b"\0"))):
+        if name:
+            try:
+                status = os.stat(os.path.join(top, name))
+            except OSError:
+                continue
+            digest.update(b"%s %d %d\0" % (name, status.st_size, status.st_mtime_ns))
+    return digest.hexdigest()
 
 
 def _state_file(repository: Repository) -> str:

@@ -96,7 +96,11 @@ def _write(path: str, text: str) -> None:
 
     try:
         if os.path.lexists(path) and not os.path.isfile(path):  # /dev/stdout, a FIFO
-            with open(path, "w", encoding="utf-8", newline="") as file:
+            # Opened without blocking, as a FIFO that nobody reads never opens; written as usual.
+            descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:
+                if hasattr(os, "set_blocking"):
+                    os.set_blocking(descriptor, True)
                 file.write(text)
         else:
             real = os.path.realpath(path)

@@ -39,7 +39,7 @@ def list_(as_json: bool) -> None:
 @click.argument("rule_id", metavar="ID")
 def show(rule_id: str) -> None:
     """Show all there is to a rule."""
-    table = app.one_rule(rule_id)
+    table = app.described(rule_id)
     for name, value in table.items():
         click.echo(f"{name:10}  {_text(value)}")
 

@@ -70,6 +70,8 @@ def scan(
     """
     what = _What(**{each.name: rest.pop(each.name) for each in fields(_What)})
     what.check()
+    if rest["as_json"] and rest["style"] not in ("text", "json"):
+        raise click.UsageError(f"--json and --format {rest['style']} do not go together")
     style = "json" if rest["as_json"] else rest["style"]
     shown = Shown(
         style, rest["output"], rest["baseline"], rest["show_allowed"], rest["verify"], quiet,
@@ -82,6 +84,8 @@ def scan(
     progress = _Progress(quiet, what.noun)
     result = what.scan(options, progress)
     progress.end()
+    if (include or exclude) and not result.scanned and not result.problems:
+        result.notices.append("nothing was scanned: no file is left by --include and --exclude")
     if show(shown, result, started, what.noun):
         raise click.exceptions.Exit(1)
     if result.problems and not lenient:
@@ -114,7 +118,11 @@ class _What:
         """Raises UsageError where they do not go together."""
         files = bool(self.path) and not self._of_commits
         named = [files, self.staged, self.stdin, self.span is not None, self.history]
-        if named.count(True) != 1:
+        if named.count(True) > 1:
+            raise click.UsageError(
+                "PATH, --staged, --stdin, --range and --history do not go together"
+            )
+        if not any(named):
             raise click.UsageError(
                 "name at least one PATH, or --staged, --stdin, --range or --history"
             )

@@ -42,7 +42,7 @@ _LISTS = {
     "scan": ("exclude",),
 }
 # Tables of the same file that others read.
-_OTHERS = ("rule", "rules")
+_OTHERS = ("rules",)
 _MOST_PATTERNS = 200
 _MOST_LENGTH = 1000
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
+from credguard.scan.allow import OWN_RULES
 from credguard.scan.checksums import CHECKS, sureness
-from credguard.scan.engine import characters, plain
+from credguard.scan.engine import Engine, characters, plain
 from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
 from credguard.scan.rules import RULE_TESTS, SEVERITIES, RuleError
 from credguard.scan.values import plausible
@@ -43,9 +45,12 @@ def parse_custom(text: str) -> list[dict[str, Any]]:
     Raises RuleError, one line that names the rule and what is wrong.
     """
     try:
-        tables = tomllib.loads(text).get("rules", [])
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
         raise RuleError(f"not valid TOML: {exc}") from exc
+    if "rule" in document:
+        raise RuleError("no table 'rule': write [[rules]] above each")
+    tables = document.get("rules", [])
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
         raise RuleError("rules are tables: write [[rules]] above each")
     if len(tables) > MAX_RULES:
@@ -63,6 +68,8 @@ def _check(number: int, table: dict[str, Any]) -> None:
     name = table.get("id")
     if not isinstance(name, str) or not name or len(name) > 100 or not name.isprintable():
         raise RuleError(f"rule {number}: give it an id, up to 100 characters")
+    if name.startswith(OWN_RULES):  # nothing lets those pass, and a file may not claim that
+        raise RuleError(f"rule {name}: an id does not begin with {OWN_RULES}")
     unknown = set(table) - _FIELDS
     if unknown:
         raise RuleError(f"rule {name}: unknown field {min(unknown)}")
@@ -187,9 +194,9 @@ class CustomEngine:
             at = start
             table, value = self._tables[rule], data[start:end]
             last = line + value.count(b"\n")
-            found.append(
-                Finding(path, line, column, last, table["id"], table["title"], sure, value)
-            )
+            each = Finding(path, line, column, last, table["id"], table["title"], sure, value)
+            each.offset = start
+            found.append(each)
         return found
 
     def _matched(self, data: bytes) -> list[tuple[int, int, int]]:
@@ -229,3 +236,49 @@ class CustomEngine:
 
         inner.scan(data[start:end], match_event_handler=hit)
         return start + best[0], start + best[1]
+
+
+class Joined(Engine):
+    """The package's rules and a person's own as one engine. Not for threads.
+
+    What stands in the same place is told once: by the package's rule, unless an own one is surer.
+    `cut`: the names of texts that own rules matched so often that not all was looked at.
+    """
+
+    def __init__(self, engine: Engine, customs: list[CustomEngine]) -> None:
+        """`customs`: the nearest file's last."""
+        self._engine = engine
+        self._customs = customs
+        self.cut: dict[bytes, None] = {}
+
+    def examine(self, data: bytes, path: bytes) -> tuple[list[Finding], dict[str, list[int]]]:
+        """As `Engine.examine`."""
+        found, probed = self._engine.examine(data, path)
+        more: list[Finding] = []
+        for custom in self._customs:
+            more += custom.scan(data, path)
+            if custom.cut:
+                self.cut[path] = None
+        return (_surest(found, more) if more else found), probed
+
+    def problems(self) -> list[tuple[bytes, str]]:
+        """What was cut since the last call, and why."""
+        cut, self.cut = self.cut, {}
+        return [(path, "own rules match too often; not all was looked at") for path in cut]
+
+
+def _surest(found: list[Finding], more: list[Finding]) -> list[Finding]:
+    """Of both, disjoint and by place: the surest where some overlap, `found` before `more`."""
+    kept: list[Finding] = []
+    for _, each in sorted(
+        [(2 * each.confidence + 1, each) for each in found]
+        + [(2 * each.confidence, each) for each in more],
+        key=lambda pair: (-pair[0], pair[1].offset, -len(pair[1].value)),
+    ):
+        at = bisect_left(kept, each.offset, key=lambda one: one.offset)
+        if at and kept[at - 1].offset + len(kept[at - 1].value) > each.offset:
+            continue
+        if at < len(kept) and kept[at].offset < each.offset + len(each.value):
+            continue
+        kept.insert(at, each)
+    return kept

@@ -6,7 +6,8 @@ import os
 from typing import Any
 
 from credguard.errors import CredguardError
-from credguard.scan.custom import CustomEngine, custom_pattern, parse_custom
+from credguard.scan.custom import CustomEngine, Joined, custom_pattern, parse_custom
+from credguard.scan.engine import Engine
 from credguard.scan.rules import RuleError
 from credguard.sources.database import extension
 
@@ -41,11 +42,35 @@ def read_custom(path: str) -> list[dict[str, Any]]:
     if len(data) > MAX_FILE:
         raise _wrong(path, f"larger than {MAX_FILE:,} bytes")
     try:
-        return parse_custom(data.decode())
+        return _parsed(data.decode(), path)
     except UnicodeDecodeError as exc:
         raise _wrong(path, "not UTF-8") from exc
+
+
+def _parsed(text: str, path: str) -> list[dict[str, Any]]:
+    try:
+        return parse_custom(text)
     except RuleError as exc:
         raise _wrong(path, str(exc)) from exc
+
+
+_COMPILED: dict[str, CustomEngine | None] = {}
+
+
+def joined(engine: Engine, texts: list[tuple[str, str]]) -> Joined | None:
+    """`engine` and the rules of `texts`: name, for messages, and text of each `.credguard.toml`.
+
+    None: they hold no rules. Raises CredguardError, one line: a rule is invalid.
+    """
+    customs = []
+    for name, text in texts:
+        if text not in _COMPILED:
+            tables = _parsed(text, name)
+            _COMPILED[text] = compile_custom(tables, name) if tables else None
+        custom = _COMPILED[text]
+        if custom is not None and custom not in customs:
+            customs.append(custom)
+    return Joined(engine, customs) if customs else None
 
 
 def compile_custom(tables: list[dict[str, Any]], path: str) -> CustomEngine:

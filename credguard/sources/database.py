@@ -21,6 +21,7 @@ _NAME = "rules.hsdb"
 # and rows, and the serialised database, which carries a checksum of its own.
 _MARK = b"credguard rules 3\n"
 _HEAD = len(_MARK) + 16
+_MOST_BYTES = 256 << 20
 
 
 def load_engine(cache_dir: str) -> Engine:
@@ -112,6 +113,8 @@ def _read(path: str) -> Any:
     try:
         status = os.fstat(descriptor)
         if sys.platform != "win32" and (status.st_uid != os.geteuid() or status.st_mode & 0o077):
+            return None
+        if status.st_size > _MOST_BYTES:  # never ours, and more than the memory that we take
             return None
         parts = []
         while part := os.read(descriptor, 1 << 22):

@@ -20,6 +20,7 @@ QUIET_S = 30.0
 """Seconds that a git process may stay silent before it is killed."""
 MAX_BLOB = 1 << 30
 _AHEAD = 32  # requests in flight: 32 ids of 65 bytes fit any pipe, so neither side can block
+_AHEAD_BYTES = 4096
 _READ = 1 << 20
 _SIGPIPE = 13  # importing signal costs an enum
 _SAFE = ("-c", "core.fsmonitor=false", "--no-pager", "--no-replace-objects")
@@ -46,6 +47,15 @@ _OF_ANOTHER_REPOSITORY = (
 )
 
 
+# `git --literal-pathspecs commit` sets these for its hooks; they would change what ours mean.
+_PATHSPECS = (
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+)
+
+
 def git_command(cwd: str | None, args: tuple[str, ...], *, hooks: bool) -> list[str]:
     """The argument list that runs git in `cwd` without anything a repository could start."""
     where = ("-C", cwd) if cwd not in (None, ".") else ()
@@ -55,6 +65,8 @@ def git_command(cwd: str | None, args: tuple[str, ...], *, hooks: bool) -> list[
 def git_environment(*, inherit: bool) -> dict[str, str]:
     """The environment for git; `inherit`: the caller's GIT_DIR, GIT_INDEX_FILE and kin hold."""
     environment = {**os.environ, **_ENVIRONMENT}
+    for name in _PATHSPECS:
+        environment.pop(name, None)
     if not inherit:
         for name in _OF_ANOTHER_REPOSITORY:
             environment.pop(name, None)
@@ -311,7 +323,7 @@ def _parse(
     asked = 0
     for number, path in enumerate(paths):
         if process is not None and number == asked:
-            ahead = oids[asked : asked + _AHEAD]
+            ahead = _ahead(oids, asked)
             process.write(os.fsencode("".join(f"{name}\n" for name in ahead)))
             asked += len(ahead)
         while b"\n" not in buffer:
@@ -344,6 +356,15 @@ def _parse(
         joined = parts[0] if len(parts) == 1 else b"".join(parts)
         yield joined[:size]
         buffer = joined[size + 1 :]
+
+
+def _ahead(oids: list[str], asked: int) -> list[str]:
+    """The next requests, at least one: git answers each with its name, so long ones may block."""
+    size, end = 0, asked
+    while end < min(len(oids), asked + _AHEAD) and (end == asked or size < _AHEAD_BYTES):
+        size += len(oids[end]) + 1
+        end += 1
+    return oids[asked:end] if size < _AHEAD_BYTES or end == asked + 1 else oids[asked : end - 1]
 
 
 def _more(feed: Iterator[bytes], process: Process | None) -> bytes:

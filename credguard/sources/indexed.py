@@ -10,6 +10,7 @@ import os
 from credguard.errors import ConfigError
 from credguard.scan.allow import FILE, Allow
 from credguard.sources.git import blobs, printable
+from credguard.sources.indexed_rules import in_index, in_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 BASELINE = ".credguard.baseline"
 """The baseline that counts: the one at the top of the work tree."""
+_INDEX = ":0"
 _MOST_TREES = 8
 _MOST_BYTES = 1 << 20
 _MOST_BASELINE = 16 << 20
@@ -33,9 +35,10 @@ class Settings:
     ) -> None:
         """`trees`: commits whose files count, any of them; None: the index. `say`: to a person."""
         self._cwd = cwd
-        self._trees = [""] if trees is None else trees[:_MOST_TREES]
+        self._trees = [_INDEX] if trees is None else trees[:_MOST_TREES]
         self._say = say
         self._allows: dict[bytes, list[Allow]] = {}
+        self._files: dict[str, list[bytes]] = {}
         self._baselines: list[Baseline] | None = None
         self._passed: dict[str, int] = {}
 
@@ -81,12 +84,17 @@ class Settings:
         return known
 
     def _read(self, tree: str, folder: bytes) -> Allow:
-        folders = [b""]
-        for part in folder.split(b"/") if folder else ():
-            folders.append(os.path.join(folders[-1], part))
-        # One name a line is what cat-file takes.
-        folders = [each for each in folders if b"\n" not in each]
-        names = [os.path.join(each, os.fsencode(FILE)) for each in folders]
+        if tree not in self._files:
+            index = tree == _INDEX
+            self._files[tree] = in_index(self._cwd) if index else in_tree(self._cwd, tree)
+        # Only the files there are, not one for each folder: a path may have thousands.
+        above = folder + b"/"
+        names = [
+            name
+            for name in self._files[tree]
+            if name == os.fsencode(FILE) or above.startswith(os.path.dirname(name) + b"/")
+        ]
+        folders = [os.path.dirname(name) for name in names]
         asked = [f"{tree}:{os.fsdecode(name)}" for name in names]
         contents = blobs(self._cwd, asked, names, lenient=True)
         texts = {

@@ -62,13 +62,33 @@ class Settings:
         """
         place = os.path.abspath(path)
         folder = os.path.dirname(place)
-        root = self._roots.get(folder)
-        if root is None:
-            root = self._roots[folder] = root_of(folder)
+        root = self._root(folder)
         allow = self._allows.get((root, folder))
         if allow is None:
             allow = self._allows[root, folder] = self._read(root, folder)
         return allow, os.path.relpath(place, root).replace(os.fsencode(os.sep), b"/")
+
+    def _root(self, folder: bytes) -> bytes:
+        root = self._roots.get(folder)
+        if root is None:
+            root = self._roots[folder] = root_of(folder)
+        return root
+
+    def with_rules(self, path: bytes) -> list[tuple[str, str]]:
+        """Path and text of each file that holds for the file `path` and may have rules.
+
+        Outermost first. Raises ConfigError: one cannot be read.
+        """
+        folder = os.path.dirname(os.path.abspath(path))
+        root = self._root(folder)
+        found: list[tuple[str, str]] = []
+        while True:
+            text = self._text(folder)
+            if text is not None and "rule" in text:
+                found.append((os.fsdecode(os.path.join(folder, os.fsencode(FILE))), text))
+            if folder in (root, os.path.dirname(folder)):
+                return found[::-1]
+            folder = os.path.dirname(folder)
 
     def check(self, path: bytes) -> None:
         """Raises ConfigError when a file that holds for `path`, a file or folder, is wrong."""

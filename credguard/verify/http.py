@@ -50,8 +50,8 @@ class Service:
 
 
 def _github(status: int, body: Mapping[str, Any]) -> Answer:
-    if status == 200:
-        return Answer(ACTIVE, f"of {body.get('login', 'an unnamed user')}")
+    if status == 200 and "login" in body:
+        return Answer(ACTIVE, f"of {body['login']}")
     if status == 401:
         return Answer(INACTIVE)
     if status == 403 and "not accessible by integration" in str(body.get("message", "")):
@@ -60,10 +60,10 @@ def _github(status: int, body: Mapping[str, Any]) -> Answer:
 
 
 def _gitlab(status: int, body: Mapping[str, Any]) -> Answer:
-    if status == 200:
+    if status == 200 and "name" in body:
         if body.get("active") is False or body.get("revoked") is True:
             return Answer(INACTIVE)
-        return Answer(ACTIVE, f"named {body.get('name', '?')}")
+        return Answer(ACTIVE, f"named {body['name']}")
     if status == 401:
         return Answer(INACTIVE, "at this server; another GitLab may take it")
     if status == 403 and body.get("error") == "insufficient_scope":
@@ -195,6 +195,6 @@ def _body(error: urllib.error.HTTPError) -> bytes:
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested as no service does
         return {}
     return found if isinstance(found, dict) else {}

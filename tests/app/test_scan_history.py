@@ -355,3 +355,24 @@ def test_git_that_dies_midway_is_an_error(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(history.Blobs, "take", take)
     with pytest.raises(GitError):
         scan(tmp_path / "r.git")
+
+
+def test_a_new_own_rule_is_not_passed_over_by_a_scan_that_goes_on(
+    plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = "ACME-" + "a1b2c3d4e5" * 2
+    for number in range(6):
+        commit(plain, a=f"{number} {value}\n")
+    monkeypatch.setattr("credguard.app.scan_history._BATCH_BLOBS", 1)
+
+    def stop(result: Result) -> None:
+        if result.scanned >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scan_history(str(plain), Options(jobs=1), stop)
+    rule = '[[rules]]\nid = "our-key"\npattern = "ACME-[a-z0-9]{20}"\n'
+    (plain / ".credguard.toml").write_text(rule)
+    result = scan_history(str(plain), Options(jobs=1))
+    assert result.scanned >= 6
+    assert len(result.findings) == 1

@@ -1,6 +1,7 @@
 """`credguard rules` as a person runs it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +59,22 @@ def test_own_rules_that_fail_their_samples_are_named(tmp_path: Path) -> None:
     done = rules("test", str(file))
     assert done.returncode == 1
     assert done.stdout == "x: does not find its sample\nx: finds what it must not\n"
+
+
+def test_what_is_no_file_of_rules_is_told_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.toml")
+    for command in ("test", "import"):
+        done = rules(command, str(tmp_path / "absent.toml"))
+        assert done.returncode == 2
+        assert "o such file" in done.stderr
+        assert rules(command, str(tmp_path / "fifo.toml")).returncode == 2
+    done = rules("import", "/dev/zero")
+    assert done.returncode == 2
+    assert "larger than" in done.stderr
+
+
+def test_a_rule_of_the_general_detector_is_shown_and_has_no_samples() -> None:
+    assert "general detector" in rules("show", "generic-password").stdout
+    done = rules("test", "generic-password")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--explain" in done.stderr

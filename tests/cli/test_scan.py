@@ -264,3 +264,46 @@ def test_an_output_has_the_mode_that_the_person_gives_files(tmp_path: Path, mask
         os.umask(before)
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o666 & ~mask
     assert (tmp_path / "old").stat().st_mode & 0o777 == 0o640
+
+
+def test_an_output_that_nobody_reads_is_told_at_once(tmp_path: Path) -> None:
+    _secret(tmp_path / "a.ini")
+    os.mkfifo(tmp_path / "fifo")
+    done = run("a.ini", "--output", "fifo", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cannot write fifo" in done.stderr
+
+
+def test_an_output_into_a_pipe_longer_than_it_holds(tmp_path: Path) -> None:
+    for number in range(600):
+        _secret(tmp_path / f"{number}.ini")
+    command = [sys.executable, "-m", "credguard", "scan", ".", "--format", "json"]
+    done = subprocess.run(
+        [*command, "--output", "/dev/stdout"], cwd=tmp_path, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert len(json.loads(done.stdout)["findings"]) == 600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((".", "--staged"), "do not go together"),
+        (("--stdin", "--history"), "do not go together"),
+        ((".", "--json", "--format", "sarif"), "--json and --format sarif"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_pattern_that_leaves_nothing_is_told(tmp_path: Path) -> None:
+    _secret(tmp_path / "a.ini")
+    done = run(".", "--include", "*.inni", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "nothing was scanned" in done.stderr

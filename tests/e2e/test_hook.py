@@ -238,3 +238,83 @@ def test_a_missing_interpreter_blocks_with_one_line(repo: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert "./install.sh" in done.stderr
     assert "rm " in done.stderr
+
+
+RULE = '[[rules]]\nid = "our-key"\npattern = "ACME-[a-z0-9]{20}"\n'
+
+
+def acme(seed: int = 1) -> str:
+    return "ACME-" + samples.text(20, seed, "abcdefghijk0123456789")
+
+
+def test_own_rules_of_the_index_block_and_those_of_the_worktree_do_not(repo: Path) -> None:
+    (repo / ".credguard.toml").write_text(RULE)
+    (repo / "a").write_text(f"k {acme()}\n")
+    ok(repo, "add", "a")
+    ok(repo, "commit", "-qm", "the rules are not staged")
+    (repo / "b").write_text(f"k {acme(2)}\n")
+    ok(repo, "add", ".")
+    (repo / ".credguard.toml").unlink()
+    said = blocked(repo, "commit", "-m", "x")
+    assert "b:1:3" in said
+    assert "our-key" in said
+    assert acme(2) not in said
+    (repo / "b").write_text(f"k {acme(2)} # credguard:allow our-key an example\n")
+    ok(repo, "add", "b")
+    ok(repo, "commit", "-qm", "marked")
+
+
+def test_own_rules_of_a_folder_hold_below_it_alone(repo: Path) -> None:
+    for name in ("1:sub/deep", "other"):
+        (repo / name).mkdir(parents=True)
+    (repo / "1:sub/.credguard.toml").write_text(RULE)
+    (repo / "other/a").write_text(acme())
+    ok(repo, "add", ".")
+    ok(repo, "commit", "-qm", "elsewhere")
+    (repo / "1:sub/deep/a").write_text(acme())
+    ok(repo, "add", ".")
+    assert "1:sub/deep/a:1:1" in blocked(repo, "commit", "-m", "x")
+
+
+def test_own_rules_look_at_the_message(repo: Path) -> None:
+    (repo / ".credguard.toml").write_text(RULE)
+    ok(repo, "add", ".")
+    assert "our-key" in blocked(repo, "commit", "-m", f"with {acme()}")
+
+
+def test_an_invalid_own_rule_blocks_with_one_line(repo: Path) -> None:
+    (repo / ".credguard.toml").write_text('[[rules]]\nid = "x-y"\npattern = "(a"\n')
+    ok(repo, "add", ".")
+    done = git(repo, "commit", "-m", "x")
+    assert done.returncode != 0
+    assert ".credguard.toml: rule x-y: " in done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_settings_of_a_folder_with_a_colon_are_read_from_the_index(repo: Path) -> None:
+    (repo / "2:sub").mkdir()
+    (repo / "2:sub/.credguard.toml").write_text('[allow]\npaths = ["a"]\n')
+    (repo / "2:sub/a").write_text(leak())
+    ok(repo, "add", ".")
+    ok(repo, "commit", "-qm", "allowed")
+
+
+def test_a_path_of_thousands_of_folders_is_told_not_waited_for(repo: Path) -> None:
+    (repo / "s").write_text(leak())
+    oid = ok(repo, "hash-object", "-w", "s").strip()
+    path = "d/" * 3000 + "f"
+    subprocess.run(
+        ["git", "update-index", "--index-info"], cwd=repo, check=True, timeout=30,
+        input=f"100644 {oid}\t{path}\n".encode(),
+    )  # fmt: skip
+    assert "d/d/d/" in blocked(repo, "commit", "-m", "x")
+
+
+def test_settings_and_own_rules_hold_under_literal_pathspecs(repo: Path) -> None:
+    (repo / ".credguard.toml").write_text(RULE + '[allow]\npaths = ["ok"]\n')
+    (repo / "ok").write_text(leak())
+    ok(repo, "add", ".")
+    ok(repo, "--literal-pathspecs", "commit", "-qm", "allowed")
+    (repo / "b").write_text(acme())
+    ok(repo, "add", ".")
+    assert "our-key" in blocked(repo, "--literal-pathspecs", "commit", "-m", "x")

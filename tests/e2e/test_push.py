@@ -271,3 +271,20 @@ def test_exactly_the_commits_that_the_remote_lacks(repo: Path) -> None:
     assert sorted(f.path for f in files if f.path != b"commit message") == [b"f0", b"f1", b"f2"]
     unknown = updates(f"refs/heads/main {head} refs/heads/main {'1' * 40}\n".encode())
     assert list(pushed(str(repo), unknown, "origin", "../up"))  # a remote's commit we do not have
+
+
+def test_own_rules_of_what_is_pushed_stop_it(repo: Path) -> None:
+    value = "ACME-" + samples.text(20, 1, "abcdefghijk0123456789")
+    (repo / "sub").mkdir()
+    (repo / "sub/.credguard.toml").write_text(
+        '[[rules]]\nid = "our-key"\npattern = "ACME-[a-z0-9]{20}"\n'
+    )
+    leak(repo, "sub/b", f"{value}\n")
+    (repo / "sub/.credguard.toml").unlink()  # what is committed counts
+    said = stopped(repo, "origin", "main")
+    assert "sub/b:1:1" in said
+    assert value not in said
+    # A tag of a file has no settings at all.
+    oid = ok(repo, "hash-object", "-w", "a")
+    ok(repo, "tag", "of-a-file", oid)
+    ok(repo, "push", "-q", "origin", "of-a-file")

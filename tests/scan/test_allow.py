@@ -120,7 +120,7 @@ def test_settings_by_path_rule_and_stopword() -> None:
     assert "stopword" in allowed('[allow]\nstopwords = ["VALUE"]', found())
     assert "exclude" in allowed('[scan]\nexclude = ["*.py"]', found())
     assert not allowed("", found())
-    assert not allowed("[rules]\nx = 1\n[[rule]]\nid = 1", found())
+    assert not allowed("[[rules]]\nid = 1", found())
 
 
 def test_regexes_look_at_the_value() -> None:

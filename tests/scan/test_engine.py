@@ -284,3 +284,11 @@ class TestCache:
             env=dict(os.environ),
         )  # fmt: skip
         assert done.stdout.strip() == b"1"
+
+
+def test_a_cache_file_of_a_terabyte_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "rules.hsdb"
+    file.touch(0o600)
+    os.truncate(file, 1 << 40)
+    assert load_engine(str(tmp_path)).scan(b"nothing", b"a") == []
+    assert file.stat().st_size < 1 << 30

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credguard.errors import GitError
-from credguard.sources.git import printable, run
+from credguard.sources.git import blobs, printable, run
 from credguard.sources.staging import added_ranges, staged
 
 
@@ -198,3 +198,10 @@ def test_printable_leaves_no_control_character() -> None:
     shown = printable(b"a\nb\x1b[2J\xff\xc2\x9bz\xe2\x80\xae")
     assert shown.isprintable()
     assert shown.startswith("a\\nb\\x1b[2J\\xff")
+
+
+def test_requests_longer_than_a_pipe_do_not_block(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    names = [f":0:{'n' * 5000}{number}" for number in range(100)]
+    paths = [name.encode() for name in names]
+    assert list(blobs(str(tmp_path), names, paths, lenient=True)) == [b""] * 100

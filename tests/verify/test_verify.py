@@ -89,6 +89,8 @@ def server(answer: Callable[[str, str, dict[str, str]], Reply]) -> Iterator[tupl
         (GITLAB, 401, {}, INACTIVE),
         (GITLAB, 403, {"error": "insufficient_scope"}, ACTIVE),
         (GITLAB, 404, {}, UNKNOWN),
+        (GITHUB, 200, {"welcome": "to this hotel's network"}, UNKNOWN),
+        (GITLAB, 200, {}, UNKNOWN),
         (SLACK, 200, {"ok": True, "user": "u", "team": "t"}, ACTIVE),
         (SLACK, 200, {"ok": False, "error": "token_revoked"}, INACTIVE),
         (SLACK, 200, {"ok": False, "error": "ratelimited"}, UNKNOWN),
@@ -240,3 +242,21 @@ def test_an_aws_pair_is_asked_by_get_caller_identity(simulator: Simulator, tmp_p
     )
     done = scan(tmp_path, "--verify")
     assert {json.loads(line)["verified"] for line in done.stdout.splitlines()} == {"inactive"}
+
+
+@pytest.mark.parametrize("body", [b"[" * 60_000, b"<html>", b"\xff", b"[]", b"0", b'{"login": '])
+def test_an_answer_that_is_no_services_is_unknown(body: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1 << 16)
+                head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+                connection.sendall(head + body)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        assert ask(GITHUB, address, Secret(github_token())).status == UNKNOWN
+        thread.join()
