@@ -12,8 +12,8 @@ from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 from credguard.scan.checksums import CHECKS, sureness
-from credguard.scan.engine import characters, plain
-from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
+from credguard.scan.engine import plain
+from credguard.scan.model import HIGH, LOW, MEDIUM, Finding, characters
 from credguard.scan.rules import RULE_TESTS, SEVERITIES, RuleError
 from credguard.scan.values import plausible
 

@@ -28,6 +28,7 @@ ALLOWED = {
     "credguard.sources",
     "credguard.sources.database",
     "credguard.sources.git",
+    "credguard.sources.own",
     "credguard.sources.staging",
     "select",
 }
