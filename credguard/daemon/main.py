@@ -19,7 +19,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from credguard import logs, notify
+from credguard.app import leak
 from credguard.app.context import Context
+from credguard.app.noting import title_of
 from credguard.daemon import lock
 from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
@@ -27,7 +29,8 @@ from credguard.daemon.children import ENTRY
 from credguard.daemon.commits import Commits
 from credguard.daemon.inbox import Inbox
 from credguard.daemon.layered import Layered
-from credguard.daemon.scheduler import Scheduler
+from credguard.daemon.leaks import Leaks
+from credguard.daemon.scheduler import TASK, Scheduler
 from credguard.daemon.shadow import Shadow
 from credguard.daemon.tick import Tick
 from credguard.daemon.watcher import PRUNED, Watcher, pruned
@@ -81,7 +84,11 @@ def run(ctx: Context) -> None:
         scheduler = Scheduler(
             ctx.db, Tick, wall=time.time, monotonic=time.monotonic, tell=announcer.tell
         )
-        again = Daemon(ctx.db, worker, commits, shadow, scheduler, announcer).serve()
+        leaks = Leaks(
+            ctx.db, countdown=leak.countdown(ctx), title=title_of, task=TASK,
+            tell=announcer.tell, now=time.time,
+        )  # fmt: skip
+        again = Daemon(ctx.db, worker, commits, shadow, leaks, scheduler, announcer).serve()
     finally:
         agent.stop()
         os.close(held)
@@ -131,6 +138,7 @@ class Daemon:
         worker: Worker,
         commits: Commits,
         shadow: Shadow,
+        leaks: Leaks,
         scheduler: Scheduler,
         announcer: Announcer,
     ) -> None:
@@ -139,6 +147,7 @@ class Daemon:
         self._worker = worker
         self._commits = commits
         self._shadow = shadow
+        self._leaks = leaks
         self._scheduler = scheduler
         self._announcer = announcer
         self._inbox = Inbox(time.monotonic)
@@ -201,6 +210,7 @@ class Daemon:
             self._refresh_roots()
             self._check_health()
             self._shadow.poll()
+            self._leaks.poll()
             self._scheduler.poll()
             self._announcer.poll()
         except CredguardError as exc:
