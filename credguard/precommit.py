@@ -36,6 +36,11 @@ COMMIT, MESSAGE, PUSH = "commit", "message", "push"
 _SHOWN = 20
 _DEEPER_S = 10.0
 """So long may all archives and encoded texts be read; the texts themselves always are."""
+_SUBJECT = {
+    COMMIT: "what is staged",
+    MESSAGE: "the commit message",
+    PUSH: "what would be pushed",
+}
 _COMMAND = {COMMIT: "commit", MESSAGE: "commit", PUSH: "push"}
 _ANYWAY = {
     COMMIT: "to commit unchecked is your own decision: git commit --no-verify",
@@ -132,10 +137,7 @@ def findings(
 
 
 def kept(found: list[Hit]) -> list[Hit]:
-    """Those of `found` that block: without what CREDGUARD_SKIP lets pass, which is told and noted.
-
-    A baseline is to be taken out here as well.
-    """
+    """Those of `found` that block: without what CREDGUARD_SKIP lets pass, told and noted."""
     text = os.environ.get("CREDGUARD_SKIP", "")
     if not text:
         return found
@@ -179,7 +181,7 @@ def _unread_kept(problems: list[tuple[bytes, str]]) -> list[tuple[bytes, str]]:
 
 def unread(problems: list[tuple[bytes, str]], what: str) -> str:
     """What the person reads when nothing was found, but not all could be looked at."""
-    lines = [f"credguard: blocked, not all of the {what} could be read"]
+    lines = [f"credguard: blocked, not all of {_SUBJECT[what]} could be read"]
     lines += [f"  {printable(path)}: {printable(why)}" for path, why in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
         lines.append(f"  and {len(problems) - _SHOWN} more")
@@ -218,14 +220,14 @@ def guarded(what: str, look: Callable[[], Found]) -> int:
     except CredguardError as error:
         hint = f"  hint: {printable(error.hint)}\n" if error.hint else ""
         say(
-            f"credguard: blocked, could not tell whether a secret is in the {what}: "
+            f"credguard: blocked, could not tell whether a secret is in {_SUBJECT[what]}: "
             f"{printable(str(error))}\n{hint}  {_ANYWAY[what]}\n"
         )
         return 2
     except KeyboardInterrupt:
         return 130
     except MemoryError:
-        say(f"credguard: blocked, too little memory to read the {what}\n")
+        say(f"credguard: blocked, too little memory to read {_SUBJECT[what]}\n")
         return 2
     except Exception as error:  # noqa: BLE001 - the boundary: a traceback could show a secret
         frame = error.__traceback__

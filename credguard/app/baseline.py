@@ -10,8 +10,9 @@ from credguard.errors import ConfigError
 from credguard.scan.baseline import OPEN, Baseline, parse
 from credguard.scan.fingerprint import KEY_BYTES
 from credguard.scan.model import Finding
+from credguard.sources import indexed
 
-FILE = ".credguard.baseline"
+FILE = indexed.BASELINE
 _MAX_BYTES = 64 << 20
 
 

@@ -30,6 +30,9 @@ _FIRST_S = 3600.0
 _REST_S = 600.0
 """A repository that git cannot read is left alone for so long."""
 _NOTES_S = 0.5
+_DAY_S = 86_400.0
+_KEPT_S = 90 * _DAY_S
+"""Which commits were looked at is remembered so long; older entries of a reflog are passed over."""
 _FILES = 64
 
 
@@ -58,6 +61,7 @@ class Commits:
         self._work: deque[Iterator[None]] = deque()
         self._resting: dict[str, float] = {}
         self._polled = 0.0
+        self._forget_at = 0.0
         self._known: set[str] = set()
         # Folder, place and rule of what a person let pass: it is not told again as a commit.
         self._skipped: set[tuple[str, str, str]] = set()
@@ -98,6 +102,10 @@ class Commits:
         now = self._now()
         if abs(now - self._polled) < _NOTES_S:
             return
+        if now >= self._forget_at:
+            self._forget_at = now + _DAY_S
+            with transaction(self._db):
+                commits.forget_before(self._db, now - _KEPT_S)
         self._polled = now
         try:
             taken = Taken(COMMITS)

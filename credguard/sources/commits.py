@@ -9,7 +9,6 @@ import sys
 
 from credguard.errors import GitError
 from credguard.sources.git import (
-    MAX_BLOB,
     Process,
     blobs,
     chunks,
@@ -119,7 +118,7 @@ def committed(
     revisions: list[str],
     *,
     inherit: bool = True,
-    most: int = MAX_BLOB,
+    most: int | None = None,
     too_large: list[bytes] | None = None,
 ) -> Iterator[CommittedFile]:
     """Every file and message that the commits of `git rev-list REVISIONS` bring, newest first.
@@ -141,7 +140,7 @@ def _read(
     cwd: str | None,
     waiting: list[Change],
     inherit: bool,
-    most: int,
+    most: int | None,
     too_large: list[bytes] | None,
 ) -> Iterator[CommittedFile]:
     oids = [commit if file is None else file[1] for commit, file in waiting]

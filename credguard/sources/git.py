@@ -265,17 +265,19 @@ def blobs(
     *,
     lenient: bool = False,
     inherit: bool = True,
-    most: int = MAX_BLOB,
+    most: int | None = None,
     too_large: list[bytes] | None = None,
 ) -> Iterator[bytes]:
     """The objects `oids` in order, through one `cat-file --batch`.
 
-    `most` bytes are read of one; a larger raises, or with `too_large` is empty and its path there.
+    `most` bytes (None: MAX_BLOB) are read of one; a larger raises, or with `too_large` is empty and
+    its path there.
 
     `paths` names each for the person. `lenient`: one that is not here, as in a partial clone, is
     empty. Raises GitError: no such object, or one over `MAX_BLOB`.
     """
     command = git_command(cwd, ("cat-file", "--batch"), hooks=False)
+    most = MAX_BLOB if most is None else most
     environment = git_environment(inherit=inherit)
     if sys.platform == "win32":
         request = "".join(f"{oid}\n" for oid in oids).encode()

@@ -1,4 +1,4 @@
-"""The `.credguard.toml` files as they are staged or committed, never those of the worktree.
+"""The settings and the baseline as they are staged or committed, never those of the worktree.
 
 What is not part of the commit must not decide about it. Loaded once something was found.
 """
@@ -15,14 +15,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from credguard.scan.baseline import Baseline
     from credguard.scan.model import Finding
 
+BASELINE = ".credguard.baseline"
+"""The baseline that counts: the one at the top of the work tree."""
 _MOST_TREES = 8
 _MOST_BYTES = 1 << 20
+_MOST_BASELINE = 16 << 20
 
 
 class Settings:
-    """Reads each folder's file once. What they let pass is told by `tell`."""
+    """Reads each folder's `.credguard.toml`, and the baseline, once; `tell` says what passed."""
 
     def __init__(
         self, cwd: str | None, trees: list[str] | None = None, *, say: Callable[[str], None]
@@ -32,10 +36,11 @@ class Settings:
         self._trees = [""] if trees is None else trees[:_MOST_TREES]
         self._say = say
         self._allows: dict[bytes, list[Allow]] = {}
+        self._baselines: list[Baseline] | None = None
         self._passed: dict[str, int] = {}
 
     def judged(self, found: list[Finding], data: bytes, path: bytes) -> list[Finding]:
-        """Those of `found`, in file `path`, that neither a mark in `data` nor the files let pass.
+        """Those of `found`, in file `path`, that no mark in `data`, file or baseline lets pass.
 
         Raises ConfigError: such a file is wrong; GitError.
         """
@@ -49,7 +54,20 @@ class Settings:
                 if FILE in each.allowed:
                     self._passed[each.allowed] = self._passed.get(each.allowed, 0) + 1
             found = [each for each in found if not each.allowed]
-        return found
+        return [each for each in found if not self._known(each)] if found else []
+
+    def _known(self, finding: Finding) -> bool:
+        if finding.rule_id.startswith("own-"):
+            return False  # what the vault holds is nobody's known finding
+        if self._baselines is None:
+            names = [os.fsencode(BASELINE)] * len(self._trees)
+            asked = [f"{tree}:{BASELINE}" for tree in self._trees]
+            contents = blobs(self._cwd, asked, names, lenient=True)
+            self._baselines = [_baseline(data) for data in contents if data]
+        known = any(each.verdict(finding, finding.path) is not None for each in self._baselines)
+        if known:
+            self._passed[BASELINE] = self._passed.get(BASELINE, 0) + 1
+        return known
 
     def tell(self) -> None:
         """Say what the files let pass: nothing is switched off silently."""
@@ -83,10 +101,16 @@ class Settings:
         return Allow.of(texts, compiler)
 
 
-def _text(name: bytes, data: bytes) -> str:
+def _baseline(data: bytes) -> Baseline:
+    from credguard.scan.baseline import parse
+
+    return parse(_text(os.fsencode(BASELINE), data, _MOST_BASELINE), BASELINE)
+
+
+def _text(name: bytes, data: bytes, most: int = _MOST_BYTES) -> str:
     shown = printable(name)
-    if len(data) > _MOST_BYTES:
-        raise ConfigError(f"{shown} is larger than 1 MiB", hint=f"shorten {shown}")
+    if len(data) > most:
+        raise ConfigError(f"{shown} is larger than {most >> 20} MiB", hint=f"shorten {shown}")
     try:
         return data.decode()
     except UnicodeDecodeError as exc:

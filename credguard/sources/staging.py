@@ -65,10 +65,18 @@ class StagedFile:
         """
         if self._old is None:
             return None
-        places = [self.path] * len(self._old)
-        # What a partial clone lacks is taken for empty: then every line is new.
-        old = blobs(self._cwd, self._old, places, lenient=True, inherit=self._inherit)
-        return added_ranges(self.data, list(old))
+        return added_ranges(self.data, [self._version(oid) for oid in self._old])
+
+    def _version(self, oid: str) -> bytes:
+        """A parent's bytes; what a partial clone lacks is taken for empty: every line is new then.
+
+        Git says that an object is missing, or ends where it is forbidden to fetch it.
+        """
+        try:
+            (data,) = blobs(self._cwd, [oid], [self.path], lenient=True, inherit=self._inherit)
+        except GitError:
+            return b""
+        return data
 
 
 def added_ranges(data: bytes, old: list[bytes]) -> list[tuple[int, int]]:

@@ -110,7 +110,8 @@ def test_the_reflog_alone_is_enough_and_nothing_is_told_twice(repo: Path, servic
         service.turn()
     (body,) = service.told
     assert f"git rebase -i {oid[:12]}^" in body
-    git(repo, "commit", "-q", "--amend", "-nm", "other")
+    git(repo, "reset", "-q", "--hard", oid)
+    git(repo, "commit", "-q", "--amend", "-nm", "other")  # another commit that brings the same
     service.commits.look(git_dir)
     service.turn()
     service.commits = service.make()
@@ -146,6 +147,24 @@ def test_commits_of_long_ago_are_left_alone(
     service.commits.look(str(repo / ".git"))
     service.turn()
     assert service.told == []
+
+
+def test_what_was_looked_at_is_forgotten_in_time_and_not_told_again(
+    repo: Path, service: Service
+) -> None:
+    bypass(repo, leak())
+    service.commits.look(str(repo / ".git"))
+    service.turn()
+    assert len(service.told) == 1
+    seen = "SELECT count(*) FROM commit_seen"
+    assert service.ctx.db.execute(seen).fetchone()[0] > 0
+    service.ctx.db.execute("DELETE FROM commit_finding")
+    service.at += 100 * 86400
+    service.turn()
+    assert service.ctx.db.execute(seen).fetchone()[0] == 0
+    service.commits.look(str(repo / ".git"))
+    service.turn()
+    assert len(service.told) == 1
 
 
 def test_a_linked_worktree_is_found_through_its_repository(
@@ -232,7 +251,7 @@ def test_a_hook_that_another_tool_put_aside_is_told_once(repo: Path, service: Se
     round_()
     round_()
     (body,) = told
-    assert f"credguard hook install {repo}" in body
+    assert f"credguard hook install '{repo}'" in body
     assert [each.kind for each in problems.present(service.ctx.db)] == ["hook"]
     git(repo, "config", "--unset", "core.hooksPath")
     round_()

@@ -138,11 +138,36 @@ def test_what_is_encoded_or_packed_is_read(repo: Path) -> None:
     assert re.search(r"b!b:2:\d+  AWS ", blocked(repo, "commit", "-qm", "x"))
 
 
+def test_a_staged_baseline_lets_known_findings_pass_and_says_so(repo: Path) -> None:
+    (repo / "b.ini").write_text(leak())
+    ok(repo, "add", "b.ini")
+    blocked(repo, "commit", "-qm", "x")
+    made = subprocess.run(
+        [sys.executable, "-m", "credguard", "baseline", "create", "."],
+        cwd=repo, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert "1 " in made.stderr or "2 " in made.stderr, made.stderr
+    blocked(repo, "commit", "-qm", "x")  # it lies in the work tree alone
+    ok(repo, "add", ".credguard.baseline")
+    done = git(repo, "commit", "-qm", "x")
+    assert done.returncode == 0, done.stderr
+    assert "by .credguard.baseline" in done.stderr
+    (repo / "b.ini").write_text("\n\n" + leak() + leak(2))
+    ok(repo, "add", "b.ini")
+    assert "b.ini:" in blocked(repo, "commit", "-qm", "y")  # the second is new
+    (repo / ".credguard.baseline").write_text("wrong\n")
+    ok(repo, "add", ".")
+    done = git(repo, "commit", "-qm", "y")
+    assert done.returncode != 0
+    assert ".credguard.baseline, line 1" in done.stderr
+    assert "hint:" in done.stderr
+
+
 def test_what_cannot_be_read_to_its_end_blocks_and_names_the_file(repo: Path) -> None:
     (repo / "b.gz").write_bytes(gzip.compress(os.urandom(9000))[:-2000])
     ok(repo, "add", "b.gz")
     said = blocked(repo, "commit", "-qm", "x")
-    assert "not all of the commit could be read" in said
+    assert "not all of what is staged could be read" in said
     assert "b.gz!b: ends too early" in said
     assert "--no-verify" in said
 

@@ -232,6 +232,34 @@ def test_other_kinds_of_repositories(tmp_path: Path, repo: Path, word: str) -> N
     stopped(folder, "origin", "HEAD:refs/heads/new")
 
 
+def test_a_partial_clone_is_not_made_to_fetch(repo: Path, tmp_path: Path) -> None:
+    (repo / "old.ini").write_text("kept = 1\n" * 50)
+    ok(repo, "add", ".")
+    ok(repo, "commit", "-qm", "old")
+    ok(repo, "push", "-q", "origin", "main")
+    up = tmp_path / "up"
+    ok(up, "config", "uploadpack.allowFilter", "true")
+    ok(tmp_path, "clone", "-q", "--no-checkout", "--filter=blob:none", up.as_uri(), "part")
+    part = tmp_path / "part"
+    hook.install(Context(), str(part), global_=False)
+    # A commit made from trees alone: the version of old.ini before it was never fetched.
+    ok(part, "read-tree", "HEAD")
+    (part / "old.ini").write_text(LEAK)
+    ok(part, "add", "old.ini")
+    tree = ok(part, "write-tree", "--missing-ok")
+    ok(
+        part,
+        "update-ref",
+        "refs/heads/main",
+        ok(part, "commit-tree", tree, "-p", "HEAD", "-m", "x"),
+    )
+    lacking = ok(part, "rev-list", "--objects", "--all", "--missing=print").count("\n?")
+    assert lacking >= 1
+    assert "old.ini:1:25" in stopped(part, "origin", "main")
+    after = ok(part, "rev-list", "--objects", "--all", "--missing=print").count("\n?")
+    assert after == lacking
+
+
 def test_exactly_the_commits_that_the_remote_lacks(repo: Path) -> None:
     for number in range(3):
         clean(repo, f"f{number}")
