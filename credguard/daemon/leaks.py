@@ -2,10 +2,13 @@
 
 import logging
 import os
-import sqlite3
 import time
 from collections.abc import Callable
 
+from credguard.app.context import Context
+from credguard.app.leak import countdown
+from credguard.app.noting import title_of
+from credguard.daemon.scheduler import TASK
 from credguard.errors import GitError
 from credguard.report.text import printable
 from credguard.sources.git import run
@@ -37,19 +40,13 @@ class Leaks:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
-        *,
-        countdown: float,
-        title: Callable[[str], str],
-        task: str,
+        ctx: Context,
         tell: Callable[[str, str, Callable[[], None]], None],
         now: Callable[[], float],
     ) -> None:
-        """`countdown`: seconds; `title`: names an item; `task`: the schedule's that answers."""
-        self._db = connection
-        self._countdown = countdown
-        self._title = title
-        self._task = task
+        """`tell(title, body, done)` shows a notification later; `now` gives Unix seconds."""
+        self._db = ctx.db
+        self._countdown = countdown(ctx)
         self._tell = tell
         self._now = now
         self._polled = 0.0
@@ -67,9 +64,9 @@ class Leaks:
                 self._out(place)
         waiting = [each for each in leaks.all_(self._db) if each.state == leaks.WAITING]
         if any(each.due <= now for each in waiting):
-            entry = schedule.get(self._db, self._task)
+            entry = schedule.get(self._db, TASK)
             if entry.next_run is None or entry.next_run > now:
-                schedule.put(self._db, self._task, schedule.Entry(entry.last_run, now))
+                schedule.put(self._db, TASK, schedule.Entry(entry.last_run, now))
 
     def _is_out(self, place: leaks.Place) -> bool:
         stamp, asked = _stamp(place.git_dir), (place.git_dir, place.oid)
@@ -85,7 +82,7 @@ class Leaks:
 
     def _out(self, place: leaks.Place) -> None:
         now = self._now()
-        title = self._title(place.item)
+        title = title_of(place.item)
         with transaction(self._db):
             if not leaks.got_out(self._db, place, title, now, now + self._countdown):
                 return

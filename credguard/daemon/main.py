@@ -19,9 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from credguard import logs, notify
-from credguard.app import leak
 from credguard.app.context import Context
-from credguard.app.noting import title_of
 from credguard.daemon import lock
 from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
@@ -30,7 +28,7 @@ from credguard.daemon.commits import Commits
 from credguard.daemon.inbox import Inbox
 from credguard.daemon.layered import Layered
 from credguard.daemon.leaks import Leaks
-from credguard.daemon.scheduler import TASK, Scheduler
+from credguard.daemon.scheduler import Scheduler
 from credguard.daemon.shadow import Shadow
 from credguard.daemon.tick import Tick
 from credguard.daemon.watcher import PRUNED, Watcher, pruned
@@ -84,10 +82,7 @@ def run(ctx: Context) -> None:
         scheduler = Scheduler(
             ctx.db, Tick, wall=time.time, monotonic=time.monotonic, tell=announcer.tell
         )
-        leaks = Leaks(
-            ctx.db, countdown=leak.countdown(ctx), title=title_of, task=TASK,
-            tell=announcer.tell, now=time.time,
-        )  # fmt: skip
+        leaks = Leaks(ctx, announcer.tell, time.time)
         again = Daemon(ctx.db, worker, commits, shadow, leaks, scheduler, announcer).serve()
     finally:
         agent.stop()

@@ -124,10 +124,12 @@ def _ways_of_own(first: Finding, path: str, what: str) -> list[tuple[str, list[s
         "message": "take it out of the message, and commit again",
         "push": "take it out of the history: git rebase -i, mark its commit edit",
     }[what]
+    from shlex import quote
+
     kind, _, name = first.own.partition("/")
     read = {
         "key": "AWS tools get the key from credguard: aws --profile NAME, or credguard exec NAME",
-        "secret": f"credguard secret get {name}",
+        "secret": f"credguard secret get {quote(name)}",
     }.get(kind, "credguard hands it out where it is needed: credguard --help")
     replace = {
         "key": "credguard rotate NAME --emergency",

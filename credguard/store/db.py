@@ -133,12 +133,10 @@ _MIGRATIONS = (
         first_seen REAL NOT NULL, pushed INTEGER NOT NULL, notified REAL
     );
     """,
-    # Own secrets in commits. One row of `leak` for a value, ever: it is answered once.
     """
     CREATE TABLE leak_place (
-        item TEXT NOT NULL,           -- the vault's
-        git_dir TEXT NOT NULL, oid TEXT NOT NULL, path TEXT NOT NULL, line INTEGER NOT NULL,
-        at REAL NOT NULL, out INTEGER NOT NULL, PRIMARY KEY (item, git_dir, oid, path)
+        item TEXT, git_dir TEXT, oid TEXT, path TEXT, line INTEGER NOT NULL, at REAL NOT NULL,
+        out INTEGER NOT NULL, PRIMARY KEY (item, git_dir, oid, path)
     );
     CREATE TABLE leak (
         item TEXT PRIMARY KEY, title TEXT NOT NULL, git_dir TEXT NOT NULL, oid TEXT NOT NULL,

@@ -11,10 +11,11 @@ from credguard import config, paths
 from credguard.app import keys, leak, own, rotate
 from credguard.app.context import Context
 from credguard.app.log import Query, entries
-from credguard.app.noting import Noting, title_of
+from credguard.app.noting import Noting
 from credguard.app.tick import tick
 from credguard.daemon.commits import Commits
 from credguard.daemon.leaks import Leaks
+from credguard.daemon.scheduler import TASK
 from credguard.report.log import sentence
 from credguard.sources.database import load_engine
 from credguard.sources.own import armed
@@ -26,7 +27,6 @@ from tests.support.person import add_key, credguard, file_vault, wait_for_nothin
 from tests.support.simulator import Simulator
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
-TASK = "tick"
 
 
 def git(cwd: Path, *args: str) -> str:
@@ -57,9 +57,10 @@ def commit(repo: Path, value: str, name: str = "notes.txt") -> str:
 class World:
     """The daemon's part, turned by hand, beside a vault with the simulator's key."""
 
-    def __init__(self, simulator: Simulator, countdown: float) -> None:
+    def __init__(self, simulator: Simulator, countdown: int) -> None:
         for name in ("soak", "orphan_wait", "prove_interval"):
             config.set_value(f"rotation.{name}", "1h" if name == "soak" else "0s")
+        config.set_value("leak.countdown", f"{countdown}s")
         self.simulator = simulator
         self.ctx = in_memory.context(simulator, "work")
         self.ctx.__dict__["vault"] = Noting(self.ctx.vault)
@@ -76,10 +77,7 @@ class World:
             engine, self.ctx.db, fingerprint_key(), max_bytes=1_000_000, tell=tell,
             now=lambda: self.at,
         )  # fmt: skip
-        self.leaks = Leaks(
-            self.ctx.db, countdown=countdown, title=title_of, task=TASK, tell=tell,
-            now=lambda: self.at,
-        )  # fmt: skip
+        self.leaks = Leaks(self.ctx, tell, lambda: self.at)
 
     def look(self, repo: Path) -> list[leaks.Leak]:
         self.at += 10

@@ -177,6 +177,16 @@ def test_line_and_column_and_what_lay_over_it(engine: Engine) -> None:
     assert (finding.line, finding.end_line) == (2, 2)
 
 
+def test_no_baseline_knows_it(engine: Engine) -> None:
+    from credguard.scan.baseline import Baseline
+
+    [finding] = scan_all(engine, VALUES["aws"], b"f").findings
+    known = Baseline([KEY])
+    known.add(finding, b"f")
+    assert known.verdict(finding, b"f") is None
+    assert known.renewed([(finding, b"f")]).entries == {}
+
+
 @pytest.mark.parametrize(
     "weak",
     [
