@@ -64,9 +64,9 @@ def fingerprint(key: bytes) -> Callable[[bytes], bytes]:
 
 
 class Own:
-    """Immutable. Finds the values of one table."""
+    """Immutable, not for several threads. Finds the values of one table."""
 
-    __slots__ = ("_forms", "_key", "_search", "_values", "_windows")
+    __slots__ = ("_forms", "_key", "_known", "_search", "_values", "_windows")
 
     def __init__(self, table: Table, search: Search | None = None) -> None:
         """`search` finds the windows of `table` by their number; None: one after the other."""
@@ -74,6 +74,7 @@ class Own:
         self._windows = [window for window, _ in rows]
         self._forms = [forms for _, forms in rows]
         self._search = search
+        self._known: Callable[[bytes], bytes] | None = None  # made for the first that is to be told
 
     def merged(self, data: bytes, path: bytes, found: list[Finding]) -> list[Finding]:
         """`found` in `data`, and the own secrets in it, in place of what lies over them."""
@@ -126,11 +127,14 @@ class Own:
 
     def _matches(self, data: bytes) -> list[Hit]:
         text = squeezed(data)
-        size, known, forms = len(text), fingerprint(self._key), self._forms
+        size, forms = len(text), self._forms
         windows = self._windows
         matches: list[tuple[int, int, int, str]] = []
 
         def place(number: int, end: int) -> None:
+            known = self._known
+            if known is None:
+                known = self._known = fingerprint(self._key)
             start = end - len(windows[number])
             for before, length, wanted, value, way in forms[number]:
                 first = start - before
@@ -213,9 +217,9 @@ def _runs(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 def _decoded(data: bytes) -> Iterator[tuple[int, int, bytes, str]]:
     """What long runs of digits hold, where it has text: start, end, bytes, and how encoded."""
-    from binascii import a2b_base64, unhexlify
-
     for start, end, run in _runs(data):
+        from binascii import a2b_base64, unhexlify  # a clean text does not pay for it
+
         if len(squeezed(run)) < len(_SEEN):
             continue  # a line drawn
         marked = run.translate(_HEX_DIGITS)
