@@ -48,7 +48,7 @@ _LOUD = (
     "kinds",
     multiple=True,
     metavar="KIND",
-    help="Only handout, rotation, leak, password, profile, user, secret or ssh; or, say, password.read.",
+    help="Only handout, rotation, leak, password, profile, user, secret, ssh; or password.read.",
 )
 @click.option("--since", metavar="WHEN", help="Not older: 7d, 12h, or 2026-11-01 (local time).")
 @click.option(
