@@ -17,6 +17,7 @@ from credguard.scan.engine import Engine, plain
 from credguard.scan.layers import Limits, scan_all
 from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
 from credguard.sources.database import load_engine
+from credguard.sources.own import armed
 
 __all__ = [
     "HIGH",
@@ -95,5 +96,5 @@ _loaded: list[Engine] = []
 
 def _engine() -> Engine:
     if not _loaded:
-        _loaded.append(load_engine(paths.cache_dir()))
+        _loaded.append(armed(load_engine(paths.cache_dir())))
     return _loaded[0]

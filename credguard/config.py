@@ -111,6 +111,15 @@ class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auto_lock: str = "8h"
 
 
+class LeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What happens when a value of the vault was pushed.
+
+    `countdown`: so long a person can stop the answer, such as a new key; "0s": it comes at once.
+    """
+
+    countdown: str = "10m"
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -123,11 +132,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scan: ScanConfig = ScanConfig()
     verify: VerifyConfig = VerifyConfig()
     ssh: SshConfig = SshConfig()
+    leak: LeakConfig = LeakConfig()
 
 
 _DURATIONS = {
     "agent.idle",
     "agent.auto_lock",
+    "leak.countdown",
     "rotation.max_age",
     "rotation.grace",
     "rotation.soak",

@@ -51,10 +51,11 @@ _ANYWAY = {
 
 
 def engine() -> Engine:
-    """The compiled rules. Raises CredguardError."""
+    """The compiled rules, and the person's own secrets. Raises CredguardError."""
     from credguard.sources.database import load_engine
+    from credguard.sources.own import armed
 
-    return load_engine(cache_dir())
+    return armed(load_engine(cache_dir()))
 
 
 class Look:

@@ -33,11 +33,12 @@ class Context:
 
         From its first use on this process leaves no core dump.
         """
+        from credguard.app.noting import Noting
         from credguard.hardening import no_core_dump
         from credguard.vault.select import open_vault
 
         no_core_dump()
-        return open_vault(self.config.vault.backend)
+        return Noting(open_vault(self.config.vault.backend))
 
     def look_again(self) -> None:
         """Open the settings and the vault anew where another process moved the vault meanwhile."""

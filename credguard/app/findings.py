@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ from credguard import __version__
 from credguard.errors import CredguardError, StoreError
 from credguard.report.model import Report, Row, RuleFacts, row
 from credguard.report.text import path_text
-from credguard.scan.baseline import SECRET
 from credguard.scan.fingerprint import COMMITTED_BITS, REPORT_BITS, Fingerprints
 from credguard.sources.settings import root_of
 
@@ -48,7 +46,7 @@ def make_report(
     `verified`: by `id` of a finding. `all_signals`: tell every reason with its weight.
     Raises CredguardError.
     """
-    facts = _facts() if found or style == "sarif" else {}
+    facts = _facts(None if style == "sarif" else {each.rule_id for each in found})
     report = Report([], __version__, facts, scanned=scanned)
     report.unread = [(path_text(path), why) for path, why in unread]
     prints = _Prints(known, report.notes) if style in _KEYED else None
@@ -57,8 +55,9 @@ def make_report(
         if each.allowed:
             report.hidden.append(_row(each, facts, prints, None, all_signals))
             continue
-        verdict = known.verdict(each) if known is not None else None
-        if verdict is not None:
+        if known is not None and (verdict := known.verdict(each)) is not None:
+            from credguard.scan.baseline import SECRET
+
             report.known += 1
             real += verdict == SECRET
             continue
@@ -68,11 +67,12 @@ def make_report(
     return report
 
 
-def _facts() -> dict[str, RuleFacts]:
+def _facts(wanted: set[str] | None) -> dict[str, RuleFacts]:
+    """Of `wanted` at least; None: of every rule there is."""
     from credguard.sources.rulefacts import rule_facts
 
     try:
-        return rule_facts()
+        return rule_facts(wanted) if wanted is None or wanted else {}
     except OSError as exc:
         raise CredguardError(
             f"the rules cannot be read: {exc.strerror}", hint="run ./install.sh again"
@@ -116,7 +116,7 @@ class _Prints:
             key = fingerprint_key()
         except StoreError as exc:
             notes.append(f"fingerprints hold for this report only: {exc}")
-            key = secrets.token_bytes(32)
+            key = os.urandom(32)
         self._prints = Fingerprints(key, REPORT_BITS)
 
     def __call__(self, finding: Finding) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from credguard import config
 from credguard.app.context import Context
+from credguard.app.noting import Noting
 from credguard.hardening import no_core_dump
 from credguard.vault import select
 from credguard.vault.base import check
@@ -41,7 +42,7 @@ def choose_vault(ctx: Context, backend: str | None) -> Chosen:
     if pick != current:
         _refuse_leaving(ctx, current, pick)
         config.set_value("vault.backend", pick)
-    ctx.vault = vault  # the same object, so that a passphrase is typed once
+    ctx.vault = Noting(vault)  # the same object, so that a passphrase is typed once
     return Chosen(pick, kept, tried)
 
 

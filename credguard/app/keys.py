@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 
-from credguard.app import key_marks, notes, renames
+from credguard.app import key_marks, notes, own, renames
 from credguard.app.context import Context
 from credguard.app.rotate_guard import alone
 from credguard.errors import CredguardError, InvalidKey, NotPermitted, RotationRefused
@@ -115,6 +115,7 @@ def store(
     with ctx.writing():
         _put(ctx, name, key, secret, used_elsewhere=used_elsewhere)
     files.set_process(name, command(name))
+    own.refresh(ctx)
     events.record(ctx.db, ctx.now(), "profile.stored", name, key_id=key.key_id)
 
 

@@ -110,9 +110,9 @@ def rotation_midway(ctx: Context) -> list[str]:
 
 
 def profile_of(ctx: Context, identity: str) -> str:
-    """A profile of the user, as a person types it after a command; PROFILE where it has none."""
+    """The name of one of the user's profiles; PROFILE where there is none."""
     group = users(ctx).get(identity)
-    return shlex.quote(group[0].name) if group else "PROFILE"
+    return group[0].name if group else "PROFILE"
 
 
 def users(ctx: Context) -> dict[str, list[profiles.Profile]]:

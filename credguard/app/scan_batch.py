@@ -9,6 +9,7 @@ import os
 
 from credguard.sources.database import load_engine
 from credguard.sources.files import Unreadable, blocks, read, windows
+from credguard.sources.own import armed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Setting:
         """The engine, loaded once a process. Raises CredguardError."""
         engine = _ENGINES.get(self.cache_dir)
         if engine is None:
-            engine = _ENGINES[self.cache_dir] = load_engine(self.cache_dir)
+            engine = _ENGINES[self.cache_dir] = armed(load_engine(self.cache_dir))
         return engine
 
     def joined(self, path: bytes) -> Joined | None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from shlex import quote
 
+from credguard.app import own
 from credguard.app.context import Context
 from credguard.errors import AlreadyExists, CredguardError, UnknownProfile, Unsupported
 from credguard.store import events, profiles
@@ -71,6 +72,7 @@ def create(
                     table.Registration(chosen, profile.key.account, region, ctx.now()),
                 )
             on_region(region, error)
+    own.refresh(ctx)
     done = [region for region in where if outcome[region] is None]
     events.record(ctx.db, ctx.now(), "ssh.registered", chosen, regions=done)
     return Created(key, profile.key.account, {region: outcome[region] for region in where})

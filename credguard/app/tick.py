@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from credguard import config as settings
-from credguard.app import key_marks, password, rotate, rotate_due
+from credguard.app import key_marks, leak, own, password, rotate, rotate_due
 from credguard.app.context import Context
 from credguard.errors import (
     Busy,
@@ -15,7 +15,7 @@ from credguard.errors import (
     RotationRefused,
     Throttled,
 )
-from credguard.store import events, problems, profiles, schedule
+from credguard.store import events, leaks, problems, profiles, schedule
 
 _SUBJECT = "rotation of "
 # These pass by themselves mostly: a laptop in a train is no reason to interrupt anybody.
@@ -48,10 +48,12 @@ def tick(ctx: Context) -> list[Note]:
     Each problem is kept in the store until it is over, so that `status` shows it and nobody is
     notified of it twice. Raises StoreError, ConfigError.
     """
+    answered = [_leaked(each) for each in leak.answer_due(ctx)]
+    own.refresh(ctx)
     if not profiles.profiles(ctx.db):
-        return []  # no key, no vault to unlock
+        return answered  # no key, no vault to unlock
     key_marks.settle(ctx)
-    notes = [*_soon(ctx), *_old_passwords(ctx)]
+    notes = [*answered, *_soon(ctx), *_old_passwords(ctx)]
     now = ctx.now()
     unaged = [each for each in _ageless(ctx) if _next_try(ctx, each) <= now]
     for identity in unaged:
@@ -73,6 +75,13 @@ def tick(ctx: Context) -> list[Note]:
         if problem.subject.startswith(_SUBJECT) and problem.subject not in waiting:
             problems.solve(ctx.db, ctx.now(), problem.subject)
     return notes
+
+
+def _leaked(answered: leaks.Leak) -> Note:
+    done = answered.state == leaks.ANSWERED
+    title = "credguard: a leak was answered" if done else "credguard: a leak needs you"
+    hint = "see: credguard leak report"
+    return Note(answered.title, answered.answer, hint, not done, True, title, problem=False)
 
 
 def _learn_age(ctx: Context, identity: str) -> rotate.Outcome | None:

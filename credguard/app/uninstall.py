@@ -139,6 +139,7 @@ _OURS = (
     "state.db",
     "config.toml",
     "fingerprint.key",
+    "own.bin",
     "vault.json",
     "migration.json",
 )

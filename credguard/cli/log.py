@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # Quiet: routine is dim, what a person should have meant to do stands out.
 _DIM = ("handout",)
 _LOUD = (
+    "leak.answered",
+    "leak.failed",
+    "leak.out",
     "password.read",
     "password.unknown",
     "profile.exported",
@@ -45,7 +48,7 @@ _LOUD = (
     "kinds",
     multiple=True,
     metavar="KIND",
-    help="Only handout, rotation, password, profile, user, secret or ssh; or, say, password.read.",
+    help="Only handout, rotation, leak, password, profile, user, secret, ssh; or password.read.",
 )
 @click.option("--since", metavar="WHEN", help="Not older: 7d, 12h, or 2026-11-01 (local time).")
 @click.option(

@@ -89,6 +89,12 @@ def _init() -> click.Command:
     return init
 
 
+def _leak() -> click.Command:
+    from credguard.cli.leak import leak
+
+    return leak
+
+
 def _list() -> click.Command:
     from credguard.cli.keys import list_
 
@@ -218,6 +224,7 @@ COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "hook": ("Install, remove or look at the git hooks.", _hook),
     "import": ("Move keys from ~/.aws/credentials into the vault.", _import),
     "init": ("Choose the vault and set everything up.", _init),
+    "leak": ("See own secrets that were pushed, and stop the answer to them.", _leak),
     "list": ("List the profiles in the vault.", _list),
     "lock": ("Close the vault until it is unlocked again.", _lock),
     "log": ("Show what happened to the keys, and who got them.", _log),

@@ -22,7 +22,7 @@ from credguard.sources.git import run
 from credguard.sources.indexed import Settings
 from credguard.sources.notes import COMMITS, SKIPS, Taken
 from credguard.sources.staging import is_oid
-from credguard.store import commits, events
+from credguard.store import commits, events, leaks
 from credguard.store.db import transaction
 
 _LOG = logging.getLogger("credguard.daemon.commits")
@@ -202,6 +202,8 @@ class Commits:
             ]
             hits = on_lines(hits, file.added) if hits else []
             for hit in _not_allowed(hits, file, git_dir):
+                if hit.own:
+                    self._keep(repository, file.commit, hit)
                 # Named without the commit: a rebase brings the same again.
                 place = os.fsencode(repository) + b"\0" + hit.path
                 name = fingerprint(self._key, hit, place)
@@ -211,6 +213,11 @@ class Commits:
         for path in too_large:
             _LOG.warning("not scanned, larger than watch.max_file_mb: %s in %s", path, repository)
         self._store(git_dir, repository, found)
+
+    def _keep(self, repository: str, oid: str, hit: Finding) -> None:
+        path = printable(hit.path.decode("utf-8", "backslashreplace"))
+        place = leaks.Place(hit.own, shown(repository), oid, path, hit.line, self._now())
+        leaks.put_place(self._db, place)
 
     def _store(self, git_dir: str, repository: str, found: dict[str, tuple[Finding, str]]) -> None:
         fresh: list[tuple[commits.CommitFinding, Finding]] = []

@@ -6,8 +6,10 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from credguard.errors import StoreError
 from credguard.report.text import path_text
 from credguard.scan.engine import Engine, layered, plain
+from credguard.sources.own import Arming
 
 if TYPE_CHECKING:
     from credguard.scan.model import Finding
@@ -23,9 +25,18 @@ class Layered:
     def __init__(self, engine: Engine) -> None:
         """`engine`: used by this thread alone."""
         self._engine = engine
+        self._own = Arming(engine)
+        self._problem = ""
 
     def scan(self, data: bytes, path: bytes) -> list[Finding]:
-        """The secrets in `data`, by place."""
+        """The secrets in `data`, by place; the person's own as they are known at this moment."""
+        try:
+            self._own.look()
+            self._problem = ""
+        except StoreError as error:
+            if str(error) != self._problem:
+                self._problem = str(error)
+                _LOG.warning("%s", error)
         data = plain(data)
         found, probed = self._engine.examine(data, path)
         if not layered(data, probed):

@@ -27,6 +27,7 @@ from credguard.daemon.children import ENTRY
 from credguard.daemon.commits import Commits
 from credguard.daemon.inbox import Inbox
 from credguard.daemon.layered import Layered
+from credguard.daemon.leaks import Leaks
 from credguard.daemon.scheduler import Scheduler
 from credguard.daemon.shadow import Shadow
 from credguard.daemon.tick import Tick
@@ -81,7 +82,8 @@ def run(ctx: Context) -> None:
         scheduler = Scheduler(
             ctx.db, Tick, wall=time.time, monotonic=time.monotonic, tell=announcer.tell
         )
-        again = Daemon(ctx.db, worker, commits, shadow, scheduler, announcer).serve()
+        leaks = Leaks(ctx, announcer.tell, time.time)
+        again = Daemon(ctx.db, worker, commits, shadow, leaks, scheduler, announcer).serve()
     finally:
         agent.stop()
         os.close(held)
@@ -131,6 +133,7 @@ class Daemon:
         worker: Worker,
         commits: Commits,
         shadow: Shadow,
+        leaks: Leaks,
         scheduler: Scheduler,
         announcer: Announcer,
     ) -> None:
@@ -139,6 +142,7 @@ class Daemon:
         self._worker = worker
         self._commits = commits
         self._shadow = shadow
+        self._leaks = leaks
         self._scheduler = scheduler
         self._announcer = announcer
         self._inbox = Inbox(time.monotonic)
@@ -201,6 +205,7 @@ class Daemon:
             self._refresh_roots()
             self._check_health()
             self._shadow.poll()
+            self._leaks.poll()
             self._scheduler.poll()
             self._announcer.poll()
         except CredguardError as exc:

@@ -63,7 +63,8 @@ def text_for_person(found: list[Hit], what: str, *, colour: bool, width: int) ->
 def _finding(hit: Finding, commit: str, style: _Style) -> list[str]:
     place = f"{path_text(hit.path)}:{hit.line}:{hit.column}"
     of = f"  (commit {commit[:12]})" if commit else ""
-    reason = in_words(hit) or "it has the format of that rule and is no placeholder"
+    reason = "it is in your vault, and nothing lets it pass" if hit.own else in_words(hit)
+    reason = reason or "it has the format of that rule and is no placeholder"
     where = f"; in {printable(hit.via)}" if hit.via else ""
     why = f"rule {hit.rule_id}: {reason}{where}; confidence {CONFIDENCE_NAMES[hit.confidence]}"
     return [
@@ -77,6 +78,8 @@ def _ways(found: list[Hit], what: str) -> list[tuple[str, list[str]]]:
     first, commit = found[0]
     path = path_text(first.path)
     skip = f"CREDGUARD_SKIP='{first.rule_id}:why it is none'"
+    if first.own:
+        return _ways_of_own(first, path, what)
     vault = (
         "keep it in the vault",
         [
@@ -113,6 +116,30 @@ def _ways(found: list[Hit], what: str) -> list[tuple[str, list[str]]]:
         f"or once, said and logged: {skip} git commit ...",
     ]
     return [("remove it", remove), ("mark it as not a secret", mark), vault]
+
+
+def _ways_of_own(first: Finding, path: str, what: str) -> list[tuple[str, list[str]]]:
+    remove = {
+        "commit": f"take it out of {path}, then: git add {_quoted(path)}",
+        "message": "take it out of the message, and commit again",
+        "push": "take it out of the history: git rebase -i, mark its commit edit",
+    }[what]
+    from shlex import quote
+
+    kind, _, name = first.own.partition("/")
+    read = {
+        "key": "AWS tools get the key from credguard: aws --profile NAME, or credguard exec NAME",
+        "secret": f"credguard secret get {quote(name)}",
+    }.get(kind, "credguard hands it out where it is needed: credguard --help")
+    replace = {
+        "key": "credguard rotate NAME --emergency",
+        "password": "credguard password rotate NAME",
+    }.get(kind, "make another where it is from, then store that")
+    return [
+        ("remove it", [remove]),
+        ("read it from the vault instead", [read]),
+        ("replace it, if anybody else can have seen it", [replace]),
+    ]
 
 
 def _quoted(path: str) -> str:

@@ -46,7 +46,9 @@ class Baseline:
     entries: dict[Entry, str] = field(default_factory=dict)
 
     def verdict(self, finding: Finding, path: bytes) -> str | None:
-        """The verdict on `finding` in `path`; None: the baseline does not know it."""
+        """The verdict on `finding` in `path`; None: the baseline does not know it, or it is own."""
+        if finding.own:
+            return None  # whoever can write the file could hide it
         for entry in self._entries_of(finding, path):
             if entry in self.entries:
                 return self.entries[entry]
@@ -65,6 +67,8 @@ class Baseline:
         """A baseline of exactly `found` (finding, path), with the verdicts that this one has."""
         fresh = Baseline(self.keys[:1])
         for finding, path in found:
+            if finding.own:
+                continue
             fresh.add(finding, path, self.verdict(finding, path) or OPEN)
         return fresh
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from binascii import Error, a2b_base64
 from zlib import crc32
 
+from credguard.scan.model import LOW
+from credguard.scan.values import forged_key
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,17 +39,16 @@ def base62(number: int, width: int = _SUM) -> bytes:
     return bytes(digits[::-1]).rjust(width, b"0")
 
 
-def grafana(value: bytes) -> bool:
-    """A Grafana service account token: CRC-32, in hex, of the 32 characters after `glsa_`.
+def grafana(value: bytes) -> bool | None:
+    """A Grafana service account token: hex of the CRC-32, little endian, of all before the last _.
 
-    Source: pkg/components/apikeygen and satokengen in grafana/grafana.
+    None for an access policy token, which has no sum. Source: pkg/components/satokengen in
+    grafana/grafana.
     """
-    prefix, _, given = value.rpartition(b"_")
-    try:
-        told = int(given, 16)
-    except ValueError:
-        return False
-    return told in (crc32(prefix), crc32(prefix.rpartition(b"_")[2]))
+    if not value.startswith(b"glsa_"):
+        return None
+    body, _, given = value.rpartition(b"_")
+    return crc32(body).to_bytes(4, "little").hex().encode() == given.lower()
 
 
 def nkey(value: bytes) -> bool:
@@ -94,14 +96,41 @@ def base64(value: bytes) -> bytes | None:
 
 
 def pypi(value: bytes) -> bool:
-    """A PyPI token is a version 2 macaroon: a location `pypi.org` (or test.pypi.org), an id.
+    """A PyPI token is a whole version 2 macaroon of pypi.org or test.pypi.org.
 
+    That is: location, identifier, caveats, each list ended by 0, and a signature of 32 bytes.
     Source: https://warehouse.pypa.io/development/token-scanning.html; libmacaroons' format 2.
     """
-    raw = base64(value.partition(b"-")[2][:40])
-    if raw is None or raw[:2] != b"\x02\x01":
+    raw = base64(value.partition(b"-")[2])
+    if raw is None or raw[:2] != b"\x02\x01" or len(raw) < 4:
         return False
-    return raw[3 : 3 + raw[2]] in (b"pypi.org", b"test.pypi.org")
+    if raw[3 : 3 + raw[2]] not in (b"pypi.org", b"test.pypi.org"):
+        return False
+    return _whole(raw, 1)
+
+
+_SIGNATURE, _SIGNED = 6, 32  # the field of a macaroon's signature, and its length
+
+
+def _whole(raw: bytes, at: int) -> bool:
+    """Whether the fields of a macaroon from `at` on end with its signature, and nothing after."""
+    while at < len(raw):
+        field = raw[at]
+        at += 1
+        if not field:
+            continue
+        size = shift = 0
+        while at < len(raw) and shift < 28:
+            group = raw[at]
+            at += 1
+            size |= (group & 0x7F) << shift
+            shift += 7
+            if not group & 0x80:
+                break
+        at += size
+        if field == _SIGNATURE:
+            return size == _SIGNED and at == len(raw)
+    return False
 
 
 def jwt(value: bytes) -> bool:
@@ -115,6 +144,12 @@ def jwt(value: bytes) -> bool:
         return False
     payload = base64(rest.partition(b".")[0])
     return payload is not None and payload.lstrip().startswith(b"{") and b'"' in payload
+
+
+def jwt_example(value: bytes) -> bool:
+    """Whether a JSON Web Token is the one that https://jwt.io shows, or was made from it."""
+    payload = base64(value.partition(b".")[2].partition(b".")[0]) or b""
+    return b"1234567890" in payload and b"John Doe" in payload
 
 
 def der(value: bytes) -> bool | None:
@@ -162,8 +197,12 @@ _DROPS = frozenset({"nkey", "jwt"})
 
 def sureness(value: bytes, tests: tuple[str, ...], confidence: int) -> int:
     """The confidence of a value under the checks among `tests`; 0: it is no such secret."""
+    if "random" in tests and confidence > LOW and forged_key(value):
+        return LOW
     for test in tests:
         check = CHECKS.get(test)
+        if check is jwt and jwt_example(value):
+            return LOW
         if check is not None and check(value) is False:
             return 0 if test in _DROPS else max(1, confidence - 1)
     return confidence

@@ -14,8 +14,8 @@ from typing import Any
 
 from credguard.scan.allow import OWN_RULES
 from credguard.scan.checksums import CHECKS, sureness
-from credguard.scan.engine import Engine, characters, plain
-from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
+from credguard.scan.engine import Engine, plain
+from credguard.scan.model import HIGH, LOW, MEDIUM, Finding, characters
 from credguard.scan.rules import RULE_TESTS, SEVERITIES, RuleError
 from credguard.scan.values import plausible
 

@@ -5,7 +5,7 @@ Imports nothing at load: the hook pays for `re` and the value tests only when so
 
 from __future__ import annotations
 
-from credguard.scan.model import HIGH, LOW, MEDIUM, UNJUDGED, Finding
+from credguard.scan.model import HIGH, LOW, MEDIUM, UNJUDGED, Finding, characters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from credguard.scan.general.detect import Judged
+    from credguard.scan.own import Own
     from credguard.scan.rules import Row
 
     # start and end of the secret; its rank and its rule: what wins sorts first
@@ -46,6 +47,8 @@ class Engine:
         self._rows = rows
         self._probes = probes
         self._compiled: dict[int, Any] = {}
+        self.own: Own | None = None
+        """The person's own secrets, found beside what the rules find; None: none are known."""
 
     def scan(self, data: bytes, path: bytes) -> list[Finding]:
         """Every secret in `data`, by place; `path` is passed on and picks the rules by file type.
@@ -57,6 +60,10 @@ class Engine:
     def examine(self, data: bytes, path: bytes) -> tuple[list[Finding], dict[str, list[int]]]:
         """What `scan` gives, and for each probe that matched where its matches end (in `plain`)."""
         data = plain(data)
+        found, probed = self._ruled(data, path)
+        return (found if self.own is None else self.own.merged(data, path, found)), probed
+
+    def _ruled(self, data: bytes, path: bytes) -> tuple[list[Finding], dict[str, list[int]]]:
         hits: dict[int, list[int]] = {}
 
         def hit(rule: int, _start: int, end: int, _flags: int, _context: object) -> None:
@@ -229,11 +236,6 @@ def _disjoint(group: list[Span], reach: int) -> list[Span]:
             kept.append(span)
     kept.sort()
     return kept
-
-
-def characters(data: bytes) -> int:
-    """How many characters `data` shows as; an undecodable byte is one."""
-    return len(data) if data.isascii() else len(data.decode("utf-8", "replace"))
 
 
 def on_lines(found: list[Finding], lines: list[tuple[int, int]] | None) -> list[Finding]:

@@ -21,6 +21,8 @@ _LEAST, _RATIO = 48 << 20, 8
 _MEMBER = 32 << 20
 _WAITING = 24 << 20
 _SURE = 1024
+_BASE64_PROBES = frozenset(("decode.base64", "decode.base64-named"))
+_OWN = 9
 _MARKUP = (b".xml", b".html", b".htm", b".xhtml", b".rels")
 
 
@@ -177,7 +179,9 @@ class Walk:
 
     @staticmethod
     def _forms(layer: Layer, probed: dict[str, list[int]]) -> Iterator[Layer]:
-        yield from base64_layers(layer)
+        # In a long text where nothing told of base64, what looks like it is names.
+        if layer.depth or len(layer.data) <= SHORT or not _BASE64_PROBES.isdisjoint(probed):
+            yield from base64_layers(layer)
         if "decode.hex" in probed or len(layer.data) <= SHORT:
             yield from hex_layers(layer)
         for name in ("percent", "escapes", "entities", "quoted-printable"):
@@ -227,7 +231,7 @@ class Walk:
             end = start + len(each.value)
             if layer.parent is not None and not self._lead_back(layer, each, start, end):
                 continue
-            each.via = via
+            each.via = ">".join(part for part in (via, each.via) if part)
             layer.found.append((start, end, _rank(each), len(self._found)))
             self._found.append(each)
 
@@ -257,8 +261,8 @@ class Walk:
 
 
 def _rank(finding: Finding) -> int:
-    """How sure: a vendor's rule more than a general one, of a like confidence."""
-    return 2 * finding.confidence - bool(finding.signals)
+    """How sure: a vendor's rule more than a general one, of a like confidence; own secrets most."""
+    return _OWN if finding.own else 2 * finding.confidence - bool(finding.signals)
 
 
 def _overlapping(

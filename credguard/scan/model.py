@@ -30,10 +30,11 @@ class Finding:
     `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does. `via`: where the
     value stands encoded or packed the chain, such as `base64>gzip`; else "". `commit`: what brought
     it in, where history was scanned. `offset`: of the value in the text that the engine was given.
+    `own`: the vault's item, where the value is one of the person's own; else "".
     """
 
     __slots__ = (
-        "allowed", "column", "commit", "confidence", "end_line", "line", "offset", "path",
+        "allowed", "column", "commit", "confidence", "end_line", "line", "offset", "own", "path",
         "rule_id", "signals", "title", "value", "via",
     )  # fmt: skip
 
@@ -58,6 +59,7 @@ class Finding:
         self.path = path
         self.line = line
         self.offset = 0
+        self.own = ""
         self.column = column
         self.end_line = end_line
         self.rule_id = rule_id
@@ -75,3 +77,8 @@ class Finding:
 
     def __repr__(self) -> str:
         return f"Finding({self.path!r}:{self.line} {self.rule_id} {self.masked()!r})"
+
+
+def characters(data: bytes) -> int:
+    """How many characters `data` shows as; an undecodable byte is one."""
+    return len(data) if data.isascii() else len(data.decode("utf-8", "replace"))

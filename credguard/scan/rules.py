@@ -14,7 +14,7 @@ from credguard.scan.model import HIGH, LOW, MEDIUM
 
 _CONFIDENCE = {"low": LOW, "medium": MEDIUM, "high": HIGH}
 SEVERITIES = {"low", "medium", "high", "critical"}
-RULE_TESTS = {"password", "name", "runs", "random", "same", "example", "published"}
+RULE_TESTS = {"password", "name", "runs", "random", "same", "example"}
 _FIELDS = {
     "id", "title", "vendor", "near", "services", "value", "pattern", "before", "after", "entropy",
     "checksum", "tests", "paths", "confidence", "severity", "source", "sample", "clean", "names",
@@ -30,7 +30,14 @@ _MANY = 100
 _LONG = re.compile(r"\{(\d+),(\d+)\}")
 _GAP = 56  # the longest that may stand between the name and the value above
 # What a service's name that is also a word needs beside it.
-_KEYWORD = r"[_.\- ]{{0,2}}(?i:api|app|access|auth|secret|token|key|client|private)"
+_KEYWORD = (
+    r"[_.\- ]{{0,2}}(?i:api|access|auth|secret|token|key|private"
+    r"|(?:app|client)[_.\- ]?(?:id|key|secret|token|api))"
+)
+# Where a service's name may begin: not within a word, unless at a capital inside camelCase.
+_BEGINS = r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))"
+# Where its value must not go on: after a comma or colon without a blank.
+_GOES_ON = r"(?![,:;|][A-Za-z0-9])"
 # The name of a service goes on with at most three words, then anything that parts it from a value.
 _BESIDE = (
     r"(?:[_.\- ]{{0,2}}[A-Za-z]{{2,14}}){{0,3}}?[_.\-]{{0,2}}"
@@ -148,10 +155,11 @@ def _check(table: dict[str, Any]) -> None:
 def _core(table: dict[str, Any]) -> str:
     if "pattern" in table:
         return str(table["pattern"])
-    between = _ASSIGNED
+    between, begins = _ASSIGNED, ""
     if "services" in table:
-        between = (_KEYWORD if table["services"] == "word" else "") + _BESIDE
-    return f"(?i:{table['near']})" + between.format(value=table["value"])
+        between = (_KEYWORD if table["services"] == "word" else "") + _BESIDE + _GOES_ON
+        begins = _BEGINS
+    return f"{begins}(?i:{table['near']})" + between.format(value=table["value"])
 
 
 def width(table: dict[str, Any]) -> int:

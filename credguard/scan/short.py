@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 # Of each four digits of base64 of ASCII text, what the first three can be.
-_FIRST = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
-_SECOND = b"ABCDEFGHQRSTUVWXghijklmnwxyz0123"
+FIRST = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
+SECOND = b"ABCDEFGHQRSTUVWXghijklmnwxyz0123"
 _THIRD = b"ABEFIJMNQRUVYZcdghklopstwx014589"
 _LOOKED_AT = 20
 
@@ -16,8 +16,8 @@ def may_hold_runs(data: bytes, marked: bytes, digits: bytes) -> bool:
         for start in range(at, at + 4):
             run = data[start : start + _LOOKED_AT]
             if not (
-                run[::4].translate(None, _FIRST)
-                or run[1::4].translate(None, _SECOND)
+                run[::4].translate(None, FIRST)
+                or run[1::4].translate(None, SECOND)
                 or run[2::4].translate(None, _THIRD)
             ) or not (
                 run[::2].translate(None, b"234567")

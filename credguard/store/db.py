@@ -133,6 +133,17 @@ _MIGRATIONS = (
         first_seen REAL NOT NULL, pushed INTEGER NOT NULL, notified REAL
     );
     """,
+    """
+    CREATE TABLE leak_place (
+        item TEXT, git_dir TEXT, oid TEXT, path TEXT, line INTEGER NOT NULL, at REAL NOT NULL,
+        out INTEGER NOT NULL, PRIMARY KEY (item, git_dir, oid, path)
+    );
+    CREATE TABLE leak (
+        item TEXT PRIMARY KEY, title TEXT NOT NULL, git_dir TEXT NOT NULL, oid TEXT NOT NULL,
+        path TEXT NOT NULL, line INTEGER NOT NULL, since REAL NOT NULL, at REAL NOT NULL,
+        due REAL NOT NULL, state TEXT NOT NULL, answer TEXT NOT NULL
+    );
+    """,
 )
 
 # Primary result codes, sqlite.org/rescode.html: what failed, and what a person does about it.

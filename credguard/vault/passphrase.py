@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from shlex import quote
 
 from credguard.errors import Aborted, VaultError, VaultLocked, VaultTimeout
 from credguard.secret import Secret
@@ -153,17 +154,21 @@ def read_file(path: str) -> Secret:
         raise VaultError(
             f"cannot read the passphrase file {path}: {exc.strerror}", hint=f"check {VARIABLE}"
         ) from exc
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise VaultError(
                 f"the passphrase file {path} is not a regular file", hint="name a file"
             )
         if sys.platform != "win32" and status.st_mode & 0o077 and not _managed(path):
             raise VaultError(
-                f"the passphrase file {path} can be read by others", hint=f"run: chmod 600 {path}"
+                f"the passphrase file {path} can be read by others",
+                hint=f"run: chmod 600 {quote(path)}",
             )
-        lines = file.read(_MAX_BYTES + 1).split(b"\n", 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            lines = file.read(_MAX_BYTES + 1).split(b"\n", 1)
+    finally:
+        os.close(descriptor)
     line = lines[0].removesuffix(b"\r")
     if not line:
         raise VaultError(f"the passphrase file {path} is empty", hint="write one line into it")

@@ -7,7 +7,9 @@ from credguard.app.context import Context
 from credguard.aws import ec2
 from credguard.aws.model import Credentials
 from credguard.errors import AlreadyExists
+from credguard.scan.own import Own
 from credguard.secret import Secret
+from credguard.sources import own as own_file
 from credguard.ssh import keys
 from credguard.store import profiles
 from credguard.vault.base import key_item, ssh_item
@@ -85,3 +87,27 @@ def test_a_foreign_file_stays(ctx: Context, poisoned: Path) -> None:
         ssh.create(ctx, "k", ["us-east-1"])
     assert path.read_text() == "mine"
     assert ctx.vault.get(ssh_item("k")) is None
+
+
+def test_the_private_key_is_known_again_and_the_public_one_is_none(
+    ctx: Context, poisoned: Path
+) -> None:
+    made = ssh.create(ctx, "k", ["us-east-1"])
+    passphrase = ctx.vault.get(ssh_item("k"))
+    assert passphrase is not None
+    content = own_file.read()
+    assert content is not None
+    own = Own(content[0])
+    titles = {title for _, title in content[0][1]}
+    assert {"the SSH key k", "the passphrase of SSH key k", "the key of profile work"} == titles
+
+    def found(text: bytes) -> set[str]:
+        return {content[0][1][number][1] for _, _, number, _ in own.hits(text)}
+
+    private = keys.decrypted(made.key.path, passphrase).reveal_bytes()
+    assert found(private) == {"the SSH key k"}
+    assert found(private.replace(b"\n", b"")) == {"the SSH key k"}
+    assert found(b"pass: " + passphrase.reveal_bytes()) == {"the passphrase of SSH key k"}
+    assert found(made.key.public_key.encode()) == set()
+    another, _ = keys.generate(passphrase, "x")
+    assert found(another) == set()

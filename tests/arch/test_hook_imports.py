@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from credguard.app.noting import note
+from credguard.secret import Secret
+from tests.support import samples
+
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
     "__future__",
@@ -29,6 +33,7 @@ ALLOWED = {
     "credguard.sources.database",
     "credguard.sources.git",
     "credguard.sources.indexed_rules",
+    "credguard.sources.own",
     "credguard.sources.staging",
     "select",
 }
@@ -46,6 +51,7 @@ from credguard.{module} import {what}
 code = {call}
 print(code, *sorted(set(sys.modules) - before), sep="\\n")
 """
+OWN = {"_blake2", "_hashlib", "binascii"}
 MORE = {
     "precommit": set(),
     "commitmsg": {"credguard.commitmsg"},
@@ -66,8 +72,11 @@ def git(cwd: Path, *args: str) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("module", MORE)
-def test_a_hook_loads_only_what_is_listed(tmp_path: Path, module: str) -> None:
+def test_a_hook_loads_only_what_is_listed(tmp_path: Path, module: str, own: bool) -> None:
+    if own:
+        note("secret/a", Secret(samples.text(40)))
     git(tmp_path, "init", "-q")
     (tmp_path / "a").write_text("clean\n")
     (tmp_path / "message").write_text("clean\n")
@@ -86,7 +95,8 @@ def test_a_hook_loads_only_what_is_listed(tmp_path: Path, module: str) -> None:
     code, *loaded = done.stdout.split()
     assert code == "0", done.stderr
     assert not set(loaded) & HEAVY
-    allowed = ALLOWED | MORE[module] | {"errno", "marshal"}
+    assert ("credguard.scan.own" in loaded) is own
+    allowed = ALLOWED | MORE[module] | {"errno", "marshal"} | (OWN if own else set())
     extra = {name for name in loaded if name not in allowed and not name.startswith(ENGINE)}
     assert extra == set()
     assert "credguard.scan.allow" not in loaded  # nothing was found

@@ -282,7 +282,7 @@ def test_a_rotation_waits_for_the_sessions_that_were_handed_out(
     until_agent = ends(ask().stdout)
     assert int(handouts.sessions_until(connect(), ready.key_id)) == until_agent >= until_alone - 1
     credguard("config", "set", "rotation.prove_interval", "0s")
-    credguard("config", "set", "rotation.grace", "0s")
+    credguard("config", "set", "rotation.grace", "1s")
     credguard("rotate", "work", "--yes")
     (row,) = [
         each

@@ -43,9 +43,11 @@ def test_both_ways_out_name_who_asked(ready: Simulator) -> None:
     assert handouts.last(db.connect(), ready.key_id) == rows[1]["at"]
 
 
-def test_what_is_refused_is_no_hand_out(ready: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_refused_is_no_hand_out(
+    ready: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add_key(ready, "work")
-    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", "/nonexistent")
+    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(tmp_path / "none"))
     assert process().returncode == 2
     credguard("exec", "work", "--", "true", ok=2)
     assert handouts.recent(db.connect()) == []

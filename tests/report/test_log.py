@@ -33,6 +33,7 @@ DETAIL = {
     "why": "a reason", "deleted_id": "GONE", "before": "aws/1/old",
     "what": "a thing", "source": "file", "lifetime": 3600, "path": "/out",
     "generation": 2, "place": "a:1", "rule": "jwt", "commit": "0123", "reason": "a reason",
+    "repository": "/r/.git", "answer": "report",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from credguard.scan.checksums import (
     der,
     grafana,
     jwt,
+    jwt_example,
     nkey,
     pypi,
     sureness,
@@ -80,7 +81,7 @@ def test_an_nkey_with_a_wrong_sum_is_none(seed: int, at: int, other: str) -> Non
 def test_no_check_raises_on_any_bytes(data: bytes) -> None:
     for name in CHECKS:
         assert CHECKS[name](data) in (True, False, None)
-        assert sureness(data, (name,), HIGH) in (0, MEDIUM, HIGH)
+        assert sureness(data, (name,), HIGH) in (0, LOW, MEDIUM, HIGH)
     assert aws_account(data) is None or len(aws_account(data) or "") == 12
 
 
@@ -102,20 +103,42 @@ def test_a_jwt_is_two_json_objects(header: bytes, payload: bytes, right: bool) -
     assert jwt(_jwt(header, payload)) is right
 
 
-def test_a_pypi_token_is_a_macaroon_of_pypi() -> None:
-    def token(location: bytes) -> bytes:
-        raw = b"\x02\x01" + bytes([len(location)]) + location + b"\x02\x24" + bytes(60)
-        return b"pypi-" + base64.urlsafe_b64encode(raw).rstrip(b"=")
-
-    assert pypi(token(b"pypi.org"))
-    assert pypi(token(b"test.pypi.org"))
-    assert not pypi(token(b"evil.org"))
+def test_the_jwt_that_the_format_is_shown_with_is_low() -> None:
+    shown = _jwt(b'{"alg":"HS256"}', b'{"sub":"1234567890","name":"John Doe"}')
+    assert jwt_example(shown)
+    assert sureness(shown, ("jwt",), MEDIUM) == LOW
+    assert sureness(_jwt(b'{"alg":"HS256"}', b'{"sub":"8"}'), ("jwt",), MEDIUM) == MEDIUM
 
 
-def test_grafanas_sum_is_over_the_random_part() -> None:
-    random = fill("{alnum:32}", 1).encode()
-    assert grafana(b"glsa_" + random + b"_%08x" % crc32(random))
-    assert not grafana(b"glsa_" + random + b"_%08x" % (crc32(random) ^ 1))
+def macaroon(location: bytes, signature: int = 32) -> bytes:
+    def field(kind: int, data: bytes) -> bytes:
+        size = bytes([len(data)]) if len(data) < 128 else bytes([len(data) % 128 + 128, 1])
+        return bytes([kind]) + size + data
+
+    raw = b"\x02" + field(1, location) + field(2, b"i" * 36) + b"\0"
+    raw += field(2, b"c" * 150) + b"\0" + b"\0" + field(6, b"\x9f" * signature)
+    return b"pypi-" + base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def test_a_pypi_token_is_a_whole_macaroon_of_pypi() -> None:
+    token = macaroon(b"pypi.org")
+    assert pypi(token)
+    assert pypi(macaroon(b"test.pypi.org"))
+    assert sureness(token, ("pypi",), HIGH) == HIGH
+    assert not pypi(macaroon(b"evil.org"))
+    assert not pypi(macaroon(b"pypi.org", signature=31))
+    assert all(not pypi(token[:end]) for end in range(5, len(token) - 1))
+    assert sureness(token[:-8], ("pypi",), HIGH) == MEDIUM
+
+
+def test_grafanas_sum_is_over_all_before_it() -> None:
+    body = b"glsa_" + fill("{alnum:32}", 1).encode()
+    right = body + b"_" + crc32(body).to_bytes(4, "little").hex().encode()
+    wrong = body + b"_" + (crc32(body) ^ 1).to_bytes(4, "little").hex().encode()
+    assert grafana(right)
+    assert sureness(right, ("grafana",), HIGH) == HIGH
+    assert sureness(wrong, ("grafana",), HIGH) == MEDIUM
+    assert grafana(b"glc_" + body) is None
 
 
 @pytest.mark.parametrize(

@@ -50,15 +50,20 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 
 TABLES = {rule["id"]: rule for rule in parse(*read_rules())}
+# Rules with a mark of their own, one of each area. Named, so that a new rule does not pick others.
+PICKED = (
+    "aws-appsync-api-key", "bitbucket-app-password", "dockerhub-token", "infisical-token",
+    "azure-batch-marked-key", "fauna-secret", "cerebras-api-key", "flutterwave-public-key",
+    "discord-bot-token", "zapier-webhook", "newrelic-wide-key", "linear-key", "browserbase-key",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def rules(engine: Engine) -> dict[str, bytes]:
     """A dozen rules' samples that the raw pass finds, by rule."""
     found = {name: _fill(template) for name, template in RULES.items()}
-    marked = [(name, rule) for name, rule in TABLES.items() if "pattern" in rule]
-    for name, rule in marked[10::30]:
-        sample = ("x = 1\n" + fill(rule["sample"], 7) + "\n").encode()
+    for name in PICKED:
+        sample = ("x = 1\n" + fill(TABLES[name]["sample"], 7) + "\n").encode()
         if name in {each.rule_id for each in engine.scan(sample, b"file.txt")}:
             found[name] = sample
     return found

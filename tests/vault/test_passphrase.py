@@ -49,6 +49,13 @@ def test_a_pipe_that_ends_needs_no_line_end_and_an_empty_one_is_refused(
     assert passphrase.obtain("the vault", new=False) == Secret(_WORD)
 
 
+def test_a_folder_and_a_fifo_are_no_passphrase_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    for path in (tmp_path, tmp_path / "fifo"):
+        with pytest.raises(VaultError, match="is not a regular file"):
+            passphrase.read_file(str(path))
+
+
 def test_an_empty_pipe_is_refused(pipe: tuple[int, int]) -> None:
     os.close(pipe[1])
     with pytest.raises(VaultError, match="gives no passphrase"):

@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
-from credguard.scan.engine import characters
+from credguard.scan.model import characters
 
 # Sizes of an encoded and a decoded unit, such as (4, 3) for base64; WHOLE: nothing finer is known
 # than the whole source of the piece; BESIDE: plain text repeated from the source for its context.

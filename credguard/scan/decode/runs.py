@@ -7,10 +7,11 @@ before it on its line: so a value keeps the name it stands under, and many runs 
 import binascii
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import lru_cache
 
 from credguard.scan.decode.layer import BESIDE, WHOLE, Layer, Pieces, Scale
 from credguard.scan.decode.streams import kind
+from credguard.scan.short import FIRST, SECOND
 
 SHORTEST = 24
 """The least length of a run, in digits: a name in source is seldom as long."""
@@ -19,30 +20,43 @@ _CONTEXT, _VALUE = 96, 1024  # a run over _VALUE has a context of its own
 _TEXT = bytes(range(32, 127)) + b"\t\n\r"
 _IS_TEXT = bytes(97 if byte in _TEXT else 0 for byte in range(256))
 _WRAPPED = 40  # a line of a wrapped run is at least so long
+_NAME = 64  # a run of up to so many digits may be a name
 _JOINTS = 8  # of base64 fewer than one digit in so many is - _ or /
 
 
-class _Codec(NamedTuple):
-    name: str
-    marks: bytes  # translates a digit to "a", all else to a blank
-    scale: Scale
-    unit: int  # digits that stand for whole bytes
-    following: re.Pattern[bytes]
+class _Codec:
+    """One of two, told apart by what it is and not by what it holds."""
+
+    __slots__ = ("ascii", "enough", "following", "marks", "name", "scale", "unit")
+
+    def __init__(
+        self, name: str, digits: bytes, scale: Scale, firsts: bytes, seconds: bytes
+    ) -> None:
+        """`firsts`, `seconds`: digits that may begin a unit of ASCII text, or be its second."""
+        self.name = name
+        self.marks = _marks(digits)  # translates a digit to "a", all else to a blank
+        self.scale = scale
+        self.unit = scale[0]  # digits that stand for whole bytes
+        self.ascii = _marks(firsts), _marks(seconds)
+        self.enough = b"a" * (len(_PLAIN) // scale[1])  # of units so many in a row hold _PLAIN
+        line_end = rb"(?:\r?\n[ \t]{0,64}|\\(?:r\\)?n|[\"'][ \t]*[+\\]?[ \t]*\r?\n[ \t]{0,64}[\"'])"
+        run = b"([" + re.escape(digits) + rb"]+)=*(?=[\s\"'`<\\,;)\]}]|\Z)"
+        self.following = re.compile(line_end + run)
 
 
-def _codec(name: str, digits: bytes, scale: Scale) -> _Codec:
-    marks = bytes(97 if byte in digits else 32 for byte in range(256))
-    line_end = rb"(?:\r?\n[ \t]{0,64}|\\(?:r\\)?n|[\"'][ \t]*[+\\]?[ \t]*\r?\n[ \t]{0,64}[\"'])"
-    run = b"([" + re.escape(digits) + rb"]+)=*(?=[\s\"'`<\\,;)\]}]|\Z)"
-    return _Codec(name, marks, scale, scale[0], re.compile(line_end + run))
+def _marks(digits: bytes) -> bytes:
+    return bytes(97 if byte in digits else 32 for byte in range(256))
 
 
 _ALNUM = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-_BASE64 = _codec("base64", _ALNUM + b"+/-_", (4, 3))
-_HEX = _codec("hex", b"0123456789abcdefABCDEF", (2, 1))
+_HEX_DIGITS = b"0123456789abcdefABCDEF"
+_BASE64 = _Codec("base64", _ALNUM + b"+/-_", (4, 3), FIRST, SECOND)
+_HEX = _Codec("hex", _HEX_DIGITS, (2, 1), b"01234567", _HEX_DIGITS)
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 Run = list[tuple[int, int]]
+# Digits skipped before it, bytes, whether all of it is text.
+Decoding = tuple[int, bytes, bool]
 
 
 def base64_layers(layer: Layer) -> list[Layer]:
@@ -118,32 +132,57 @@ def _runs(data: bytes, codec: _Codec) -> Iterator[Run]:
         at = marked.find(needle, end)
 
 
-def _decoded(data: bytes, run: Run, codec: _Codec) -> list[tuple[int, bytes, bool]]:
-    """What a run may hold: digits skipped before it, bytes, whether all of it is text.
-
-    A run may begin with letters that are no part of it, so each alignment is tried.
-    """
+def _decoded(data: bytes, run: Run, codec: _Codec) -> tuple[Decoding, ...]:
+    """What a run may hold; none: it is a name, a path, or noise."""
     first, end = run[0]
     digits = data[first:end]
     if len(run) > 1:
         digits = b"".join([data[start:end] for start, end in run])
+    # Long names come again and again in a text.
+    return _decodings(digits, codec) if len(digits) <= _NAME else _decode(digits, codec)
+
+
+def _decode(digits: bytes, codec: _Codec) -> tuple[Decoding, ...]:
+    """The same of digits; they may begin with letters that are no part of what is encoded, so each
+    alignment is tried.
+    """  # fmt: skip
     if codec is _BASE64:
         if digits.islower() or digits.isupper():
-            return []
+            return ()
         joints = digits.count(b"_") + digits.count(b"-") + digits.count(b"/")
         if joints * _JOINTS > len(digits):
-            return []  # a path, a name, a line drawn
+            return ()  # a path, a name, a line drawn
         digits = digits.translate(_URL_SAFE)
     whole = _bytes(digits, 0, codec)
-    for skipped in range(codec.unit if len(digits) <= _VALUE else 1):
+    for skipped in _plausible(digits, codec):
         decoded = _bytes(digits, skipped, codec) if skipped else whole
         if decoded.translate(_IS_TEXT).find(_PLAIN) >= 0:
             if len(decoded.translate(None, _TEXT)) * 10 <= len(decoded) or _is_utf8(decoded):
-                return [(skipped, decoded, True)]
+                return ((skipped, decoded, True),)
             return _parts(decoded, codec, skipped)
     if kind(whole) or whole.count(0) * 3 >= len(whole):
-        return [(0, whole, False)]  # packed, or 16-bit text, which its own decoder reads
-    return [(0, whole, True)] if _is_utf8(whole) else []
+        return ((0, whole, False),)  # packed, or 16-bit text, which its own decoder reads
+    return ((0, whole, True),) if _is_utf8(whole) else ()
+
+
+_decodings = lru_cache(maxsize=4096)(_decode)
+
+
+def _plausible(digits: bytes, codec: _Codec) -> list[int]:
+    """The alignments, of a long run the first alone, at which it may hold `_PLAIN` of ASCII text.
+
+    Told by the digits that hold the highest bit of a byte, in a fraction of what decoding takes.
+    """
+    unit, (firsts, seconds), enough = codec.unit, codec.ascii, codec.enough
+    first = digits.translate(firsts)
+    if first.count(97) < len(enough):
+        return []
+    second = digits.translate(seconds)
+    return [
+        skipped
+        for skipped in range(unit if len(digits) <= _VALUE else 1)
+        if enough in first[skipped::unit] and enough in second[skipped + 1 :: unit]
+    ]
 
 
 def _bytes(digits: bytes, skipped: int, codec: _Codec) -> bytes:
@@ -167,12 +206,12 @@ def _is_utf8(decoded: bytes) -> bool:
     return odd * 10 <= min(len(text), _VALUE)
 
 
-def _parts(decoded: bytes, codec: _Codec, skipped: int) -> list[tuple[int, bytes, bool]]:
+def _parts(decoded: bytes, codec: _Codec, skipped: int) -> tuple[Decoding, ...]:
     """The stretches of text in binary data."""
     marked = decoded.translate(_IS_TEXT)
     encoded, size = codec.scale
     if kind(decoded):
-        return [(skipped, decoded, False)]
+        return ((skipped, decoded, False),)
     parts = []
     at = marked.find(_PLAIN)
     while at >= 0:
@@ -180,4 +219,4 @@ def _parts(decoded: bytes, codec: _Codec, skipped: int) -> list[tuple[int, bytes
         end = len(decoded) if end < 0 else end
         parts.append((skipped + at * encoded // size, decoded[at:end], False))
         at = marked.find(_PLAIN, end)
-    return parts
+    return tuple(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from credguard.scan.general import extract, kinds, names, places, score, signals
+from credguard.scan.general import extract, forgery, kinds, names, places, score, weighing
 from credguard.scan.general.shapes import shape
 from credguard.scan.model import LOW, UNJUDGED
 
@@ -108,8 +108,12 @@ def find(data: bytes, path: bytes, probed: dict[str, list[int]]) -> list[Judged]
         times[each.value] = times.get(each.value, 0) + 1
     found = []
     for each in every:
-        held = tuple(dict.fromkeys(signals.signals(text, each, times[each.value])))
+        held = weighing.weighed(text, each, times[each.value])
+        if held is None:
+            continue
         confidence = score.confidence(held)
+        if confidence > LOW and (forged := forgery.signs(data, each)):
+            confidence, held = LOW, held + forged
         if confidence >= LOW:
             rule = kinds.rule_of(each.kind, names.judge(each.name)[0], each.name)
             found.append((each.start, each.end, confidence, rule, held))

@@ -46,6 +46,16 @@ _SECOND = re.compile(
     rb"(?P<q>" + _Q + rb")@?\s{0,4}," + _Q + rb"(?P<user>[^\"'\n]{0,60}?)" + _Q
     + rb"@?\s{0,4}(?P<op>\()(?P<name>[\w.\-]{1,60})"
 )  # fmt: skip
+_QUOTED_BY_KIND = {"quoted-space": _SPACED, "second": _SECOND}
+# What is the name of the next value, as in `"token": {"type":`, is none itself. By the two bytes
+# before it, so neither an escaped quote nor a threefold one is meant.
+_KEYS = {
+    bytes((before, quote[0])): re.compile(
+        rb"[^\\\n" + quote + rb"]{1,80}" + quote + rb"[ \t]{0,8}(?:=>|[:=][^\r\n])"
+    )
+    for quote in (b'"', b"'")
+    for before in b" \t\n(,=:[{"
+}
 _BARE = re.compile(
     rb"(?P<op>\s{0,4}(?:>=|=:|={1,2}|:|[dD]3%)\s{0,4})(?P<close>(?:" + _Q + rb"|\]|\)|\*\*){0,3})"
     rb"(?P<name>[\w.\-\[\]]{1,60}(?: [\w\-]{1,20}){0,2})"
@@ -126,7 +136,10 @@ def _back(data: bytes, at: int) -> bytes:
 
 def _quoted(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     data = text.data
-    pattern = {"quoted-space": _SPACED, "second": _SECOND}.get(kind, _QUOTED)
+    key = _KEYS.get(data[at - 2 : at])
+    if key and key.match(data, at):
+        return
+    pattern = _QUOTED_BY_KIND.get(kind, _QUOTED)
     match = pattern.match(_back(data, at))
     if match is None:
         return
@@ -137,7 +150,7 @@ def _quoted(text: Text, at: int, kind: str) -> Iterator[Candidate]:
                 match = again
                 break
     begin = at - match.end("name")
-    if match["q"] and data[begin - 1 : begin] == b":" and match.groupdict().get("close"):
+    if data[begin - 1 : begin] == b":" and match["q"] and match.groupdict().get("close"):
         return  # the end of a longer name, as in "AWS::ApiGateway::ApiKey":
     found = {key: (value or b"")[::-1] for key, value in match.groupdict().items()}
     quote = found["q"]
@@ -206,6 +219,8 @@ def _name(name: bytes) -> bytes:
 
 def _bare(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     data = text.data
+    if text.grammar == "code" and _is_expression(text, at, kind):
+        return
     match = _BARE.match(_back(data, at))
     if match is None:
         return
@@ -233,10 +248,25 @@ def _bare(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     )  # fmt: skip
 
 
+# A line of code up to a bare value, without a mark of a comment, literal, query or shell in it.
+_CODE = re.compile(
+    rb"[ \t]*(?!REM\b|[^\n]*(?:export|ENV|ARG|SET)\s)[\w(\[{][\w.\[\](){}=,: \t!+|]*\Z"
+)
+
+
+def _is_expression(text: Text, at: int, kind: str) -> bool:
+    """Whether what begins at `at` is plainly an expression: `bare_place` would tell "code"."""
+    data = text.data
+    if _CODE.match(data, places.line_start(data, at), at) is None or text.has_blocks:
+        return False
+    value = _BARE_VALUE.match(data, at) if kind == "bare" else None
+    return value is None or _NO_NAME.match(value[0]) is None
+
+
 def _item(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     data = text.data
-    match = _ITEM.match(_back(data, at))
-    if match is None or text.grammar == "code":
+    match = None if text.grammar == "code" else _ITEM.match(_back(data, at))
+    if match is None:
         return
     yield from _after(data, at, kind, match, data[at - len(match["q"]) : at])
 

@@ -43,18 +43,18 @@ def grammar(path: bytes) -> str:
 class Text:
     """A file's bytes with what is read of it as a whole, each once."""
 
-    __slots__ = ("_quotes_back", "_ticks", "data", "grammar")
+    __slots__ = ("_ticks", "data", "grammar", "has_blocks")
 
     def __init__(self, data: bytes, path: bytes) -> None:
         """`path` tells the grammar."""
         self.data = data
         self.grammar = grammar(path)
-        self._quotes_back = path.lower().endswith(_BACKQUOTED)
+        self.has_blocks = path.lower().endswith(_BACKQUOTED)
         self._ticks: list[int] | None = None
 
     def in_block(self, at: int) -> bool:
         """Whether `at` lies inside a literal in backquotes, as Go and JavaScript have them."""
-        if not self._quotes_back:
+        if not self.has_blocks:
             return False
         if self._ticks is None:
             self._ticks = [match.start() for match in _TICK.finditer(self.data)]

@@ -13,8 +13,7 @@ def explain(found: tuple[str, ...]) -> list[tuple[str, float]]:
     return weighed
 
 
-# Signals that alone decide: no secret at all, or at most one of LOW confidence.
-_NEVER = frozenset(
+NEVER = frozenset(
     (
         "template:braces",
         "next:name",
@@ -29,6 +28,8 @@ _NEVER = frozenset(
         "run:all",
     )
 )
+"""Signals that alone decide: no secret at all."""
+# And those that leave at most LOW, or MEDIUM.
 _LOW_AT_MOST = frozenset(
     (
         "placeholder:your", "placeholder:article", "placeholder:stock", "placeholder:redacted",
@@ -40,7 +41,7 @@ _MEDIUM_AT_MOST = frozenset(("trivial", "same:all", "placeholder:keyword"))
 
 def most(found: tuple[str, ...]) -> int:
     """The highest confidence that the signals leave possible: HIGH to LOW, or 0."""
-    if not _NEVER.isdisjoint(found):
+    if not NEVER.isdisjoint(found):
         return 0
     if not _LOW_AT_MOST.isdisjoint(found):
         return LOW
@@ -51,6 +52,20 @@ def total(found: tuple[str, ...]) -> int:
     """The score of a candidate in hundredths of log odds, of signals that are there once each."""
     known = WEIGHTS.get
     return BIAS + sum([known(name, 0) for name in found])
+
+
+def highest(read: frozenset[str], single: frozenset[str]) -> int:
+    """The most that signals can add that are of no family in `read`, a name or what is before `:`.
+
+    Those of a family in `single` hold one at a time.
+    """
+    most: dict[str, int] = {}
+    for name, weight in WEIGHTS.items():
+        family = name.partition(":")[0]
+        if weight > 0 and family not in read and name not in read:
+            before = most.get(family, 0)
+            most[family] = max(before, weight) if family in single else before + weight
+    return sum(most.values())
 
 
 def confidence(found: tuple[str, ...]) -> int:

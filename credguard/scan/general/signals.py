@@ -126,8 +126,7 @@ _WRAP = (
 _LEET = bytes.maketrans(b"@4301$57!", b"aaeoissti")
 
 
-def _length(value: bytes) -> str:
-    size = len(value)
+def _length(size: int) -> str:
     for limit in (3, 5, 7, 9, 11, 15, 19, 24, 31, 32, 39, 40, 48, 63, 64, 100, 200, 600):
         if size <= limit:
             return str(limit)
@@ -136,28 +135,41 @@ def _length(value: bytes) -> str:
 
 def signals(text: Text, each: Candidate, times: int) -> list[str]:
     """The signals that hold for the candidate; `times`: how often its value stands here."""
-    value, grammar = each.value[:_SAMPLE], text.grammar
+    value = each.value[:SAMPLE]
     kind, found_name = names.judge(each.name)
     form = shape(value)
-    main = _GROUPS.get(kind, "weak")
-    found = [
-        f"kind:{each.kind}", f"file:{grammar}", f"kind-file:{each.kind}|{grammar}",
-        f"shape:{form}", f"name-shape:{main}|{form}", f"kind-shape:{_KINDS.get(each.kind, 'bare')}|{form}",
-        f"length:{_length(value)}", f"name-length:{main}|{min(len(value) // 4, 12)}",
-    ]  # fmt: skip
+    found = of_kind(each.kind, text.grammar, kind, form, len(value))
     found.extend(found_name)
-    found.extend(_of_value(value, form))
-    found.extend(_of_relation(each, kind))
-    found.extend(_of_place(text.data, each))
-    if each.kind == "url" and "trivial" in found:
-        found.append("trivial:url")
-    if form == "uuid" and "head:verb" in found_name:
-        found.append("uuid:verb")
-    found.append(f"again:{min(times, 3)}")
+    found.extend(of_value(value, form))
+    found.extend(of_relation(each, kind))
+    found.extend(of_place(text.data, each))
+    found.extend(of_all(each, form, found, times))
     return found
 
 
-_SAMPLE = 400  # so many bytes of a value are measured
+def of_kind(probe: str, grammar: str, kind: str, form: str, size: int) -> list[str]:
+    """Of the place's kind, the kind of the name, and the shape and size of the value."""
+    main = _GROUPS.get(kind, "weak")
+    return [
+        f"kind:{probe}", f"file:{grammar}", f"kind-file:{probe}|{grammar}",
+        f"shape:{form}", f"name-shape:{main}|{form}", f"kind-shape:{_KINDS.get(probe, 'bare')}|{form}",
+        f"length:{_length(size)}", f"name-length:{main}|{min(size // 4, 12)}",
+    ]  # fmt: skip
+
+
+def of_all(each: Candidate, form: str, found: list[str], times: int) -> list[str]:
+    """What other signals tell together, and how often the value stands here."""
+    more = []
+    if each.kind == "url" and "trivial" in found:
+        more.append("trivial:url")
+    if form == "uuid" and "head:verb" in found:
+        more.append("uuid:verb")
+    more.append(f"again:{min(times, 3)}")
+    return more
+
+
+SAMPLE = 400
+"""So many bytes of a value are measured."""
 _GROUPS = {
     "password": "password", "secret": "secret", "token": "token", "apikey": "secret", "cryptkey": "cryptkey",
     "nkey": "token", "cred": "auth", "auth": "auth", "nonce": "nonce", "salt": "nonce", "seed": "nonce",
@@ -168,7 +180,8 @@ _KINDS = {
 }  # fmt: skip
 
 
-def _of_value(value: bytes, form: str) -> list[str]:
+def of_value(value: bytes, form: str) -> list[str]:
+    """The signals of a value by itself; `form`: its shape."""
     found = []
     size = len(value)
     bits = entropy(value[:256])
@@ -272,7 +285,8 @@ def _run(low: bytes) -> int:
     return len({at + step for at in held for step in range(4)})
 
 
-def _of_relation(each: Candidate, kind: str) -> list[str]:
+def of_relation(each: Candidate, kind: str) -> list[str]:
+    """Of what the value has to do with its name, its user, and the call around it."""
     found = []
     value_words = names.words(each.value[:80])
     name_words = names.words(each.name)
@@ -330,11 +344,11 @@ def _basic(value: bytes) -> str:
     return "pair"
 
 
-def _of_place(data: bytes, each: Candidate) -> list[str]:
+def of_place(data: bytes, each: Candidate) -> list[str]:
+    """Of what stands on the value's line and the lines above."""
     found: list[str] = []
     start = places.line_start(data, each.start)
     stop = data.find(b"\n", each.end, each.end + 200)
-    after = data[each.end + len(each.quote) : each.end + len(each.quote) + 24]
     if stop < 0:
         stop = min(len(data), each.end + 200)
     before = data[start : each.start]
@@ -345,16 +359,9 @@ def _of_place(data: bytes, each: Candidate) -> list[str]:
         found.append("comment")
     size = len(around)
     found.append(f"line:{0 if size < 60 else 1 if size < 120 else 2 if size < 300 else 3}")
-    tail = after.lstrip(b" \t")
-    ends = tail[1:2] in (b"", b"\n", b"\r")  # as Python's `if password == "...":` does
-    if (each.quote and not ends and tail[:1] in (b":", b"=")) or tail[:2] == b"=>":
-        found.append("next:name")
-    elif tail[:1] in (b"+", b".", b"%", b"[", b"?"):
-        found.append("next:expression")
-    elif tail[:1] in (b"\n", b"\r", b""):
-        found.append("next:end")
-    elif tail[:1] in (b",", b";", b")", b"}"):
-        found.append(f"next:{tail[:1].decode()}")
+    after = following(data, each)
+    if after:
+        found.append(after)
     previous = data[max(0, start - 240) : start]
     lines = previous.split(b"\n")[-4:-1]
     if any(_USER.search(line) for line in lines):
@@ -362,6 +369,23 @@ def _of_place(data: bytes, each: Candidate) -> list[str]:
     if any(_HOST.search(line) for line in lines):
         found.append("above:host")
     return found
+
+
+def following(data: bytes, each: Candidate) -> str:
+    """The signal of what stands after a value; empty: none."""
+    end = each.end + len(each.quote)
+    tail = data[end : end + 24].lstrip(b" \t")
+    mark = tail[:1]
+    if tail[:2] == b"=>":
+        return "next:name"
+    if each.quote and mark in (b":", b"="):
+        # Not as in Python's `if password == "...":`
+        return "" if tail[1:2] in (b"", b"\n", b"\r") else "next:name"
+    if mark in (b"+", b".", b"%", b"[", b"?"):
+        return "next:expression"
+    if mark in (b"\n", b"\r", b""):
+        return "next:end"
+    return f"next:{mark.decode()}" if mark in (b",", b";", b")", b"}") else ""
 
 
 _USER = re.compile(rb"(?i)\b\w{0,20}(?:user(?:name)?|login|email)[\"'\]]?\s{0,4}(?::=|=>|[:=,(])")

@@ -1,0 +1,63 @@
+"""`credguard leak`: own secrets that got out, and the answer to them."""
+
+import json
+import time
+
+import click
+
+
+@click.group(epilog="Example: credguard leak list")
+def leak() -> None:
+    """See own secrets that were pushed, and stop the answer to them."""
+
+
+@leak.command("list", epilog="Example: credguard leak list --json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """Print every own secret that got out, and what became of it."""
+    from credguard.app import leak as app
+    from credguard.app.context import Context
+    from credguard.report.text import printable
+
+    found = app.listed(Context())
+    if as_json:
+        rows = [
+            {"item": each.item, "title": each.title, "state": each.state, "answer": each.answer,
+             "commit": each.place.oid, "git_dir": each.place.git_dir, "path": each.place.path,
+             "line": each.place.line, "at": each.at, "due": each.due}
+            for each in found
+        ]  # fmt: skip
+        click.echo(json.dumps(rows, indent=2))
+        return
+    if not found:
+        click.echo("no own secret is known to have got out", err=True)
+    for each in found:
+        state = each.state
+        if state == "waiting":
+            state += " until " + time.strftime("%Y-%m-%d %H:%M", time.localtime(each.due))
+        place = f"{each.place.path}:{each.place.line} in {each.place.oid[:12]}"
+        click.echo(printable(f"{each.title}: {place}: {state}  {each.answer}".rstrip()))
+
+
+@leak.command("stop", epilog="Example: credguard leak stop")
+def stop() -> None:
+    """Stop every answer that waits: the values stay as they are, and are not asked about again."""
+    from credguard.app import leak as app
+    from credguard.app.context import Context
+    from credguard.report.text import printable
+
+    for each in app.stop(Context()):
+        click.echo(printable(f"stopped: {each.title} stays as it is"), err=True)
+
+
+@leak.command("report", epilog="Example: credguard leak report > incident.txt")
+def report() -> None:
+    """Print the whole story of each leak, for whoever looks after security."""
+    from credguard.app import leak as app
+    from credguard.app.context import Context
+
+    ctx = Context()
+    found = app.listed(ctx)
+    if not found:
+        click.echo("no own secret is known to have got out", err=True)
+    click.echo("\n".join(app.report(ctx, each) for each in found), nl=False)

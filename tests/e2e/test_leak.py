@@ -1,0 +1,216 @@
+"""An own key that was pushed: noticed, answered once, told; real git, the simulator's IAM."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from credguard import config, paths
+from credguard.app import keys, leak, own, rotate
+from credguard.app.context import Context
+from credguard.app.log import Query, entries
+from credguard.app.noting import Noting
+from credguard.app.tick import tick
+from credguard.daemon.commits import Commits
+from credguard.daemon.leaks import Leaks
+from credguard.daemon.scheduler import TASK
+from credguard.report.log import sentence
+from credguard.sources.database import load_engine
+from credguard.sources.own import armed
+from credguard.store import leaks, profiles, schedule
+from credguard.store.fingerprint_key import fingerprint_key
+from tests.support import daemon, in_memory
+from tests.support.daemon import until
+from tests.support.person import add_key, credguard, file_vault, wait_for_nothing
+from tests.support.simulator import Simulator
+
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
+
+def git(cwd: Path, *args: str) -> str:
+    done = subprocess.run(
+        ["git", *args], cwd=cwd, capture_output=True, timeout=60, check=False, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q", "--bare", "remote.git")
+    folder = tmp_path / "repo"
+    git(tmp_path, "init", "-q", "repo")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "first")
+    git(folder, "remote", "add", "origin", "../remote.git")
+    return folder
+
+
+def commit(repo: Path, value: str, name: str = "notes.txt") -> str:
+    (repo / name).write_text(f"some words\n{value}\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-qnm", "x")
+    return git(repo, "rev-parse", "HEAD")
+
+
+class World:
+    """The daemon's part, turned by hand, beside a vault with the simulator's key."""
+
+    def __init__(self, simulator: Simulator, countdown: int) -> None:
+        for name in ("soak", "orphan_wait", "prove_interval"):
+            config.set_value(f"rotation.{name}", "1h" if name == "soak" else "0s")
+        config.set_value("leak.countdown", f"{countdown}s")
+        self.simulator = simulator
+        self.ctx = in_memory.context(simulator, "work")
+        self.ctx.__dict__["vault"] = Noting(self.ctx.vault)
+        own.refresh(self.ctx)
+        self.told: list[str] = []
+        self.at = time.time()
+
+        def tell(_title: str, body: str, done: Callable[[], None]) -> None:
+            self.told.append(body)
+            done()
+
+        engine = armed(load_engine(paths.cache_dir()))
+        self.commits = Commits(
+            engine, self.ctx.db, fingerprint_key(), max_bytes=1_000_000, tell=tell,
+            now=lambda: self.at,
+        )  # fmt: skip
+        self.leaks = Leaks(self.ctx, tell, lambda: self.at)
+
+    def look(self, repo: Path) -> list[leaks.Leak]:
+        self.at += 10
+        self.commits.look(str(repo / ".git"))
+        while self.commits.step():
+            pass
+        self.leaks.poll()
+        return leaks.all_(self.ctx.db)
+
+    def later(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+        in_memory.later(monkeypatch, self.ctx, seconds)
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        return dict(self.simulator.iam().keys("dev"))
+
+
+def test_a_key_that_was_pushed_is_replaced_once(simulator: Simulator, repo: Path) -> None:
+    world = World(simulator, 0)
+    oid = commit(repo, simulator.secret.reveal())
+    assert world.look(repo) == []
+    assert "the key of profile work" in world.told[0]
+    assert "git commit --amend" in world.told[0]
+    assert world.statuses == {simulator.key_id: "Active"}  # local: nothing is rotated
+    git(repo, "push", "-q", "origin", "HEAD:main")
+    [seen] = world.look(repo)
+    assert (seen.state, seen.title, seen.place.oid) == ("waiting", "the key of profile work", oid)
+    next_run = schedule.get(world.ctx.db, TASK).next_run
+    assert next_run is not None
+    assert next_run <= world.at
+    world.ctx.__dict__["now"] = lambda: world.at
+    notes = tick(world.ctx)
+    assert [note.title for note in notes if "leak" in note.title] == [
+        "credguard: a leak was answered"
+    ]
+    [answered] = leaks.all_(world.ctx.db)
+    assert answered.state == "answered"
+    new = profiles.profile(world.ctx.db, "work").key.key_id
+    assert new != simulator.key_id
+    assert world.statuses == {simulator.key_id: "Inactive", new: "Active"}
+    # Once, ever: the same value elsewhere, and the same commit again, change nothing.
+    commit(repo, simulator.secret.reveal(), "again.txt")
+    git(repo, "push", "-q", "origin", "HEAD:main")
+    assert world.look(repo) == [answered]
+    assert leak.answer_due(world.ctx) == []
+    said = [sentence(each) for each in entries(world.ctx, Query())]
+    assert any(line.startswith("the key of profile work got out: notes.txt:2") for line in said)
+    assert any("got out was answered: emergency" in line for line in said)
+    report = leak.report(world.ctx, answered)
+    for part in (oid, simulator.key_id, new, "deactivated", "aws:TokenIssueTime", "lookup-events"):
+        assert part in report
+    for text in [*world.told, *said, report]:
+        assert simulator.secret.reveal() not in text
+
+
+def test_a_person_can_stop_the_answer(simulator: Simulator, repo: Path) -> None:
+    world = World(simulator, 600)
+    commit(repo, simulator.secret.reveal())
+    git(repo, "push", "-q", "origin", "HEAD:main")
+    [seen] = world.look(repo)
+    assert seen.due == seen.at + 600
+    assert "credguard leak stop" in world.told[-1]
+    assert leak.answer_due(world.ctx) == []  # not yet
+    assert [each.item for each in leak.stop(world.ctx)] == [seen.item]
+    world.ctx.__dict__["now"] = lambda: world.at + 3600
+    assert leak.answer_due(world.ctx) == []
+    assert world.statuses == {simulator.key_id: "Active"}
+
+
+def test_the_previous_key_in_its_grace_is_stopped_now(simulator: Simulator, repo: Path) -> None:
+    world = World(simulator, 0)
+    (outcome,) = rotate.rotate(world.ctx, ["work"], yes=True)
+    assert outcome.state == "waiting"
+    new = profiles.profile(world.ctx.db, "work").key.key_id
+    assert world.statuses == {simulator.key_id: "Active", new: "Active"}
+    commit(repo, simulator.secret.reveal()[::-1])
+    git(repo, "push", "-q", "origin", "HEAD:main")
+    assert len(world.look(repo)) == 1
+    world.ctx.__dict__["now"] = lambda: world.at
+    [answered] = leak.answer_due(world.ctx)
+    assert answered.answer.startswith("deactivate")
+    assert world.statuses == {simulator.key_id: "Inactive", new: "Active"}
+    assert profiles.profile(world.ctx.db, "work").key.key_id == new
+
+
+def test_a_dead_key_is_only_reported(simulator: Simulator, repo: Path) -> None:
+    for name in ("grace", "soak"):
+        config.set_value(f"rotation.{name}", "0s")
+    world = World(simulator, 0)
+    config.set_value("rotation.soak", "0s")
+    world.ctx.__dict__.pop("config", None)
+    (outcome,) = rotate.rotate(world.ctx, ["work"], yes=True)
+    assert outcome.state == "done"
+    before = world.statuses
+    commit(repo, simulator.secret.reveal())
+    git(repo, "push", "-q", "origin", "HEAD:main")
+    assert len(world.look(repo)) == 1
+    world.ctx.__dict__["now"] = lambda: world.at
+    [answered] = leak.answer_due(world.ctx)
+    assert answered.answer.startswith("report")
+    assert world.statuses == before
+
+
+def _answered() -> bool:
+    ctx = Context()
+    try:
+        return [each.state for each in leaks.all_(ctx.db)] == ["answered"]
+    finally:
+        ctx.close()
+
+
+def test_the_real_service_answers_by_itself(
+    simulator: Simulator, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_vault(tmp_path, monkeypatch)
+    wait_for_nothing()
+    credguard("config", "set", "leak.countdown", "0s")
+    add_key(simulator)
+    credguard("watch", "add", str(repo))
+    process = daemon.start()
+    commit(repo, simulator.secret.reveal())
+    git(repo, "push", "-q", "origin", "HEAD:main")
+    iam = simulator.iam()
+    until(lambda: simulator.key_id not in dict(iam.keys("dev")), 90)
+    until(_answered)
+    daemon.stop(process)
+    done = credguard("leak", "list")
+    assert "answered" in done.stdout
+    report = credguard("leak", "report").stdout
+    assert simulator.key_id in report
+    log = Path(paths.log_file()).read_text()
+    for text in (report, log, done.stdout):
+        assert simulator.secret.reveal() not in text
+    ctx = Context()
+    assert keys.credentials(ctx, "work").key_id != simulator.key_id
+    ctx.close()
