@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from credguard.daemon.worker import Scanner, fingerprint, shown
-from credguard.errors import CredguardError, GitError
+from credguard.errors import ConfigError, CredguardError, GitError
 from credguard.report.text import printable
-from credguard.scan.engine import on_lines
+from credguard.scan.engine import on_lines, plain
 from credguard.scan.model import MEDIUM, Finding
 from credguard.sources import reflog
-from credguard.sources.commits import committed
+from credguard.sources.commits import CommittedFile, committed
 from credguard.sources.git import run
+from credguard.sources.indexed import Settings
 from credguard.sources.notes import COMMITS, SKIPS, Taken
 from credguard.sources.staging import is_oid
 from credguard.store import commits, events, leaks
@@ -34,6 +35,25 @@ _DAY_S = 86_400.0
 _KEPT_S = 90 * _DAY_S
 """Which commits were looked at is remembered so long; older entries of a reflog are passed over."""
 _FILES = 64
+
+
+def _not_allowed(hits: list[Finding], file: CommittedFile, git_dir: str) -> list[Finding]:
+    """Those of `hits` that the hook would have stopped: no mark, file or baseline lets them pass.
+
+    The files are those of the commit itself. One that is wrong lets nothing pass.
+    """
+    if not hits:
+        return []
+    settings = Settings(git_dir, [file.commit], say=lambda _text: None, inherit=False)
+    here = [hit for hit in hits if hit.path == file.path]
+    beside = [hit for hit in hits if hit.path != file.path]
+    try:
+        return settings.judged(here, plain(file.data), file.path) + settings.judged(
+            beside, b"", file.path
+        )
+    except ConfigError as exc:
+        _LOG.warning("settings of %s not followed: %s", git_dir, exc)
+        return hits
 
 
 class Commits:
@@ -180,7 +200,8 @@ class Commits:
             hits = [
                 hit for hit in self._scanner.scan(file.data, file.path) if hit.confidence >= MEDIUM
             ]
-            for hit in on_lines(hits, file.added) if hits else ():
+            hits = on_lines(hits, file.added) if hits else []
+            for hit in _not_allowed(hits, file, git_dir):
                 if hit.own:
                     self._keep(repository, file.commit, hit)
                 # Named without the commit: a rebase brings the same again.

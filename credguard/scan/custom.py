@@ -268,17 +268,33 @@ class Joined(Engine):
 
 
 def _surest(found: list[Finding], more: list[Finding]) -> list[Finding]:
-    """Of both, disjoint and by place: the surest where some overlap, `found` before `more`."""
+    """Both by place; of `more` what overlaps nothing as sure, and then that instead of the weaker.
+
+    A secret of the vault's own is never taken out: nothing a repository has may hide it.
+    """
+    spans = [(each.offset, each.offset + len(each.value), each) for each in found]
+    longest = max((end - start for start, end, _ in spans), default=0)
+    spans.sort(key=lambda span: span[:2])
+    weaker: set[int] = set()
     kept: list[Finding] = []
-    for _, each in sorted(
-        [(2 * each.confidence + 1, each) for each in found]
-        + [(2 * each.confidence, each) for each in more],
-        key=lambda pair: (-pair[0], pair[1].offset, -len(pair[1].value)),
-    ):
-        at = bisect_left(kept, each.offset, key=lambda one: one.offset)
-        if at and kept[at - 1].offset + len(kept[at - 1].value) > each.offset:
+    for new in sorted(more, key=lambda each: (-each.confidence, each.offset, -len(each.value))):
+        end = new.offset + len(new.value)
+        at = bisect_left(spans, new.offset - longest, key=lambda span: span[0])
+        over: list[Finding] = []
+        while at < len(spans) and spans[at][0] < end:
+            if spans[at][1] > new.offset:
+                over.append(spans[at][2])
+            at += 1
+        if any(
+            each.confidence >= new.confidence or each.rule_id.startswith(OWN_RULES) for each in over
+        ):
             continue
-        if at < len(kept) and kept[at].offset < each.offset + len(each.value):
+        at = bisect_left(kept, new.offset, key=lambda each: each.offset)
+        if at and kept[at - 1].offset + len(kept[at - 1].value) > new.offset:
             continue
-        kept.insert(at, each)
-    return kept
+        if at < len(kept) and kept[at].offset < end:
+            continue
+        kept.insert(at, new)
+        weaker.update(map(id, over))
+    rest = [each for each in found if id(each) not in weaker]
+    return sorted(rest + kept, key=lambda each: each.offset)

@@ -31,10 +31,19 @@ class Settings:
     """Reads each folder's `.credguard.toml`, and the baseline, once; `tell` says what passed."""
 
     def __init__(
-        self, cwd: str | None, trees: list[str] | None = None, *, say: Callable[[str], None]
+        self,
+        cwd: str | None,
+        trees: list[str] | None = None,
+        *,
+        say: Callable[[str], None],
+        inherit: bool = True,
     ) -> None:
-        """`trees`: commits whose files count, any of them; None: the index. `say`: to a person."""
+        """`trees`: commits whose files count, any of them; None: the index. `say`: to a person.
+
+        `inherit`: the caller's GIT_DIR and the like hold, as in a hook.
+        """
         self._cwd = cwd
+        self._inherit = inherit
         self._trees = [_INDEX] if trees is None else trees[:_MOST_TREES]
         self._say = say
         self._allows: dict[bytes, list[Allow]] = {}
@@ -65,7 +74,7 @@ class Settings:
         if self._baselines is None:
             names = [os.fsencode(BASELINE)] * len(self._trees)
             asked = [f"{tree}:{BASELINE}" for tree in self._trees]
-            contents = blobs(self._cwd, asked, names, lenient=True)
+            contents = blobs(self._cwd, asked, names, lenient=True, inherit=self._inherit)
             self._baselines = [_baseline(data) for data in contents if data]
         known = any(each.verdict(finding, finding.path) is not None for each in self._baselines)
         if known:
@@ -86,7 +95,9 @@ class Settings:
     def _read(self, tree: str, folder: bytes) -> Allow:
         if tree not in self._files:
             index = tree == _INDEX
-            self._files[tree] = in_index(self._cwd) if index else in_tree(self._cwd, tree)
+            self._files[tree] = (
+                in_index(self._cwd) if index else in_tree(self._cwd, tree, inherit=self._inherit)
+            )
         # Only the files there are, not one for each folder: a path may have thousands.
         above = folder + b"/"
         names = [
@@ -96,7 +107,7 @@ class Settings:
         ]
         folders = [os.path.dirname(name) for name in names]
         asked = [f"{tree}:{os.fsdecode(name)}" for name in names]
-        contents = blobs(self._cwd, asked, names, lenient=True)
+        contents = blobs(self._cwd, asked, names, lenient=True, inherit=self._inherit)
         texts = {
             each: _text(name, data)
             for each, name, data in zip(folders, names, contents, strict=True)

@@ -137,8 +137,8 @@ def in_index(cwd: str | None) -> list[bytes]:
     return files_of(run(cwd, *_IN_INDEX, inherit=True))
 
 
-def in_tree(cwd: str | None, tree: str) -> list[bytes]:
+def in_tree(cwd: str | None, tree: str, *, inherit: bool = True) -> list[bytes]:
     """Those of the commit or tag `tree`; none where it names a file. Raises GitError."""
     # 128: not a tree.
     args = ("ls-tree", "-r", "-z", "--name-only", "--full-tree", tree)
-    return files_of(run(cwd, *args, inherit=True, ok=(0, 128)))
+    return files_of(run(cwd, *args, inherit=inherit, ok=(0, 128)))

@@ -256,3 +256,21 @@ def test_a_hook_that_another_tool_put_aside_is_told_once(repo: Path, service: Se
     git(repo, "config", "--unset", "core.hooksPath")
     round_()
     assert problems.present(service.ctx.db) == []
+
+
+def test_what_the_hook_lets_pass_is_not_told_as_a_commit(repo: Path, service: Service) -> None:
+    marked = "".join(f"{line} # credguard:allow an example\n" for line in leak().splitlines())
+    bypass(repo, marked, "marked")
+    (repo / "sub").mkdir()
+    (repo / "sub/.credguard.toml").write_text('[allow]\npaths = ["ok"]\n')
+    git(repo, "add", "sub")
+    bypass(repo, leak(2), "sub/ok")
+    service.commits.look(str(repo / ".git"))
+    service.turn()
+    assert service.told == []
+    (repo / "sub/.credguard.toml").write_text("[alow]\n")  # a mistake lets nothing pass
+    git(repo, "add", "sub")
+    bypass(repo, leak(3), "sub/ok")
+    service.commits.look(str(repo / ".git"))
+    service.turn()
+    assert len(service.told) == 1

@@ -128,3 +128,15 @@ def test_they_hold_in_every_process(tree: Path) -> None:
         _put(tree / f"{number % 7}/{number}", f"{VALUE}\n" + "x\n" * 9)
     result = scan_paths([str(tree)], Options(jobs=2))
     assert len(result.findings) == 900
+
+
+def test_a_vaults_secret_stays_whatever_own_rules_find_beside_it() -> None:
+    def one(rule: str, sure: int, offset: int, value: bytes) -> Finding:
+        found = Finding(b"a", 1, offset + 1, 1, rule, rule, sure, value)
+        found.offset = offset
+        return found
+
+    own, vendor = one("own-key", 3, 4, b"secret"), one("aws-key", 3, 4, b"secret+")
+    low, custom_ = one("generic-x", 1, 20, b"abc"), one("our-key", 2, 20, b"abcd")
+    hiding = one("our-key", 3, 0, b"xxxxsecret+yyy")
+    assert custom._surest([vendor, own, low], [hiding, custom_]) == [vendor, own, custom_]
