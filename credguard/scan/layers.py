@@ -154,12 +154,17 @@ class Walk:
             count = sum(probed[UNJUDGED])
             self._problem(layer.path, f"has too many places like secrets: {count} were not judged")
         packed = kind(layer.data)
+        parent = layer.parent
+        if parent is not None and layer.depth and layer.data[:4] == parent.data[:4]:
+            packed = ""  # another way to read the text beside a head that was read already
         if packed:
             if layer.nested >= deepest or (packed in STREAMS and layer.depth >= deepest):
                 self._problem(layer.path, f"holds more than {deepest} archives in one another")
             else:
                 sources.append(self._inside(layer, packed))
-        if layered(layer.data, probed) or (layer.nested and layer.path.lower().endswith(_MARKUP)):
+        markup = layer.nested and layer.path.lower().endswith(_MARKUP)
+        # What is compressed holds no text of its own, only bytes that look like one by chance.
+        if packed not in (*STREAMS, "zip") and (layered(layer.data, probed) or markup):
             sources.append(self._encoded(layer, probed))
         for source in sources:
             self._turns.append((len(layer.data), source))

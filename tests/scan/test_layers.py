@@ -3,6 +3,8 @@
 import bz2
 import gzip
 import lzma
+import random
+import zipfile
 import zlib
 from collections.abc import Callable
 
@@ -261,3 +263,10 @@ def test_junk_before_a_secret_does_not_keep_it_from_being_read(engine: Engine) -
     scanned = scan_all(engine, zipped(junk | {"z": SECRET}), b"x", Limits(size=20_000_000))
     _one(scanned, "aws-secret-access-key")
     assert scanned.problems
+
+
+def test_an_intact_stream_is_never_called_damaged(engine: Engine) -> None:
+    """Its bytes may look like escapes: what those stand for is not read as a stream once more."""
+    text = b"\\u0041 %41 &#65; =3D " * 20 + random.Random(1).randbytes(9_000)
+    for data in (gzip.compress(text, compresslevel=0), zipped({"a": text}, zipfile.ZIP_STORED)):
+        assert scan_all(engine, data, b"a.gz").problems == []
