@@ -11,7 +11,11 @@ def leak() -> None:
     """See own secrets that were pushed, and stop the answer to them."""
 
 
-@leak.command("list", epilog="Example: credguard leak list --json")
+@leak.command(
+    "list",
+    epilog="Example: credguard leak list --json",
+    short_help="List what got out, and the answer to it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
     """Print every own secret that got out, and what became of it."""
@@ -39,7 +43,11 @@ def list_(as_json: bool) -> None:
         click.echo(printable(f"{each.title}: {place}: {state}  {each.answer}".rstrip()))
 
 
-@leak.command("stop", epilog="Example: credguard leak stop")
+@leak.command(
+    "stop",
+    epilog="Example: credguard leak stop",
+    short_help="Stop every answer that waits.",
+)
 def stop() -> None:
     """Stop every answer that waits: the values stay as they are, and are not asked about again."""
     from credguard.app import leak as app
@@ -50,7 +58,11 @@ def stop() -> None:
         click.echo(printable(f"stopped: {each.title} stays as it is"), err=True)
 
 
-@leak.command("report", epilog="Example: credguard leak report > incident.txt")
+@leak.command(
+    "report",
+    epilog="Example: credguard leak report > incident.txt",
+    short_help="Tell the whole story of each leak.",
+)
 def report() -> None:
     """Print the whole story of each leak, for whoever looks after security."""
     from credguard.app import leak as app
