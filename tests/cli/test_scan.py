@@ -10,6 +10,8 @@ import pytest
 from tests.support import samples
 from tests.support.terminal import at_terminal
 
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

@@ -13,6 +13,8 @@ import pytest
 from tests.support import samples
 from tests.support.repositories import commit, git, line
 
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
