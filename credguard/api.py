@@ -14,8 +14,8 @@ from credguard import paths
 from credguard.app import scan as _scan
 from credguard.errors import CredguardError
 from credguard.scan.engine import Engine, plain
-from credguard.scan.layers import Limits, scan_all
-from credguard.scan.model import HIGH, LOW, MEDIUM, Finding
+from credguard.scan.model import HIGH, LOW, MEDIUM, Finding, Limits
+from credguard.scan.whole import scan_all
 from credguard.sources.database import load_engine
 from credguard.sources.own import armed
 
@@ -64,7 +64,8 @@ def scan_bytes(
 
     name = os.fsencode(path)
     end = time.monotonic() + _PACKED_S
-    scanned = scan_all(_engine(), data, name, Limits(expired=lambda: time.monotonic() > end))
+    limits = Limits(expired=lambda: time.monotonic() > end)
+    scanned = scan_all(_engine(), data, name, lambda: limits)
     found = [each for each in scanned.findings if each.confidence >= least]
     Allow().judge([each for each in found if each.path == name], plain(data), name)
     return Result([each for each in found if allowed or not each.allowed], scanned.problems, 1)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from credguard.report.blocked import Hit
     from credguard.scan.engine import Engine
-    from credguard.scan.model import Finding
+    from credguard.scan.model import Finding, Limits
     from credguard.sources.indexed import Settings
     from credguard.sources.staging import StagedFile
 
@@ -81,32 +81,27 @@ class Look:
         Those in a member of an archive have a path of their own. Raises ConfigError: an own rule is
         invalid; GitError.
         """
-        from credguard.scan.engine import layered, plain
+        from credguard.scan.whole import scan_all
 
         self.scanned += 1
-        data = plain(data)
         joined = self._rules.joined(self._scanner, path) if self._rules is not None else None
-        scanner = joined or self._scanner
-        hits, probed = scanner.examine(data, path)
-        if layered(data, probed):
-            from credguard.scan.layers import Limits, scan_below
-
-            self._expired = self._expired or _deadline()
-            scanned = scan_below(scanner, data, path, hits, probed, Limits(expired=self._expired))
-            hits = scanned.findings
-            if path not in self._unread_ok:
-                self.problems += scanned.problems
+        scanned = scan_all(joined or self._scanner, data, path, self._limits)
+        if path not in self._unread_ok:
+            self.problems += scanned.problems
         if joined is not None:
             cut = joined.problems()
             self.problems += cut if path not in self._unread_ok else []
-        return [hit for hit in hits if hit.confidence >= MEDIUM]
+        return [hit for hit in scanned.findings if hit.confidence >= MEDIUM]
 
+    def _limits(self) -> Limits:
+        from time import monotonic
 
-def _deadline() -> Callable[[], bool]:
-    from time import monotonic
+        from credguard.scan.model import Limits
 
-    end = monotonic() + _DEEPER_S
-    return lambda: monotonic() > end
+        if self._expired is None:
+            end = monotonic() + _DEEPER_S
+            self._expired = lambda: monotonic() > end
+        return Limits(expired=self._expired)
 
 
 def fresh(hits: list[Finding], file: StagedFile, settings: Settings) -> list[Finding]:

@@ -12,8 +12,6 @@ from credguard.vault import foreign
 from credguard.vault.foreign import Held
 from credguard.vault.passphrase import obtain
 
-TOOLS = ("aws-vault", "awskeyring")
-
 
 def _passphrase() -> Secret:
     given = os.environ.get("AWS_VAULT_FILE_PASSPHRASE")

@@ -114,7 +114,7 @@ def try_rule(rule_id: str) -> list[Tried]:
         found = matches(table, fill(table["sample"], seed).encode())
         tried.append(Tried(rule_id, True, tuple(CONFIDENCE_NAMES[sure] for _, _, sure in found)))
     for text in table["clean"]:
-        found = matches(table, text.encode())
+        found = matches(table, fill(text, 1).encode())
         tried.append(Tried(rule_id, False, tuple(CONFIDENCE_NAMES[sure] for _, _, sure in found)))
     return tried
 
@@ -135,7 +135,7 @@ def try_file(path: str) -> list[Tried]:
     for table in tables:
         engine = compile_custom([table], path)
         texts = [(fill(table["sample"], 1), True)] if "sample" in table else []
-        texts += [(text, False) for text in table.get("clean", [])]
+        texts += [(fill(text, 1), False) for text in table.get("clean", [])]
         name = "sample" + (table.get("paths") or [""])[0]
         for text, wanted in texts:
             found = engine.scan(text.encode(), os.fsencode(name))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from credguard.scan.custom import Joined
     from credguard.scan.engine import Engine
-    from credguard.scan.model import Finding
+    from credguard.scan.model import Finding, Limits
     from credguard.sources.deep import Plugins
     from credguard.sources.settings import Settings
 
@@ -128,25 +128,25 @@ class Batch:
 
 def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding], list[Problem]]:
     """Findings in `data` by place, and problems: every scan goes through here."""
-    from credguard.scan.engine import layered, plain
+    from credguard.scan.engine import plain
+    from credguard.scan.whole import scan_all
 
     joined = setting.joined(path)
-    engine = joined or setting.engine()
     data = plain(data)
-    hits, probed = engine.examine(data, path)
-    problems: list[Problem] = []
-    if layered(data, probed):
+
+    def limits() -> Limits:
         from time import monotonic
 
-        from credguard.scan.layers import Limits, scan_below
+        from credguard.scan.model import Limits
 
         end = monotonic() + _DEEPER_S + len(data) * _DEEPER_S_A_BYTE
-        limits = Limits(expired=lambda: monotonic() > end)
-        scanned = scan_below(engine, data, path, hits, probed, limits)
-        hits, problems = scanned.findings, scanned.problems
+        return Limits(expired=lambda: monotonic() > end)
+
+    scanned = scan_all(joined or setting.engine(), data, path, limits)
+    problems = scanned.problems
     if joined is not None:
         problems += joined.problems()
-    found = [each for each in hits if each.confidence >= setting.least]
+    found = [each for each in scanned.findings if each.confidence >= setting.least]
     if setting.deep:
         more, cut = setting.look(data, path, found)
         found += more

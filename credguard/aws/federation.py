@@ -20,8 +20,6 @@ from credguard.aws.model import Credentials, main_region
 from credguard.errors import AwsError, ConfigError, NetworkDown, NotPermitted, Unsupported
 from credguard.secret import Secret
 
-# How long a sign-in URL can be used.
-URL_LASTS_S = 900
 _MOST_BYTES = 64 << 10
 # Other partitions have no documented endpoint.
 _DOMAINS = {

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from credguard.errors import StoreError
 from credguard.report.text import path_text
-from credguard.scan.engine import Engine, layered, plain
+from credguard.scan.engine import Engine
+from credguard.scan.model import Limits
+from credguard.scan.whole import scan_all
 from credguard.sources.own import Arming
 
 if TYPE_CHECKING:
@@ -37,15 +39,12 @@ class Layered:
             if str(error) != self._problem:
                 self._problem = str(error)
                 _LOG.warning("%s", error)
-        data = plain(data)
-        found, probed = self._engine.examine(data, path)
-        if not layered(data, probed):
-            return found
-        from credguard.scan.layers import Limits, scan_below
-
-        end = time.monotonic() + _SECONDS
-        limits = Limits(size=_BYTES, expired=lambda: time.monotonic() > end)
-        scanned = scan_below(self._engine, data, path, found, probed, limits)
+        scanned = scan_all(self._engine, data, path, _limits)
         for place, why in scanned.problems:
             _LOG.info("not read to its end: %s: %s", path_text(place), why)
         return scanned.findings
+
+
+def _limits() -> Limits:
+    end = time.monotonic() + _SECONDS
+    return Limits(size=_BYTES, expired=lambda: time.monotonic() > end)

@@ -15,7 +15,7 @@ from typing import Any
 from credguard.scan.allow import OWN_RULES
 from credguard.scan.checksums import CHECKS, sureness
 from credguard.scan.engine import Engine, plain
-from credguard.scan.model import HIGH, LOW, MEDIUM, Finding, characters
+from credguard.scan.model import HIGH, LOW, MEDIUM, Finding, Places
 from credguard.scan.rules import RULE_TESTS, SEVERITIES, RuleError
 from credguard.scan.values import plausible
 
@@ -183,20 +183,11 @@ class CustomEngine:
     def _findings(
         self, data: bytes, path: bytes, spans: list[tuple[int, int, int, int]]
     ) -> list[Finding]:
+        places = Places(data, path)
         found = []
-        at, line, column = 0, 1, 1
         for start, end, rule, sure in spans:
-            lines = data.count(b"\n", at, start)
-            if lines:
-                line += lines
-                column, at = 1, data.rfind(b"\n", at, start) + 1
-            column += characters(data[at:start])
-            at = start
-            table, value = self._tables[rule], data[start:end]
-            last = line + value.count(b"\n")
-            each = Finding(path, line, column, last, table["id"], table["title"], sure, value)
-            each.offset = start
-            found.append(each)
+            table = self._tables[rule]
+            found.append(places.finding((start, end), table["id"], table["title"], sure))
         return found
 
     def _matched(self, data: bytes) -> list[tuple[int, int, int]]:

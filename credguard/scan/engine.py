@@ -5,7 +5,7 @@ Imports nothing at load: the hook pays for `re` and the value tests only when so
 
 from __future__ import annotations
 
-from credguard.scan.model import HIGH, LOW, MEDIUM, UNJUDGED, Finding, characters
+from credguard.scan.model import HIGH, LOW, MEDIUM, UNJUDGED, Places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from credguard.scan.general.detect import Judged
+    from credguard.scan.model import Finding
     from credguard.scan.own import Own
     from credguard.scan.rules import Row
 
@@ -125,26 +126,16 @@ class Engine:
 
             general = kinds.GENERAL_RULES
         found: list[Finding] = []
-        at, line, column = 0, 1, 1
+        places = Places(data, path)
         rules = len(self._rows)
         for start, end, rank, rule in _best(spans):
-            lines = data.count(b"\n", at, start)
-            if lines:
-                line += lines
-                column, at = 1, data.rfind(b"\n", at, start) + 1
-            column += characters(data[at:start])
-            at = start
-            value = data[start:end]
-            signals: tuple[str, ...] = ()
             if rule < rules:
-                rule_id, title, confidence = *self._rows[rule][:2], HIGH - rank
+                named = self._rows[rule]
+                found.append(places.finding((start, end), named[0], named[1], HIGH - rank))
             else:
                 _, _, confidence, index, signals = judged[rule - rules]
                 rule_id, title, _ = general[index]
-            end_line = line + value.count(b"\n")
-            each = Finding(path, line, column, end_line, rule_id, title, confidence, value, signals)
-            each.offset = start
-            found.append(each)
+                found.append(places.finding((start, end), rule_id, title, confidence, signals))
         return found
 
     def _matches(self, rule: int, data: bytes, ends: list[int]) -> Iterator[tuple[int, int]]:

@@ -7,7 +7,7 @@ bounded in bytes, depth, count and, by a callable, in time. What was cut short i
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from credguard.scan.containers.members import STREAMS, members
 from credguard.scan.decode.layer import WHOLE, Layer, Pieces
@@ -15,7 +15,7 @@ from credguard.scan.decode.runs import base64_layers, hex_layers
 from credguard.scan.decode.streams import kind
 from credguard.scan.decode.text import form_layers, wide_layers
 from credguard.scan.engine import SHORT, Engine, layered, plain
-from credguard.scan.model import HIGH, UNJUDGED, Finding
+from credguard.scan.model import HIGH, UNJUDGED, Finding, Limits, Scanned
 
 _LEAST, _RATIO = 48 << 20, 8
 _MEMBER = 32 << 20
@@ -26,53 +26,6 @@ _OWN = 9
 _MARKUP = (b".xml", b".html", b".htm", b".xhtml", b".rels")
 
 
-class Limits:
-    """How much may be read beside the text itself. Not for use in several scans."""
-
-    __slots__ = ("depth", "expired", "members", "size")
-
-    def __init__(
-        self,
-        size: int | None = None,
-        depth: int = 5,
-        members: int = 20_000,
-        expired: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """`size`: bytes of all layers (None: eight times the text, at least 48 MiB).
-
-        `depth`: of encodings in a file, and of archives in one another; `members`: of archives,
-        in all; `expired`: says whether the time is over.
-        """
-        self.size = size
-        self.depth = depth
-        self.members = members
-        self.expired = expired
-
-
-class Scanned:
-    """`findings` by place; `problems`: paths, and what in them was not read to its end, and why."""
-
-    __slots__ = ("findings", "problems")
-
-    def __init__(self, findings: list[Finding], problems: list[tuple[bytes, str]]) -> None:
-        """Both in a fixed order."""
-        self.findings = findings
-        self.problems = problems
-
-
-def scan_all(engine: Engine, data: bytes, path: bytes, limits: Limits | None = None) -> Scanned:
-    """The secrets in `data` and in all that it holds; never raises on any bytes.
-
-    A finding in a decoded layer has the place of what is encoded and tells the chain in `via`; one
-    in an archive has the place in the member and the path `archive!member`.
-    """
-    text = plain(data)
-    found, probed = engine.examine(text, path)
-    if not layered(text, probed):
-        return Scanned(found, [])
-    return scan_below(engine, text, path, found, probed, limits)
-
-
 def scan_below(
     engine: Engine,
     data: bytes,
@@ -81,7 +34,7 @@ def scan_below(
     probed: dict[str, list[int]],
     limits: Limits | None = None,
 ) -> Scanned:
-    """The same when the text itself was examined: `found` and `probed` are what that gave."""
+    """What `credguard.scan.whole.scan_all` gives, of an examined text: `found`, `probed` of it."""
     walk = Walk(engine, limits or Limits())
     walk.enter(Layer(data, path), found, probed)
     for _ in walk:

@@ -13,7 +13,7 @@ Time is linear in the size of the text. Loaded by the hook: imports nothing at l
 
 from __future__ import annotations
 
-from credguard.scan.model import HIGH, Finding, characters
+from credguard.scan.model import HIGH, Finding, Places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,19 +88,11 @@ class Own:
         return kept
 
     def _findings(self, data: bytes, path: bytes, hits: list[Hit]) -> Iterator[Finding]:
-        at, line, column = 0, 1, 1
+        places = Places(data, path)
         for start, end, number, way in hits:
-            lines = data.count(b"\n", at, start)
-            if lines:
-                line += lines
-                column, at = 1, data.rfind(b"\n", at, start) + 1
-            column += characters(data[at:start])
-            at = start
-            value = data[start:end]
             item, title = self._values[number]
-            last = line + value.count(b"\n")
-            found = Finding(path, line, column, last, RULE, title, HIGH, value)
-            found.offset, found.own, found.via = start, item, way
+            found = places.finding((start, end), RULE, title, HIGH)
+            found.own, found.via = item, way
             yield found
 
     def hits(self, data: bytes, depth: int = 0) -> list[Hit]:

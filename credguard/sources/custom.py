@@ -11,18 +11,8 @@ from credguard.scan.engine import Engine
 from credguard.scan.rules import RuleError
 from credguard.sources.database import extension
 
-NAME = ".credguard.toml"
 MAX_FILE = 1 << 20
 """The largest file of rules, in bytes."""
-
-
-def load_custom(path: str) -> CustomEngine | None:
-    """The engine over the rules in `path`; None: no such file, or no rules in it.
-
-    Raises CredguardError, one line, when it cannot be read or a rule is invalid.
-    """
-    tables = read_custom(path)
-    return compile_custom(tables, path) if tables else None
 
 
 def read_custom(path: str) -> list[dict[str, Any]]:
@@ -77,11 +67,6 @@ def compile_custom(tables: list[dict[str, Any]], path: str) -> CustomEngine:
     """The engine over checked `tables`; `path` is for messages. Raises CredguardError."""
     hyperscan = extension()
     patterns = [custom_pattern(table) for table in tables]
-    for table, pattern in zip(tables, patterns, strict=True):
-        try:  # one at a time first: Hyperscan does not say which is wrong
-            _compiled(hyperscan, [pattern])
-        except hyperscan.error as exc:
-            raise _wrong(path, f"rule {table['id']}: {_said(exc)}") from exc
     try:
         database = _compiled(hyperscan, patterns)
         values = {
@@ -90,8 +75,20 @@ def compile_custom(tables: list[dict[str, Any]], path: str) -> CustomEngine:
             if "value" in table
         }
     except hyperscan.error as exc:
+        _name_the_wrong_one(hyperscan, tables, patterns, path)
         raise _wrong(path, f"the rules together: {_said(exc)}") from exc
     return CustomEngine(database, values, tables, hyperscan.error)
+
+
+def _name_the_wrong_one(
+    hyperscan: Any, tables: list[dict[str, Any]], patterns: list[bytes], path: str
+) -> None:
+    """Raise CredguardError for a pattern that fails alone: Hyperscan does not say which it was."""
+    for table, pattern in zip(tables, patterns, strict=True):
+        try:
+            _compiled(hyperscan, [pattern])
+        except hyperscan.error as exc:
+            raise _wrong(path, f"rule {table['id']}: {_said(exc)}") from exc
 
 
 def _compiled(hyperscan: Any, patterns: list[bytes]) -> Any:

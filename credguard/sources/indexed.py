@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 
-from credguard.errors import ConfigError
 from credguard.scan.allow import FILE, Allow
 from credguard.sources.git import blobs, printable
 from credguard.sources.indexed_rules import in_index, in_tree
+from credguard.sources.settings_text import text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ BASELINE = ".credguard.baseline"
 """The baseline that counts: the one at the top of the work tree."""
 _INDEX = ":0"
 _MOST_TREES = 8
-_MOST_BYTES = 1 << 20
 _MOST_BASELINE = 16 << 20
 
 
@@ -109,7 +108,7 @@ class Settings:
         asked = [f"{tree}:{os.fsdecode(name)}" for name in names]
         contents = blobs(self._cwd, asked, names, lenient=True, inherit=self._inherit)
         texts = {
-            each: _text(name, data)
+            each: text_of(data, printable(name))
             for each, name, data in zip(folders, names, contents, strict=True)
             if data
         }
@@ -123,14 +122,4 @@ class Settings:
 def _baseline(data: bytes) -> Baseline:
     from credguard.scan.baseline import parse
 
-    return parse(_text(os.fsencode(BASELINE), data, _MOST_BASELINE), BASELINE)
-
-
-def _text(name: bytes, data: bytes, most: int = _MOST_BYTES) -> str:
-    shown = printable(name)
-    if len(data) > most:
-        raise ConfigError(f"{shown} is larger than {most >> 20} MiB", hint=f"shorten {shown}")
-    try:
-        return data.decode()
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{shown}: not UTF-8 text", hint=f"correct {shown}") from exc
+    return parse(text_of(data, BASELINE, _MOST_BASELINE), BASELINE)

@@ -30,7 +30,6 @@ _FILE = b".credguard.toml"
 _IN_INDEX = ("ls-files", "-z", "--full-name", "--", ":(top,glob)**/.credguard.toml")
 _MOST_TREES = 8
 _MOST_FILES = 500
-_MOST_BYTES = 1 << 20
 
 
 class IndexedRules:
@@ -110,13 +109,10 @@ class IndexedRules:
         for name, data in zip(names, blobs(self._cwd, asked, names, lenient=True), strict=True):
             if b"rule" not in data:
                 continue
+            from credguard.sources.settings_text import text_of
+
             where = shown + printable(name)
-            if len(data) > _MOST_BYTES:
-                raise ConfigError(f"{where} is larger than 1 MiB", hint="shorten it")
-            try:
-                found[name[: -len(_FILE) - 1]] = (where, data.decode())
-            except UnicodeDecodeError as exc:
-                raise ConfigError(f"{where}: not UTF-8 text", hint="correct it") from exc
+            found[name[: -len(_FILE) - 1]] = (where, text_of(data, where))
         return found
 
 

@@ -9,8 +9,8 @@ from credguard.errors import ConfigError, CredguardError
 from credguard.scan.allow import FILE, Allow
 from credguard.scan.model import Finding
 from credguard.sources.database import extension
+from credguard.sources.settings_text import MOST_BYTES, text_of
 
-_MAX_BYTES = 1 << 20
 COMPILE_S = 2.0
 """Seconds for all regexes of one file: a hostile repository's must not hold a scan up."""
 
@@ -147,18 +147,13 @@ def _text(path: bytes) -> str | None:
         # Non-blocking: a FIFO in its place must not hang the scan.
         flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
-            data = file.read(_MAX_BYTES + 1) or b""
+            data = file.read(MOST_BYTES + 1) or b""
     except FileNotFoundError:
         return None
     except OSError as exc:
         said = exc.strerror or "not readable"
         raise ConfigError(f"cannot read {shown}: {said}", hint=f"look: ls -l {shown}") from exc
-    if len(data) > _MAX_BYTES:
-        raise ConfigError(f"{shown} is larger than 1 MiB", hint=f"shorten {shown}")
-    try:
-        return data.decode()
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{shown}: not UTF-8 text", hint=f"correct {shown}") from exc
+    return text_of(data, shown)
 
 
 def compiler(patterns: list[bytes]) -> Callable[[bytes], set[int]]:

@@ -16,7 +16,6 @@ what leaves no copy behind is the end of the process.
 
 import base64
 import binascii
-import contextlib
 import hashlib
 import json
 import os
@@ -200,12 +199,6 @@ def open_default() -> EncryptedFile:
     from credguard.vault.passphrase import obtain
 
     return EncryptedFile(paths.vault_file(), lambda new: obtain("the vault", new=new))
-
-
-def remove_lock(path: str) -> None:
-    """Remove the lock file that stands beside the vault `path`."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path + ".lock")
 
 
 def _checked_cost(kdf: dict[str, Any]) -> None:

@@ -14,13 +14,9 @@ from credguard.app.context import Context
 from credguard.app.hookshim import INSTALLED
 from credguard.errors import GitError
 from tests.support import samples
+from tests.support.repositories import git
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
-
-
-def git(cwd: Path, *args: str) -> str:
-    done = subprocess.run(["git", *args], cwd=cwd, check=True, capture_output=True, timeout=30)
-    return done.stdout.decode().strip()
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from credguard.app import unlock as app
 from credguard.app.context import Context
 from credguard.errors import CredguardError, Unsupported, VaultLocked, WrongPassphrase
 from credguard.secret import Secret
-from credguard.vault import encfile
 from credguard.vault.encfile import EncryptedFile
 from credguard.vault.oskeyring import OsKeyring
 from credguard.vault.passstore import PassStore
@@ -171,4 +170,3 @@ def test_the_derived_key_is_forgotten(tmp_path: Path) -> None:
     vault.delete("x")
     assert vault.remove_if_empty()
     assert not os.path.exists(tmp_path / "v")
-    encfile.remove_lock(str(tmp_path / "v"))

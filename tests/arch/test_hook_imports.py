@@ -11,6 +11,7 @@ import pytest
 from credguard.app.noting import note
 from credguard.secret import Secret
 from tests.support import samples
+from tests.support.repositories import git
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
@@ -64,12 +65,6 @@ CALLS = {
     "commitmsg": ("run", "run('message')"),
     "prepush": ("run", "run('origin', 'url')"),
 }
-
-
-def git(cwd: Path, *args: str) -> str:
-    return subprocess.run(
-        ["git", *args], cwd=cwd, check=True, timeout=30, capture_output=True, text=True
-    ).stdout.strip()
 
 
 @pytest.mark.parametrize("own", [False, True])

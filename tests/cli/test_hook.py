@@ -9,15 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import samples
+from tests.support.repositories import git
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
 LEAK = f"aws_secret_access_key = {samples.aws_secret()}\n"
-
-
-def git(cwd: Path, *args: str) -> str:
-    return subprocess.run(
-        ["git", *args], cwd=cwd, check=True, capture_output=True, text=True, timeout=60
-    ).stdout.strip()
 
 
 @pytest.fixture

@@ -8,20 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.support import samples
+from tests.support.person import tried
 from tests.support.terminal import at_terminal
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "credguard", "scan", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=cwd,
-        check=False,
-    )
+    return tried("scan", *arguments, stdin=None, cwd=cwd)
 
 
 def test_findings_end_with_one_and_are_masked(tmp_path: Path) -> None:
@@ -212,14 +206,7 @@ def test_a_baseline_is_not_overwritten_and_a_missing_one_is_said(tmp_path: Path)
 
 
 def run_baseline(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "credguard", "baseline", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=cwd,
-        check=False,
-    )
+    return tried("baseline", *arguments, stdin=None, cwd=cwd)
 
 
 def test_a_typo_in_the_settings_is_told_though_nothing_is_found(tmp_path: Path) -> None:

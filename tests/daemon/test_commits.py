@@ -1,6 +1,5 @@
 """Commits that no hook saw are looked at by the service, each finding told once."""
 
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,16 +20,9 @@ from credguard.store import events, problems
 from credguard.store.fingerprint_key import fingerprint_key
 from tests.support import samples
 from tests.support.daemon import leak
+from tests.support.repositories import git
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
-
-
-def git(cwd: Path, *args: str) -> str:
-    done = subprocess.run(
-        ["git", *args], cwd=cwd, capture_output=True, timeout=60, check=False, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 class Service:

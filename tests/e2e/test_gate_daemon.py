@@ -1,6 +1,5 @@
 """The real service notices commits: by its watch on reflogs, and by the notes of hooks."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,9 @@ from credguard.app.context import Context
 from credguard.store import commits
 from tests.support import daemon
 from tests.support.daemon import leak, until
+from tests.support.repositories import git
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
-
-
-def git(cwd: Path, *args: str) -> str:
-    done = subprocess.run(
-        ["git", *args], cwd=cwd, capture_output=True, timeout=60, check=False, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def make(folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """An own key that was pushed: noticed, answered once, told; real git, the simulator's IAM."""
 
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,17 +23,10 @@ from credguard.store.fingerprint_key import fingerprint_key
 from tests.support import daemon, in_memory
 from tests.support.daemon import until
 from tests.support.person import add_key, credguard, file_vault, wait_for_nothing
+from tests.support.repositories import git
 from tests.support.simulator import Simulator
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
-
-
-def git(cwd: Path, *args: str) -> str:
-    done = subprocess.run(
-        ["git", *args], cwd=cwd, capture_output=True, timeout=60, check=False, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from credguard.scan.custom import parse_custom
 from credguard.scan.gitleaks import convert, groups
 from credguard.scan.model import HIGH, MEDIUM
 from credguard.scan.rules import RuleError
-from credguard.sources.custom import load_custom
+from credguard.sources.custom import compile_custom, read_custom
 
 PATTERN = '[[rules]]\nid = "ours"\ntitle = "Our key"\npattern = "ACME-[a-z0-9]{20}"\n'
 NEAR = '[[rules]]\nid = "near"\nnear = "acme"\nvalue = "[0-9a-f]{32}"\nconfidence = "high"\n'
@@ -20,9 +20,11 @@ NEAR = '[[rules]]\nid = "near"\nnear = "acme"\nvalue = "[0-9a-f]{32}"\nconfidenc
 def _engine(tmp_path: Path, text: str) -> custom.CustomEngine:
     file = tmp_path / ".credguard.toml"
     file.write_text(text)
-    engine = load_custom(str(file))
-    assert engine is not None
-    return engine
+    return load(str(file))
+
+
+def load(path: str) -> custom.CustomEngine:
+    return compile_custom(read_custom(path), path)
 
 
 def test_a_match_is_found_with_its_place_and_span(tmp_path: Path) -> None:
@@ -87,7 +89,7 @@ def test_what_is_no_rule_is_one_clear_line(tmp_path: Path, text: str, said: str)
     file = tmp_path / "c.toml"
     file.write_text(text)
     with pytest.raises(CredguardError) as caught:
-        load_custom(str(file))
+        load(str(file))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
@@ -98,7 +100,7 @@ def test_what_hyperscan_does_not_take_names_the_rule(tmp_path: Path, pattern: st
     file = tmp_path / "c.toml"
     file.write_text(f'{PATTERN}[[rules]]\nid = "bad"\npattern = "{pattern}"\n')
     with pytest.raises(CredguardError, match="rule bad: "):
-        load_custom(str(file))
+        load(str(file))
 
 
 def test_the_count_of_rules_is_bounded() -> None:
@@ -107,11 +109,11 @@ def test_the_count_of_rules_is_bounded() -> None:
 
 
 def test_no_file_and_no_rules_are_none(tmp_path: Path) -> None:
-    assert load_custom(str(tmp_path / "absent")) is None
+    assert read_custom(str(tmp_path / "absent")) == []
     (tmp_path / "empty").write_text("[other]\na = 1\n")
-    assert load_custom(str(tmp_path / "empty")) is None
+    assert read_custom(str(tmp_path / "empty")) == []
     with pytest.raises(CredguardError, match="rules not read"):
-        load_custom(str(tmp_path))
+        load(str(tmp_path))
 
 
 def test_a_rule_that_matches_everywhere_ends_and_says_so(

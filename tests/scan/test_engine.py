@@ -16,8 +16,8 @@ from tests.support import samples
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return load_engine(str(tmp_path_factory.mktemp("cache")))
+def engine(rules_once: Path) -> Engine:
+    return load_engine(str(rules_once))
 
 
 def _line(seed: int = 1) -> str:

@@ -9,6 +9,7 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -20,7 +21,8 @@ from credguard.scan.decode.runs import base64_layers, hex_layers
 from credguard.scan.decode.streams import kind, unpack, zstd
 from credguard.scan.decode.text import form_layers, wide_layers
 from credguard.scan.engine import Engine
-from credguard.scan.layers import Limits, scan_all
+from credguard.scan.model import Limits
+from credguard.scan.whole import scan_all
 from credguard.sources.database import load_engine
 from tests.scan.encodings import TEXTS, tarred, zipped
 from tests.support import samples
@@ -77,8 +79,8 @@ GOOD = {name: make(LONG) for name, make in MAKE.items()}
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return load_engine(str(tmp_path_factory.mktemp("cache")))
+def engine(rules_once: Path) -> Engine:
+    return load_engine(str(rules_once))
 
 
 @st.composite
@@ -241,7 +243,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 def test_hostile_archives_are_told_and_bounded(engine: Engine, name: str) -> None:
     data = HOSTILE[name]()
     tracemalloc.start()
-    scanned = scan_all(engine, data, b"x", Limits(size=30_000_000))
+    scanned = scan_all(engine, data, b"x", lambda: Limits(size=30_000_000))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert scanned.problems

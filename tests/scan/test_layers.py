@@ -7,18 +7,19 @@ import random
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from credguard.app.rules import fill
 from credguard.scan.decode.probes import literals
 from credguard.scan.decode.streams import zstd
 from credguard.scan.engine import Engine
-from credguard.scan.layers import Limits, Scanned, scan_all
-from credguard.scan.model import Finding
+from credguard.scan.model import Finding, Limits, Scanned
 from credguard.scan.rules import confirm_pattern, parse
+from credguard.scan.whole import scan_all
 from credguard.sources.database import load_engine, read_rules
 from tests.scan.encodings import LIGHT, TEXTS, WIDE, tarred, zipped
-from tests.scan.generate import fill
 from tests.support import samples
 
 # A text too long to be looked at without a probe's asking.
@@ -47,8 +48,8 @@ SECRET = _fill(RULES["aws-secret-access-key"])
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return load_engine(str(tmp_path_factory.mktemp("cache")))
+def engine(rules_once: Path) -> Engine:
+    return load_engine(str(rules_once))
 
 
 TABLES = {rule["id"]: rule for rule in parse(*read_rules())}
@@ -250,17 +251,17 @@ def test_too_deep_is_told(engine: Engine) -> None:
 
 def test_the_time_is_over(engine: Engine) -> None:
     scanned = scan_all(
-        engine, SECRET + b"\n" + zipped({"a": SECRET}), b"x", Limits(expired=lambda: True)
+        engine, SECRET + b"\n" + zipped({"a": SECRET}), b"x", lambda: Limits(expired=lambda: True)
     )
     _one(scanned, "aws-secret-access-key")
-    scanned = scan_all(engine, zipped({"a": SECRET}), b"x", Limits(expired=lambda: True))
+    scanned = scan_all(engine, zipped({"a": SECRET}), b"x", lambda: Limits(expired=lambda: True))
     assert scanned.findings == []
     assert scanned.problems
 
 
 def test_junk_before_a_secret_does_not_keep_it_from_being_read(engine: Engine) -> None:
     junk = {f"{n}": b"\0" * 10_000_000 for n in range(20)}
-    scanned = scan_all(engine, zipped(junk | {"z": SECRET}), b"x", Limits(size=20_000_000))
+    scanned = scan_all(engine, zipped(junk | {"z": SECRET}), b"x", lambda: Limits(size=20_000_000))
     _one(scanned, "aws-secret-access-key")
     assert scanned.problems
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from credguard.rotation.password import generate
 from credguard.scan.engine import Engine
-from credguard.scan.layers import scan_all
 from credguard.scan.own import RULE, Own
 from credguard.scan.own_table import LEAST_BITS, Entry, bits, entries, parts, rows_of, table
+from credguard.scan.whole import scan_all
 from credguard.sources import own as file
 from credguard.sources.database import load_engine
 from tests.scan.encodings import LIGHT, TEXTS, WIDE, tarred, zipped
@@ -50,8 +50,8 @@ OWN = own_of(*VALUES.values())
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    loaded = load_engine(str(tmp_path_factory.mktemp("cache")))
+def engine(rules_once: Path) -> Engine:
+    loaded = load_engine(str(rules_once))
     loaded.own = OWN
     return loaded
 

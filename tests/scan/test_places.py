@@ -1,5 +1,7 @@
 """Where AWS keys live: every common way to write one is found, and what only looks alike is not."""
 
+from pathlib import Path
+
 import pytest
 
 from credguard.scan.engine import Engine
@@ -66,10 +68,10 @@ PLACES = {
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def engine(rules_once: Path) -> Engine:
     from credguard.sources.database import load_engine
 
-    return load_engine(str(tmp_path_factory.mktemp("cache")))
+    return load_engine(str(rules_once))
 
 
 def blocking(engine: Engine, text: str, path: bytes) -> dict[str, set[str]]:

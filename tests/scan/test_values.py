@@ -1,6 +1,7 @@
 """Values that no generator gives out are told from random ones; random ones are never lost."""
 
 import string
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +16,10 @@ HEX = "0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def engine(rules_once: Path) -> Engine:
     from credguard.sources.database import load_engine
 
-    return load_engine(str(tmp_path_factory.mktemp("cache")))
+    return load_engine(str(rules_once))
 
 
 def text(alphabet: str, size: int, seed: int) -> str:

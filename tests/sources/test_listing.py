@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 
 from credguard.sources.listing import Wanted, listed
-
-
-def git(cwd: Path, *args: str) -> None:
-    subprocess.run(["git", *args], cwd=cwd, check=True, capture_output=True, timeout=30)
+from tests.support.repositories import git
 
 
 def write(top: Path, *names: str) -> None:

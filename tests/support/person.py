@@ -12,13 +12,20 @@ from tests.support.simulator import Simulator
 
 def credguard(*arguments: str, stdin: str = "", ok: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the command; it must end with the code `ok`, and never with a traceback."""
-    done = subprocess.run(
-        [sys.executable, "-m", "credguard", *arguments],
-        input=stdin, capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
+    done = tried(*arguments, stdin=stdin)
     assert done.returncode == ok, done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+def tried(
+    *arguments: str, stdin: str | None = "", cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command, whatever code it ends with; `stdin` None: this process's own."""
+    return subprocess.run(
+        [sys.executable, "-m", "credguard", *arguments],
+        input=stdin, capture_output=True, text=True, timeout=100, check=False, cwd=cwd,
+    )  # fmt: skip
 
 
 def file_vault(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

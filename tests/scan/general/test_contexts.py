@@ -1,5 +1,7 @@
 """Every common way to write a secret is found; lines around it change nothing."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,10 +83,10 @@ _ALPHABET = "ABDEFGHJKLMNPQRSTUVWXYZabdefghjkmnpqrstuvwxyz23456789"
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def engine(rules_once: Path) -> Engine:
     from credguard.sources.database import load_engine
 
-    return load_engine(str(tmp_path_factory.mktemp("cache")))
+    return load_engine(str(rules_once))
 
 
 def _values(engine: Engine, text: str, path: str) -> set[str]:
@@ -194,7 +196,7 @@ def test_what_the_budget_leaves_out_is_counted(engine: Engine) -> None:
 
 
 def test_what_was_not_judged_is_a_problem_of_the_scan(engine: Engine) -> None:
-    from credguard.scan.layers import scan_all
+    from credguard.scan.whole import scan_all
 
     lines = [f'k{seed}_password = "{samples.text(9, seed)}"' for seed in range(20_000)]
     scanned = scan_all(engine, "\n".join(lines).encode(), b"a.py")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +23,8 @@ LINES = ("", "# example: ", 'user = "me"; ', "assert ", "throw new Error(")
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return load_engine(str(tmp_path_factory.mktemp("cache")))
+def engine(rules_once: Path) -> Engine:
+    return load_engine(str(rules_once))
 
 
 def test_giving_up_early_changes_no_verdict(engine: Engine) -> None:
