@@ -120,6 +120,12 @@ class LeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     countdown: str = "10m"
 
 
+class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The background service's log. `json`: one JSON object a line, for programs."""
+
+    json: bool = False
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -133,6 +139,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verify: VerifyConfig = VerifyConfig()
     ssh: SshConfig = SshConfig()
     leak: LeakConfig = LeakConfig()
+    log: LogConfig = LogConfig()
 
 
 _DURATIONS = {
