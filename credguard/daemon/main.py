@@ -9,7 +9,6 @@ import logging
 import os
 import select
 import signal
-import socket
 import sqlite3
 import stat
 import subprocess
@@ -18,9 +17,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from credguard import logs, notify
+from credguard import logs, notify, paths
 from credguard.app.context import Context
-from credguard.daemon import lock
+from credguard.daemon import lock, manager
 from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
 from credguard.daemon.children import ENTRY
@@ -33,7 +32,7 @@ from credguard.daemon.shadow import Shadow
 from credguard.daemon.tick import Tick
 from credguard.daemon.watcher import PRUNED, Watcher, pruned
 from credguard.daemon.worker import Worker, real, shown
-from credguard.errors import CredguardError, Unsupported
+from credguard.errors import CredguardError, StoreError, Unsupported
 from credguard.store import findings, problems, watches
 from credguard.store.fingerprint_key import fingerprint_key
 
@@ -56,17 +55,18 @@ def run(ctx: Context) -> None:
 
     Killed at any instant it loses nothing: the next start looks at every watched file again.
     """
-    from credguard import paths
     from credguard.sources.database import load_engine
 
     held = lock.acquire()
     again = False
+    passed = None
     agent = AgentThread(ctx.config)
     try:
-        logs.to_file()
+        logs.to_file(as_json=ctx.config.log.json)
         if sys.stderr.isatty():
             logs.to_stderr()
-        agent.start(_AGENT_S)
+        passed = manager.agent_socket()
+        agent.start(_AGENT_S, passed)
         config = ctx.config.watch
         announcer = Announcer(
             notify.start if config.notify else _told_nobody, time.monotonic, notify.DEADLINE_S
@@ -88,6 +88,7 @@ def run(ctx: Context) -> None:
         agent.stop()
         os.close(held)
     if again:
+        manager.keep(passed)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 
@@ -156,6 +157,7 @@ class Daemon:
         self._verified = time.monotonic()
         self._stopping = False
         self._version = _installed()
+        self._heart = manager.Heart(time.monotonic)
 
     def serve(self) -> bool:
         """Loop until SIGTERM or SIGINT; True when it ended because another version is in place.
@@ -171,14 +173,14 @@ class Daemon:
             self._refresh_roots()
             # A file deleted while no daemon ran is in no tree: stored paths are looked at too.
             self._look_at_everything("start")
-            _sd_notify("READY=1")
+            manager.tell("READY=1")
             _LOG.info("ready, watching %d roots", len(self._roots))
             while not self._stopping:
                 if self._replaced():
                     _LOG.info("another version was installed; going on as that one")
                     return True
                 self._turn(read)
-            _sd_notify("STOPPING=1")
+            manager.tell("STOPPING=1")
             return False
         finally:
             self._scheduler.stop()
@@ -198,6 +200,7 @@ class Daemon:
         self._stopping = True
 
     def _turn(self, read: int) -> None:
+        self._heart.beat()
         try:
             busy = self._work()
             if self._stopping:
@@ -236,11 +239,13 @@ class Daemon:
         for path in paths:
             if self._stopping:
                 return True
+            self._heart.beat()
             self._handle(path)
         # Also while events pour in: new folders among them get their watch from here.
         for _ in range(_BATCH):
             if not self._backlog or self._stopping:
                 break
+            self._heart.beat()
             old = next(self._backlog[0], None)
             if old is None:
                 self._backlog.popleft()
@@ -303,7 +308,7 @@ class Daemon:
                 self._missing.discard(root)
                 self._roots[root] = identity
                 _LOG.info("watching %s", shown(root))
-                self._backlog.append(self._watcher.add_tree(root))
+                self._backlog.append(self._counted(root))
 
     def _forget(self, root: str) -> None:
         del self._roots[root]
@@ -346,7 +351,7 @@ class Daemon:
             for stored in sorted({finding.path for finding in findings.open_findings(self._db)}):
                 yield real(stored)
             for root in sorted(self._roots):
-                yield from self._watcher.add_tree(root)
+                yield from self._counted(root)
             self._tell_limit()
             _LOG.info("every watched file was looked at; %d folders watched", self._watcher.count)
         finally:
@@ -354,6 +359,16 @@ class Daemon:
         if self._again:
             reason, self._again = self._again, ""
             self._look_at_everything(reason)
+
+    def _counted(self, root: str) -> Iterator[str]:
+        """Watch the tree of `root`; gives its files, and keeps in the store how many they were."""
+        files, folders = 0, set()
+        for path in self._watcher.add_tree(root):
+            files += 1
+            folders.add(os.path.dirname(path))
+            yield path
+        with contextlib.suppress(StoreError):  # it is only for `status`
+            watches.looked(self._db, root, watches.Health(len(folders), files, time.time()))
 
     def _tell_limit(self) -> None:
         """Keep in the store, for `status`, whether some folders have no watch."""
@@ -382,18 +397,3 @@ def _new_watcher(inbox: Inbox, repository: Callable[[str], None]) -> Watcher:
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-def _sd_notify(state: str) -> None:
-    """Tell systemd `state`, where it asked (Type=notify). Best effort."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")):
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.connect(address)
-            sock.sendall(state.encode())
-    except OSError as exc:
-        _LOG.warning("systemd could not be told %s: %s", state, exc.strerror)

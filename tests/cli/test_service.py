@@ -11,6 +11,7 @@ def test_status_and_install_without_a_user_manager() -> None:
     assert json.loads(run("service", "status", "--json").stdout) == {
         "service": "not installed",
         "daemon": "stopped",
+        "details": {},
     }
     done = run("service", "install")
     assert done.returncode == 2
