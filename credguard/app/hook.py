@@ -264,3 +264,38 @@ def status(ctx: Context, repository: str | None) -> Status:
     if state == "absent" and (store.get(ctx.db, place.key) or store.get(ctx.db, store.GLOBAL)):
         state = "shadowed"
     return Status(place.top, place.folder, state, place.folder == _global_folder())
+
+
+def shown(row: store.Hook) -> str:
+    """What a person calls the place of `row`: the work tree, or --global or --template."""
+    name = os.path.basename(row.repository)
+    return os.path.dirname(row.repository) if name == ".git" else row.repository
+
+
+def state_of(row: store.Hook) -> str:
+    """Whether what was installed is in force: installed, partly, shadowed, gone or UNKNOWN.
+
+    Asks git once, where it takes hooks from; a folder that does not answer is UNKNOWN.
+    """
+    if row.repository == store.GLOBAL:
+        args: tuple[str, ...] = ("config", "--global", "--null", "--get", "core.hooksPath")
+        where = paths.home()
+    elif row.repository == store.TEMPLATE:
+        args, where = (), ""
+    else:
+        # From the work tree: a relative core.hooksPath counts from there.
+        args, where = ("rev-parse", "--git-path", "hooks"), shown(row)
+        if not os.path.isdir(row.repository):
+            return "gone"
+    folder = row.hooks_path
+    if args:
+        try:
+            said = run(where, *args, hooks=True, ok=(0, 1)).rstrip(b"\0\n")
+        except GitError:
+            return "UNKNOWN"
+        folder = os.path.normpath(os.path.join(where, os.path.expanduser(os.fsdecode(said))))
+    paths_ = [place_of_ours(os.path.join(folder, name)) for name in INSTALLED]
+    ours = [each is not None and os.access(each, os.X_OK) for each in paths_]
+    if all(ours):
+        return "installed"
+    return "partly" if any(ours) else "shadowed"

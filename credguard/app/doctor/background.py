@@ -17,8 +17,9 @@ from credguard.app import service
 from credguard.app.context import Context
 from credguard.app.doctor import state
 from credguard.app.doctor.model import Check, fail, ok, unknown, warn
-from credguard.app.status import UNKNOWN, daemon_state
+from credguard.app.status import daemon_state
 from credguard.errors import CredguardError
+from credguard.report.overview import UNKNOWN
 from credguard.services import launchd, systemd
 from credguard.services.select import environment
 from credguard.store import profiles, schedule, watches
