@@ -21,13 +21,17 @@ _DURATION = re.compile(r"\d+[smhdw]\Z")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which entries. `kinds`: families or whole kinds, empty: all; `since`: Unix seconds."""
+    """Which entries. `kinds`: families or whole kinds, empty: all.
+
+    `since`, before `until`: Unix seconds; None: no bound.
+    """
 
     limit: int = 50
     profile: str | None = None
     kinds: frozenset[str] = frozenset()
     key_id: str | None = None
     since: float | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ def _events(ctx: Context, query: Query, after: Place) -> list[Entry]:
         subjects=_subjects(ctx, query.profile),
         key_id=query.key_id,
         since=query.since,
+        until=query.until,
         after_id=after.event_id,
     )
     # Newest first from the store; turned, so that the sort keeps the order of equal times.
@@ -131,6 +136,7 @@ def _handouts(ctx: Context, query: Query, after: Place) -> list[Entry]:
         profile=query.profile,
         key_id=query.key_id,
         since=query.since,
+        until=query.until,
         after_id=after.handout_id,
     )
     return [_handout(each) for each in reversed(rows)]
