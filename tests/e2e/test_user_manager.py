@@ -1,0 +1,95 @@
+"""The units under a real `systemd --user`."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from credguard.services import systemd
+from tests.support.daemon import until
+from tests.support.user_manager import UserManager
+
+
+def _main_pid(manager: UserManager) -> str:
+    return manager.show(systemd.SERVICE, "MainPID")
+
+
+def _agent(manager: UserManager) -> dict[str, object]:
+    found: dict[str, object] = json.loads(manager.credguard("agent", "status", "--json"))
+    return found
+
+
+def _shorter(home: Path, text: str) -> None:
+    """Settings of the unit that make a test short."""
+    folder = home / ".config/systemd/user" / f"{systemd.SERVICE}.d"
+    folder.mkdir(parents=True)
+    (folder / "test.conf").write_text(f"[Service]\n{text}\n")
+
+
+@pytest.mark.usefixtures("compiled_rules")
+def test_from_installing_to_removing(user_manager: UserManager, poisoned: Path) -> None:
+    manager = user_manager
+    # An agent that was started on demand is there already, and has to make room.
+    alone = manager.start(sys.executable, "-m", "credguard", "agent", "run")
+    until(
+        lambda: manager.run("test", "-S", f"{manager.runtime}/credguard/agent.sock").returncode == 0
+    )
+    manager.credguard("service", "install")
+    found = json.loads(manager.credguard("service", "status", "--json"))
+    assert (found["service"], found["daemon"]) == ("running", "running")
+    assert found["details"]["socket"] == found["details"]["timer"] == "active"
+    assert found["details"]["process"] == _main_pid(manager)
+    assert _agent(manager)["mode"] == "service"
+    assert alone.wait(30) == 0
+
+    status = manager.read(f"/proc/{_main_pid(manager)}/status")
+    assert "NoNewPrivs:\t1" in status
+    assert "Seccomp:\t2" in status
+    done = manager.run(sys.executable, "-m", "credguard", "daemon", "run")
+    assert (done.returncode, "runs already" in done.stderr) == (2, True)
+
+    before = _main_pid(manager)
+    manager.credguard("service", "restart")
+    assert _main_pid(manager) != before
+    assert str(_agent(manager)["pid"]) == _main_pid(manager)
+
+    # Whoever asks starts it.
+    manager.run("systemctl", "--user", "stop", systemd.SERVICE)
+    assert manager.credguard("service", "status").startswith("service: stopped")
+    assert _agent(manager)["mode"] == "service"
+    until(lambda: manager.show(systemd.SERVICE, "ActiveState") == "active")
+
+    # Installed over itself while it runs.
+    manager.credguard("service", "install")
+    assert manager.show(systemd.SOCKET, "ActiveState") == "active"
+    assert str(_agent(manager)["pid"]) == _main_pid(manager)
+    assert "ready, watching 0 roots" in manager.credguard("service", "logs")
+
+    manager.credguard("service", "uninstall")
+    assert manager.credguard("service", "status").startswith(
+        "service: not installed\ndaemon: stopped"
+    )
+    assert manager.run("test", "-e", f"{manager.runtime}/credguard/agent.sock").returncode == 1
+    assert not list((poisoned / ".config/systemd/user").glob("credguard*"))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("compiled_rules")
+def test_one_that_hangs_or_is_killed_is_started_anew(
+    user_manager: UserManager, poisoned: Path
+) -> None:
+    manager = user_manager
+    _shorter(poisoned, "WatchdogSec=2\nRestartSec=100ms")
+    manager.credguard("service", "install")
+    for number, sign in enumerate(("KILL", "STOP"), 1):
+        before = _main_pid(manager)
+        manager.run("kill", f"-{sign}", before)
+        until(lambda n=number: manager.show(systemd.SERVICE, "NRestarts") == str(n))
+        until(lambda: manager.show(systemd.SERVICE, "ActiveState") == "active")
+        assert _main_pid(manager) not in ("0", before)
+    assert str(_agent(manager)["pid"]) == _main_pid(manager)
+    # Without a hang the signs of life suffice.
+    restarts = manager.show(systemd.SERVICE, "NRestarts")
+    manager.run("sleep", "5")
+    assert manager.show(systemd.SERVICE, "NRestarts") == restarts
