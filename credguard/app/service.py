@@ -20,6 +20,14 @@ def install() -> None:
     service().install(command())
 
 
+def refresh() -> bool:
+    """Bring an installed service to this version's definition; True when it was not so.
+
+    Raises Unsupported: written, but it cannot be started.
+    """
+    return service().refresh(command())
+
+
 def uninstall() -> None:
     """Stop and remove the service; absent is not an error."""
     service().uninstall()

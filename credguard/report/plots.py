@@ -269,7 +269,7 @@ def _ticks(since: float, until: float, most: int) -> list[tuple[float, str]]:
     days = (until - since) / _DAY
     first = _local(since).replace(hour=0, minute=0, second=0, microsecond=0)
     found = []
-    if days > most * 7:
+    if days > 75:
         every = max(1, -(-int(days / 30.4) // most))
         month = first.year * 12 + first.month
         while True:

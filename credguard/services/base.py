@@ -16,6 +16,12 @@ class Service(Protocol):
         hint is what to type), CredguardError when they cannot be written.
         """
 
+    def refresh(self, command: list[str]) -> bool:
+        """Bring an installed definition to what this version writes, its settings kept.
+
+        True when it was not so, and the service was started anew. Raises as install.
+        """
+
     def uninstall(self) -> None:
         """Stop the service and remove its files; absent is not an error."""
 

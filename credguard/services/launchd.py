@@ -61,6 +61,19 @@ class Launchd:
                 hint=f"in a desktop session: launchctl bootstrap {domain} {file}",
             )
 
+    def refresh(self, command: list[str]) -> bool:
+        """See Service.refresh."""
+        try:
+            with open(plist_file(), "rb") as file:
+                there = plistlib.load(file)
+        except (OSError, ValueError, plistlib.InvalidFileException):
+            return False
+        kept = Launchd(there.get("EnvironmentVariables", {}), self._log)
+        if there == plistlib.loads(render(command, kept._environment, self._log)):
+            return False
+        kept.install(command)
+        return True
+
     def uninstall(self) -> None:
         """See Service.uninstall."""
         file = plist_file()

@@ -4,6 +4,7 @@ Names of settings: systemd.exec(5), systemd.service(5), systemd.socket(5).
 """
 
 import os
+import re
 from collections.abc import Mapping
 
 from credguard.atomic import write_private
@@ -15,6 +16,7 @@ SOCKET = "credguard.socket"
 TICK = "credguard-tick.service"
 TIMER = "credguard-tick.timer"
 _STARTED = (SOCKET, SERVICE, TIMER)
+_ASSIGNED = re.compile(r'^Environment="((?:[^"\\]|\\.)*)"$', re.MULTILINE)
 
 # Only what needs no user namespace. From inside one /proc/PID/exe of a process outside cannot be
 # read (cap_ptrace_access_check), and the log could not name the program that was handed a key.
@@ -81,6 +83,24 @@ def render(command: list[str], environment: Mapping[str, str]) -> dict[str, str]
     return {SERVICE: service, SOCKET: sock, TICK: tick, TIMER: timer}
 
 
+def _assigned(text: str) -> dict[str, str]:
+    """The variables of a unit that we wrote."""
+    found = {}
+    for word in _ASSIGNED.findall(text):
+        plain = re.sub(r"\\(.)", r"\1", word).replace("%%", "%")
+        name, _, value = plain.partition("=")
+        found[name] = value
+    return found
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
 def unit_dir() -> str:
     """Where this user's units live."""
     given = os.environ.get("XDG_CONFIG_HOME", "")
@@ -126,6 +146,18 @@ class Systemd:
                     f"systemctl --user enable --now {' '.join(_STARTED)}"
                     "; here: credguard daemon run &",
                 )
+
+    def refresh(self, command: list[str]) -> bool:
+        """See Service.refresh."""
+        if not self._installed():
+            return False
+        folder = unit_dir()
+        kept = Systemd(_assigned(_text(os.path.join(folder, SERVICE))))
+        wanted = render(command, kept._environment)
+        if all(_text(os.path.join(folder, name)) == text for name, text in wanted.items()):
+            return False
+        kept.install(command)
+        return True
 
     def uninstall(self) -> None:
         """See Service.uninstall."""

@@ -88,12 +88,7 @@ class TaskScheduler:
 
     def install(self, command: list[str]) -> None:
         """See Service.install."""
-        name, domain = os.environ.get("USERNAME", ""), os.environ.get("USERDOMAIN", "")
-        user = f"{domain}\\{name}" if name and domain else name
-        # Without a window of its own where that interpreter is there.
-        windowless = os.path.join(os.path.dirname(command[0]), "pythonw.exe")
-        program = windowless if os.path.exists(windowless) else command[0]
-        text = render([program, *command[1:]], user)
+        text = self._text(command)
         try:
             os.makedirs(os.path.dirname(self._file), exist_ok=True)
             write_private(self._file, text.encode("utf-16"))
@@ -106,6 +101,28 @@ class TaskScheduler:
                 + last_line(said, "schtasks", code),
                 hint=f'run: schtasks /Create /TN {TASK} /XML "{self._file}" /F',
             )
+
+    def refresh(self, command: list[str]) -> bool:
+        """See Service.refresh."""
+        if self.status() != "scheduled":
+            return False
+        try:
+            with open(self._file, encoding="utf-16") as file:
+                there = file.read()
+        except (OSError, ValueError):
+            there = ""
+        if there == self._text(command):
+            return False
+        self.install(command)
+        return True
+
+    def _text(self, command: list[str]) -> str:
+        name, domain = os.environ.get("USERNAME", ""), os.environ.get("USERDOMAIN", "")
+        user = f"{domain}\\{name}" if name and domain else name
+        # Without a window of its own where that interpreter is there.
+        windowless = os.path.join(os.path.dirname(command[0]), "pythonw.exe")
+        program = windowless if os.path.exists(windowless) else command[0]
+        return render([program, *command[1:]], user)
 
     def uninstall(self) -> None:
         """See Service.uninstall."""

@@ -66,6 +66,14 @@ def test_from_installing_to_removing(user_manager: UserManager, poisoned: Path) 
     assert str(_agent(manager)["pid"]) == _main_pid(manager)
     assert "ready, watching 0 roots" in manager.credguard("service", "logs")
 
+    unit = poisoned / ".config/systemd/user" / systemd.SERVICE
+    text = unit.read_text()
+    unit.write_text(text.replace("WatchdogSec=5min\n", ""))
+    before = _main_pid(manager)
+    manager.credguard("after-install")
+    assert unit.read_text() == text
+    assert _main_pid(manager) not in ("0", before)
+
     manager.credguard("service", "uninstall")
     assert manager.credguard("service", "status").startswith(
         "service: not installed\ndaemon: stopped"

@@ -97,6 +97,23 @@ def test_without_a_user_manager_the_units_are_written_and_it_says_so(poisoned: P
         service.restart()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
+def test_an_upgrade_renews_the_units_and_keeps_their_settings(poisoned: Path) -> None:
+    settings = {"AWS_CONFIG_FILE": '/a b/50%$"\\x', "HTTPS_PROXY": "http://proxy:3128"}
+    assert systemd.Systemd({}).refresh(COMMAND) is False
+    folder = poisoned / ".config" / "systemd" / "user"
+    assert not folder.exists()
+    folder.mkdir(parents=True)
+    units = systemd.render(COMMAND, settings)
+    # As an earlier version had it: without a socket and signs of life.
+    old = units[systemd.SERVICE].replace("WatchdogSec=5min\n", "")
+    (folder / systemd.SERVICE).write_text(old)
+    with pytest.raises(Unsupported, match="could not be started"):
+        systemd.Systemd({}).refresh(COMMAND)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == units
+    assert systemd.Systemd({}).refresh(COMMAND) is False
+
+
 def test_the_service_sees_absolute_paths_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "rel/config")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
