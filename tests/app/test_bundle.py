@@ -11,7 +11,7 @@ from credguard import config, paths
 from credguard.app import own
 from credguard.app.context import Context
 from credguard.app.doctor.bundle import bundle
-from credguard.store import events, findings, profiles, secrets, watches
+from credguard.store import events, findings, profiles, watches
 from tests.cli.test_main import run
 from tests.e2e.test_canary import forms
 from tests.support import samples
@@ -28,56 +28,70 @@ def texts(file: Path) -> dict[str, str]:
         return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
+class Planted:
+    """Secrets and names in everything that a bundle is made of."""
+
+    def __init__(self, home: Path) -> None:
+        self.aws, self.kept = samples.aws_secret(3), samples.text(40, 9)
+        self.token, self.word = samples.text(36, 4), samples.text(12, 6)
+        self.key_id = samples.aws_key_id(5)
+        credguard("secret", "add", "zaphod-token", stdin=self.kept)
+        ctx = Context()
+        own.refresh(ctx)
+        key = profiles.Key(
+            self.key_id, "aws", "424242424242", "zaphod.beeblebrox", "AIDAZAPHOD", 1e9, "add"
+        )
+        profiles.add_profile(ctx.db, "zaphod-profile", key, 1e9, consent=True)
+        self.folder = home / "zaphod-folder"
+        self.folder.mkdir()
+        watches.add(ctx.db, str(self.folder), 1e9)
+        findings.observe(
+            ctx.db, 1e9, "f", path=f"{self.folder}/a.env", line=1, rule_id="r",
+            masked=self.aws[:4] + "****",
+        )  # fmt: skip
+        what = f"said {self.kept} to {self.aws}"
+        events.record(ctx.db, 1e9, "problem.raised", "zaphod-profile", what=what)
+        settings = Path(paths.config_file())
+        settings.write_text(settings.read_text() + f"# my token: {self.token} and {self.kept}\n")
+        Path(paths.log_file()).write_text("\n".join(self.lines()) + "\n")
+
+    def lines(self) -> list[str]:
+        """The log."""
+        encoded = base64.b64encode(self.kept.encode()).decode()
+        halves = f"{self.kept[:20]}\\n{self.kept[20:]}"
+        said = [
+            f"secret {self.aws} of {self.key_id}",
+            f"value {self.kept}",
+            f"value {encoded}",
+            f"value {halves} reversed {self.kept[::-1]}",
+            f"password={self.word} for zaphod.beeblebrox@example.com",
+            f"clone https://zaphod:{self.word}@example.com/x",
+            f"token ghp_{self.token}",
+            f"cannot read {self.folder}/a.env: Permission denied",
+        ]
+        return [f"2026-11-26 WARNING credguard {each}" for each in said]
+
+
 def test_no_secret_and_no_name_gets_in(
     poisoned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file_vault(poisoned, monkeypatch)
-    aws, kept, token = samples.aws_secret(3), samples.text(40, 9), samples.text(36, 4)
-    word = samples.text(12, 6)
-    credguard("secret", "add", "zaphod-token", stdin=kept)
-    ctx = Context()
-    own.refresh(ctx)
-    key = profiles.Key(
-        samples.aws_key_id(5), "aws", "424242424242", "zaphod.beeblebrox", "AIDAZAPHOD", 1e9, "add"
-    )
-    profiles.add_profile(ctx.db, "zaphod-profile", key, 1e9, consent=True)
-    secrets.names(ctx.db)
-    folder = poisoned / "zaphod-folder"
-    folder.mkdir()
-    watches.add(ctx.db, str(folder), 1e9)
-    findings.observe(
-        ctx.db, 1e9, "f", path=f"{folder}/a.env", line=1, rule_id="r", masked=aws[:4] + "****"
-    )
-    encoded = base64.b64encode(kept.encode()).decode()
-    lines = [
-        f"2026-11-26 INFO credguard secret {aws} of {key.key_id}",
-        f"2026-11-26 INFO credguard value {kept}",
-        f"2026-11-26 INFO credguard value {encoded}",
-        f"2026-11-26 INFO credguard value {kept[:20]}\\n{kept[20:]} reversed {kept[::-1]}",
-        f"2026-11-26 INFO credguard password={word} for zaphod.beeblebrox@example.com",
-        f"2026-11-26 INFO credguard clone https://zaphod:{word}@example.com/x",
-        f"2026-11-26 INFO credguard token ghp_{token}",
-        f"2026-11-26 WARNING credguard cannot read {folder}/a.env: Permission denied",
-    ]
-    Path(paths.log_file()).write_text("\n".join(lines) + "\n")
-    events.record(ctx.db, 1e9, "problem.raised", "zaphod-profile", what=f"said {kept} to {aws}")
-    settings = Path(paths.config_file())
-    settings.write_text(settings.read_text() + f"# my token: {token} and {kept}\n")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws)
-
+    planted = Planted(poisoned)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", planted.aws)
     file = tmp_path / "bundle.zip"
     done = credguard("doctor", "--bundle", str(file))
     assert file.stat().st_mode & 0o777 == 0o600
     found = texts(file)
     everything = "\n".join(found.values()) + done.stderr
-    for secret in (aws, kept, token, word):
+    for secret in (planted.aws, planted.kept, planted.token, planted.word):
         for form in forms(secret):
             assert form not in everything.encode(), secret
-    for name in (*NAMES, key.key_id, "AIDAZAPHOD", str(poisoned), aws[:4] + "*"):
+    names = (*NAMES, planted.key_id, "AIDAZAPHOD", str(poisoned), planted.aws[:4] + "*")
+    for name in names:
         assert name not in everything, name
     # What a maintainer needs is still there, and tells the same thing from the other.
     assert "WARNING credguard cannot read /file-1.env: Permission denied" in found["log.txt"]
-    assert found["log.txt"].count("\n") == len(lines)
+    assert found["log.txt"].count("\n") == len(planted.lines())
     assert "problem.raised" in found["events.jsonl"]
     status = json.loads(found["status.json"])
     assert status["keys"][0]["identity"] == "aws/account-1/user-1"
@@ -100,9 +114,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_there(tmp_path: Path) -> N
     assert any("it is damaged" in each for each in made.missing)
 
 
-def test_a_value_of_the_vault_is_not_looked_for_is_said(
-    tmp_path: Path,
-) -> None:
+def test_it_is_said_when_the_vault_s_values_cannot_be_looked_for() -> None:
     config.set_value("vault.backend", "file")
     Path(paths.state_dir()).mkdir(parents=True, mode=0o700, exist_ok=True)
     (Path(paths.state_dir()) / "own.bin").write_bytes(b"damaged")

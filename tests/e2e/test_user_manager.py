@@ -20,6 +20,17 @@ def _agent(manager: UserManager) -> dict[str, object]:
     return found
 
 
+def _upgraded(manager: UserManager, home: Path) -> None:
+    """What an earlier version installed becomes this version's, and is started anew."""
+    unit = home / ".config/systemd/user" / systemd.SERVICE
+    text = unit.read_text()
+    unit.write_text(text.replace("WatchdogSec=5min\n", ""))
+    before = _main_pid(manager)
+    manager.credguard("after-install")
+    assert unit.read_text() == text
+    assert _main_pid(manager) not in ("0", before)
+
+
 def _shorter(home: Path, text: str) -> None:
     """Settings of the unit that make a test short."""
     folder = home / ".config/systemd/user" / f"{systemd.SERVICE}.d"
@@ -66,13 +77,7 @@ def test_from_installing_to_removing(user_manager: UserManager, poisoned: Path) 
     assert str(_agent(manager)["pid"]) == _main_pid(manager)
     assert "ready, watching 0 roots" in manager.credguard("service", "logs")
 
-    unit = poisoned / ".config/systemd/user" / systemd.SERVICE
-    text = unit.read_text()
-    unit.write_text(text.replace("WatchdogSec=5min\n", ""))
-    before = _main_pid(manager)
-    manager.credguard("after-install")
-    assert unit.read_text() == text
-    assert _main_pid(manager) not in ("0", before)
+    _upgraded(manager, poisoned)
 
     manager.credguard("service", "uninstall")
     assert manager.credguard("service", "status").startswith(
