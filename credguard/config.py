@@ -94,6 +94,12 @@ class VerifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slack_url: str = "https://slack.com"
 
 
+class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The background service's log. `json`: one JSON object a line, for programs."""
+
+    json: bool = False
+
+
 class SshConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Regions that a new SSH key is registered in when none is named."""
 
@@ -120,12 +126,6 @@ class LeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     countdown: str = "10m"
 
 
-class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The background service's log. `json`: one JSON object a line, for programs."""
-
-    json: bool = False
-
-
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -137,9 +137,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     watch: WatchConfig = WatchConfig()
     scan: ScanConfig = ScanConfig()
     verify: VerifyConfig = VerifyConfig()
+    log: LogConfig = LogConfig()
     ssh: SshConfig = SshConfig()
     leak: LeakConfig = LeakConfig()
-    log: LogConfig = LogConfig()
 
 
 _DURATIONS = {

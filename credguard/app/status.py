@@ -187,18 +187,15 @@ def _hooks(ctx: Context) -> list[HookStatus]:
 
 
 def _roots(ctx: Context, found: list[str]) -> list[RootStatus]:
-    health = watches.health(ctx.db)
     rows = []
     for root in watches.roots(ctx.db):
         below = os.path.join(root, "")
-        seen = health.get(root)
         rows.append(
             RootStatus(
                 root,
                 _root_state(root),
-                None if seen is None else seen.folders,
-                None if seen is None else seen.files,
-                None if seen is None else seen.at,
+                None,
+                None,
                 sum(path.startswith(below) for path in found),
             )
         )

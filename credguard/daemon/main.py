@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from credguard import logs, notify, paths
+from credguard import logs, notify
 from credguard.app.context import Context
 from credguard.daemon import lock, manager
 from credguard.daemon.alone import AgentThread
@@ -32,7 +32,7 @@ from credguard.daemon.shadow import Shadow
 from credguard.daemon.tick import Tick
 from credguard.daemon.watcher import PRUNED, Watcher, pruned
 from credguard.daemon.worker import Worker, real, shown
-from credguard.errors import CredguardError, StoreError, Unsupported
+from credguard.errors import CredguardError, Unsupported
 from credguard.store import findings, problems, watches
 from credguard.store.fingerprint_key import fingerprint_key
 
@@ -55,6 +55,7 @@ def run(ctx: Context) -> None:
 
     Killed at any instant it loses nothing: the next start looks at every watched file again.
     """
+    from credguard import paths
     from credguard.sources.database import load_engine
 
     held = lock.acquire()
@@ -239,13 +240,11 @@ class Daemon:
         for path in paths:
             if self._stopping:
                 return True
-            self._heart.beat()
             self._handle(path)
         # Also while events pour in: new folders among them get their watch from here.
         for _ in range(_BATCH):
             if not self._backlog or self._stopping:
                 break
-            self._heart.beat()
             old = next(self._backlog[0], None)
             if old is None:
                 self._backlog.popleft()
@@ -308,7 +307,7 @@ class Daemon:
                 self._missing.discard(root)
                 self._roots[root] = identity
                 _LOG.info("watching %s", shown(root))
-                self._backlog.append(self._counted(root))
+                self._backlog.append(self._watcher.add_tree(root))
 
     def _forget(self, root: str) -> None:
         del self._roots[root]
@@ -351,7 +350,7 @@ class Daemon:
             for stored in sorted({finding.path for finding in findings.open_findings(self._db)}):
                 yield real(stored)
             for root in sorted(self._roots):
-                yield from self._counted(root)
+                yield from self._watcher.add_tree(root)
             self._tell_limit()
             _LOG.info("every watched file was looked at; %d folders watched", self._watcher.count)
         finally:
@@ -359,16 +358,6 @@ class Daemon:
         if self._again:
             reason, self._again = self._again, ""
             self._look_at_everything(reason)
-
-    def _counted(self, root: str) -> Iterator[str]:
-        """Watch the tree of `root`; gives its files, and keeps in the store how many they were."""
-        files, folders = 0, set()
-        for path in self._watcher.add_tree(root):
-            files += 1
-            folders.add(os.path.dirname(path))
-            yield path
-        with contextlib.suppress(StoreError):  # it is only for `status`
-            watches.looked(self._db, root, watches.Health(len(folders), files, time.time()))
 
     def _tell_limit(self) -> None:
         """Keep in the store, for `status`, whether some folders have no watch."""

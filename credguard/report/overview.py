@@ -80,12 +80,11 @@ class HookStatus:
 class RootStatus:
     """A watched folder. `state`: ok, missing, not readable.
 
-    `folders`, `files`: in it, as of `looked_at`; None: nobody looked yet.
+    `files`: in it, as of `looked_at`; both None: not known.
     """
 
     path: str
     state: str
-    folders: int | None
     files: int | None
     looked_at: float | None
     open_findings: int

@@ -325,10 +325,8 @@ def _counts(each: RootStatus, now: float) -> str:
     if each.open_findings:
         noun = "finding" if each.open_findings == 1 else "findings"
         parts.append(f"{each.open_findings} {noun}")
-    if each.files is None or each.folders is None or each.looked_at is None:
-        parts.append("not looked at yet")
-    else:
-        parts.append(f"{each.files:,} files in {each.folders:,} folders")
+    if each.files is not None and each.looked_at is not None:
+        parts.append(f"{each.files:,} files")
         parts.append(f"looked at {ago(now - each.looked_at)}")
     return ", ".join(parts)
 

@@ -82,9 +82,3 @@ def open_findings(connection: sqlite3.Connection) -> list[StoredFinding]:
         "SELECT * FROM finding WHERE state = 'open' ORDER BY first_seen, path, line"
     )
     return [StoredFinding(**dict(row)) for row in rows]
-
-
-def every(connection: sqlite3.Connection) -> list[StoredFinding]:
-    """Every finding there ever was, oldest first; `last_seen` of one that is not open: its end."""
-    rows = connection.execute("SELECT * FROM finding ORDER BY first_seen, path, line")
-    return [StoredFinding(**dict(row)) for row in rows]

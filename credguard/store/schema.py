@@ -125,10 +125,4 @@ MIGRATIONS = (
         due REAL NOT NULL, state TEXT NOT NULL, answer TEXT NOT NULL
     );
     """,
-    """
-    CREATE TABLE watch_health (
-        path TEXT PRIMARY KEY, folders INTEGER NOT NULL, files INTEGER NOT NULL,
-        at REAL NOT NULL              -- when the last look at all of it ended, Unix seconds
-    );
-    """,
 )

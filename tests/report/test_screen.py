@@ -45,7 +45,7 @@ WELL = replace(
     vault_backend="keyring:secretservice", vault_state="UNKNOWN", daemon="running",
     service="running", last_tick=NOW - 300, keys=[key("work")],
     hooks=[HookStatus("/home/ada/src/app", "installed"), HookStatus("--global", "installed")],
-    watched=[RootStatus("/home/ada/src", "ok", 1204, 53111, NOW - 300, 0)],
+    watched=[RootStatus("/home/ada/src", "ok", 53111, NOW - 300, 0)],
     audit=Audit(NOW - DAY, 20, 0, 1),
 )  # fmt: skip
 
@@ -78,9 +78,9 @@ FULL = replace(
         *(HookStatus(f"/r/{number}", "installed") for number in range(30)),
     ],
     watched=[
-        RootStatus("/home/ada/src", "ok", 1204, 53111, NOW - 300, 2),
-        RootStatus("/mnt/gone", "missing", None, None, None, 0),
-        RootStatus("/home/ada/new", "ok", None, None, None, 0),
+        RootStatus("/home/ada/src", "ok", 53111, NOW - 300, 2),
+        RootStatus("/mnt/gone", "missing", None, None, 0),
+        RootStatus("/home/ada/new", "ok", None, None, 0),
     ],
     open_findings=[
         FindingRow(f"/home/ada/src/a/rather/long/path/to/the/file/number{number}.env", 3,
@@ -153,7 +153,7 @@ def test_the_head_sums_up_what_needs_a_look() -> None:
         {"daemon": "stopped"},
         {"hooks": [HookStatus("/r", "shadowed")]},
         {"hooks": [HookStatus("/r", "UNKNOWN")]},
-        {"watched": [RootStatus("/r", "missing", None, None, None, 0)]},
+        {"watched": [RootStatus("/r", "missing", None, None, 0)]},
         {"passwords_due": ["aws/1/ada"]},
         {"leaks": FULL.leaks},
         {"open_findings": FULL.open_findings[:1]},
