@@ -60,7 +60,9 @@ def render(command: list[str], environment: Mapping[str, str]) -> dict[str, str]
         "[Unit]\nDescription=credguard: key rotation and secret watcher\n"
         f"Wants={SOCKET}\nAfter={SOCKET}\nStartLimitIntervalSec=0\n\n"
         f"[Service]\nType=notify\nNotifyAccess=main\nExecStart={words} daemon run\n{assignments}"
-        "WatchdogSec=5min\nRestart=on-failure\nRestartSec=10\nNice=10\n" + _HARDENING + "\n"
+        "TimeoutStartSec=5min\nWatchdogSec=5min\nRestart=on-failure\nRestartSec=10\nNice=10\n"
+        + _HARDENING
+        + "\n"
         f"[Install]\nWantedBy=default.target\nAlso={SOCKET}\n"
     )
     # Where paths.agent_socket() has it: %t is the user's runtime folder.

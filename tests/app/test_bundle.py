@@ -11,7 +11,7 @@ from credguard import config, paths
 from credguard.app import own
 from credguard.app.context import Context
 from credguard.app.doctor.bundle import bundle
-from credguard.store import events, findings, profiles, watches
+from credguard.store import events, profiles, watches
 from tests.cli.test_main import run
 from tests.e2e.test_canary import forms
 from tests.support import samples
@@ -45,10 +45,11 @@ class Planted:
         self.folder = home / "zaphod-folder"
         self.folder.mkdir()
         watches.add(ctx.db, str(self.folder), 1e9)
-        findings.observe(
-            ctx.db, 1e9, "f", path=f"{self.folder}/a.env", line=1, rule_id="r",
-            masked=self.aws[:4] + "****",
-        )  # fmt: skip
+        ctx.db.execute(
+            "INSERT INTO finding (fingerprint, path, line, rule_id, masked, first_seen, last_seen)"
+            " VALUES ('f', ?, 1, 'r', ?, 1e9, 1e9)",
+            (f"{self.folder}/a.env", self.aws[:4] + "****"),
+        )
         what = f"said {self.kept} to {self.aws}"
         events.record(ctx.db, 1e9, "problem.raised", "zaphod-profile", what=what)
         settings = Path(paths.config_file())

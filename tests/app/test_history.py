@@ -7,7 +7,7 @@ import pytest
 from credguard.app.context import Context
 from credguard.app.history import history
 from credguard.report.history import KeyLine
-from credguard.store import events, findings, profiles
+from credguard.store import events, profiles
 from tests.cli.test_main import run
 from tests.support import samples
 
@@ -75,12 +75,12 @@ def test_a_key_put_in_by_hand_after_a_rotation_ends_the_rotated_one() -> None:
 def test_findings_that_ended_before_are_left_out() -> None:
     ctx = Context()
     now = ctx.now()
-    for number, age in enumerate((100, 50, 1)):
-        findings.observe(
-            ctx.db, now - age * DAY, str(number), path=f"/{number}", line=1, rule_id="r", masked="*"
+    for number, (age, end) in enumerate(((100, 90), (50, 3), (1, None))):
+        ctx.db.execute(
+            "INSERT INTO finding (fingerprint, path, line, rule_id, masked, first_seen, last_seen,"
+            " state) VALUES (?, '/x', 1, 'r', '*', ?, ?, ?)",
+            (number, now - age * DAY, now - (end or 0) * DAY, "resolved" if end else "open"),
         )
-    findings.resolve_gone(ctx.db, "/0", set(), now - 90 * DAY)
-    findings.resolve_gone(ctx.db, "/1", set(), now - 3 * DAY)
     found = history(ctx, now - 60 * DAY).findings
     assert [(each.opened, each.closed) for each in found] == [
         (now - 50 * DAY, now - 3 * DAY),

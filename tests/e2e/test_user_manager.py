@@ -1,13 +1,19 @@
 """The units under a real `systemd --user`."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
+from credguard.app import keys
+from credguard.app.context import Context
 from credguard.services import systemd
+from credguard.store import profiles
 from tests.support.daemon import until
+from tests.support.person import add_key, credguard, file_vault, wait_for_nothing
+from tests.support.simulator import Simulator
 from tests.support.user_manager import UserManager
 
 
@@ -106,3 +112,43 @@ def test_one_that_hangs_or_is_killed_is_started_anew(
     restarts = manager.show(systemd.SERVICE, "NRestarts")
     manager.run("sleep", "5")
     assert manager.show(systemd.SERVICE, "NRestarts") == restarts
+
+
+@pytest.fixture
+def aged(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    """A key over its age in the file vault, whose rotation a person agreed to."""
+    file_vault(poisoned, monkeypatch)
+    wait_for_nothing()
+    simulator.iam().set_created(simulator.key_id, 1e9)
+    add_key(simulator)
+    profiles.set_consent(Context().db, "work")
+    return simulator
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("compiled_rules")
+def test_what_it_is_for_works_inside_its_sandbox(
+    aged: Simulator, user_manager: UserManager
+) -> None:
+    manager = user_manager
+    # The safety net first, where the service does not run.
+    manager.credguard("service", "install")
+    manager.run("systemctl", "--user", "stop", systemd.SOCKET, systemd.SERVICE)
+    before = profiles.profile(Context().db, "work").key.key_id
+    aged.iam().set_created(before, 1e9)
+    profiles.set_created(Context().db, before, 1e9)
+    assert manager.run("systemctl", "--user", "start", systemd.TICK).returncode == 0
+    after = profiles.profile(Context().db, "work").key.key_id
+    assert after != before
+    # A session through systemd's socket; the log names the program, whose /proc/PID/exe is read.
+    manager.run("systemctl", "--user", "start", systemd.SOCKET)
+    done = manager.run("sh", "-c", shlex.join(["exec", *shlex.split(keys.command("work"))]))
+    assert json.loads(done.stdout)["AccessKeyId"] == after
+    aged.iam().set_created(after, 1e9)
+    profiles.set_created(Context().db, after, 1e9)
+    manager.credguard("service", "restart")
+    until(lambda: profiles.profile(Context().db, "work").key.key_id != after)
+    (row,) = json.loads(credguard("log", "--kind", "handout", "--json").stdout)
+    assert (row["detail"]["how"], bool(row["detail"]["program"])) == ("credential_process", True)
+    rows = json.loads(credguard("log", "--kind", "rotation.switched", "--json").stdout)
+    assert len(rows) >= 2

@@ -159,6 +159,8 @@ def definition(facts: Service) -> list[Check]:
 class Agent:
     """`answer`: none (no socket), refused, silent, ok, refuses (another wire version), foreign.
 
+    `starts`: the service manager listens there, and starts the service for whoever asks.
+
     `held`: somebody holds agent.lock, None: not told; `pid`: as that file says; `version`: the
     agent's own word. `folder_open`, `socket_open`: others could get in.
     """
@@ -170,6 +172,7 @@ class Agent:
     version: str | None = None
     folder_open: bool = False
     socket_open: bool = False
+    starts: bool = False
 
 
 def agent_facts(_ctx: Context) -> Agent:
@@ -186,8 +189,9 @@ def agent_facts(_ctx: Context) -> Agent:
         return Agent(path, "foreign", held, pid)
     answer, version = _ping(path)
     return Agent(
-        path, answer, held, pid, version, bool(folder.st_mode & 0o077), bool(status.st_mode & 0o077)
-    )
+        path, answer, held, pid, version, bool(folder.st_mode & 0o077), bool(status.st_mode & 0o077),
+        sys.platform == "linux" and os.path.exists(os.path.join(systemd.unit_dir(), systemd.SOCKET)),
+    )  # fmt: skip
 
 
 def _lock(path: str) -> tuple[bool | None, int | None]:
@@ -268,6 +272,9 @@ def agent(facts: Agent) -> list[Check]:
     if stale:
         said = f"{facts.path} is left from an agent that is gone"
         found.append(warn(said, f"run: rm -f {path}"))
+    elif facts.answer == "silent" and facts.starts and not facts.held:
+        said = "the service's socket listens, and the service that it starts does not answer yet"
+        found.append(warn(said, "see: credguard service status"))
     elif facts.answer in ("refused", "silent"):
         found.append(fail(f"the agent does not answer on {facts.path}", end))
     elif facts.held is False:
