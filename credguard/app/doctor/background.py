@@ -188,10 +188,9 @@ def agent_facts(_ctx: Context) -> Agent:
     if not ours or not stat.S_ISSOCK(status.st_mode):
         return Agent(path, "foreign", held, pid)
     answer, version = _ping(path)
-    return Agent(
-        path, answer, held, pid, version, bool(folder.st_mode & 0o077), bool(status.st_mode & 0o077),
-        sys.platform == "linux" and os.path.exists(os.path.join(systemd.unit_dir(), systemd.SOCKET)),
-    )  # fmt: skip
+    open_ = (bool(folder.st_mode & 0o077), bool(status.st_mode & 0o077))
+    starts = os.path.exists(os.path.join(systemd.unit_dir(), systemd.SOCKET))
+    return Agent(path, answer, held, pid, version, *open_, starts)
 
 
 def _lock(path: str) -> tuple[bool | None, int | None]:
