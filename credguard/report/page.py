@@ -31,7 +31,7 @@ h1{font-size:1.6rem;margin:0 0 .25rem}h2{font-size:1.1rem;margin:0 0 .5rem}
 p.about{color:var(--soft);margin:0 0 1.5rem}
 ul.counts{list-style:none;display:flex;flex-wrap:wrap;gap:.75rem;padding:0;margin:0 0 1.5rem}
 ul.counts li{background:var(--card);border:1px solid var(--line);border-radius:10px;
-padding:.6rem 1rem;min-width:7rem;flex:1 1 7rem}
+padding:.6rem 1rem;min-width:7rem;flex:1 1 8.5rem}
 ul.counts b{display:block;font-size:1.5rem;line-height:1.2}
 ul.counts span{color:var(--soft);font-size:.85rem}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
@@ -50,7 +50,9 @@ svg text{fill:var(--soft);font:11px system-ui,sans-serif}
 .grid{stroke:var(--line)}.tick,.zero{stroke:var(--soft)}
 .line{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round}
 .again{stroke-dasharray:7 3}.unsure{stroke-dasharray:2 4}.dot{fill:currentColor}
-line.limit{stroke:var(--bad);stroke-dasharray:6 4}svg text.limit{fill:var(--bad)}
+line.limit{stroke:var(--bad);stroke-dasharray:6 4}
+svg text.limit{fill:var(--bad);paint-order:stroke;stroke:var(--card);
+stroke-width:4px}
 .c0{color:var(--c0)}.c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}
 .c4{color:var(--c4)}.c5{color:var(--c5)}
 .k0{fill:var(--good)}.k1{fill:var(--bad)}.k2{fill:var(--warn)}.k3{fill:var(--c0)}.k4{fill:var(--c3)}

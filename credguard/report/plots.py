@@ -56,15 +56,15 @@ def ages(history: History, width: int) -> str:
     high = _nice(max(oldest, (limit or 0) * 1.15, 5))
     plot = _Plot(width, 280, since, now, 0, high)
     parts = [_grid(plot, "d"), _dates(plot)]
+    for number, line in enumerate(history.keys):
+        parts.append(_age_line(plot, line, number))
     if limit is not None:
         y = plot.y(limit)
         parts.append(
             f'<line class="limit" x1="{plot.left}" x2="{width - plot.right}" y1="{y:.1f}" '
-            f'y2="{y:.1f}"/><text class="limit" x="{width - plot.right}" y="{y - 5:.1f}" '
-            f'text-anchor="end">limit {limit:.0f} d</text>'
+            f'y2="{y:.1f}"/><text class="limit" x="{plot.left + 4}" y="{y - 6:.1f}">'
+            f"limit {limit:.0f} d</text>"
         )
-    for number, line in enumerate(history.keys):
-        parts.append(_age_line(plot, line, number))
     return _svg(plot, "Age of each key in days over time", parts)
 
 

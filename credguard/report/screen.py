@@ -73,7 +73,8 @@ def needs(status: Status) -> list[str]:
     found += [f"hook {each.state}" for each in status.hooks if each.state != "installed"]
     found += [f"folder {each.state}" for each in status.watched if each.state != "ok"]
     found += ["open finding" for _ in status.open_findings]
-    if (status.keys or status.watched) and status.daemon != "running":
+    runs = status.daemon == "running" or status.service == "scheduled"
+    if (status.keys or status.watched) and not runs:
         found.append("no service")
     if status.vault_state == "missing" and status.keys:
         found.append("no vault")

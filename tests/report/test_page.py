@@ -146,6 +146,8 @@ def looked(folder: Path, width: int, *, dark: bool = False, history: History = R
         boxes.slice(i+1).forEach((b,j)=>{
           if(a.left<b.right&&b.left<a.right&&a.top+2<b.bottom&&b.top+2<a.bottom)
             say.overlaps.push(texts[i].textContent+" / "+texts[i+1+j].textContent);});});}
+    say.cut=[...document.querySelectorAll("ul.counts li")].filter(e=>e.scrollWidth>e.clientWidth)
+      .map(e=>e.textContent);
     document.title=JSON.stringify(say);
     """
     file = folder / "page.html"
@@ -179,7 +181,7 @@ def test_a_browser_shows_all_of_it_in_both_schemes(tmp_path: Path, width: int, d
     assert (found["wide"], found["slim"]) == ((4, 0) if width > 640 else (0, 4))
     assert found["page"] <= found["window"] == width
     assert found["overlaps"] == []
-    assert found["outside"] == []
+    assert found["outside"] == found["cut"] == []
     lightness = sum(int(part) for part in re.findall(r"\d+", found["background"])[:3])
     assert (lightness < 150) is dark
 

@@ -126,6 +126,8 @@ def running(facts: Service) -> list[Check]:
             said = "it runs, but has not looked for due keys for two days"
             return [warn(said, f"{_INSTALL}\nand see its log: {paths.log_file()}")]
         return [ok("the background service runs")]
+    if facts.status == "scheduled":
+        return [ok("a scheduled task rotates what is due; folders are not watched on this system")]
     if facts.program is not None and not facts.gone:
         if facts.status == "unknown" or facts.daemon == UNKNOWN:
             return [unknown("whether the service runs: its manager does not answer", _by_hand())]
