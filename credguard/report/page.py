@@ -33,6 +33,7 @@ ul.counts{list-style:none;display:flex;flex-wrap:wrap;gap:.75rem;padding:0;margi
 ul.counts li{background:var(--card);border:1px solid var(--line);border-radius:10px;
 padding:.6rem 1rem;min-width:7rem;flex:1 1 8.5rem}
 ul.counts b{display:block;font-size:1.5rem;line-height:1.2}
+ul.counts b.word{font-size:1.05rem;line-height:1.8rem}
 ul.counts span{color:var(--soft);font-size:.85rem}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1rem 1.1rem;
@@ -112,7 +113,8 @@ def _cards(history: History) -> str:
         (str(len(needs(status))), "to look at", "warn" if needs(status) else "good"),
     ]
     cells = "".join(
-        f'<li><b class="{style}">{escape(number)}</b><span>{name}</span></li>'
+        f'<li><b class="{style}{" word" if number == UNKNOWN else ""}">{escape(number)}</b>'
+        f"<span>{name}</span></li>"
         for number, name, style in rows
     )
     return f'<ul class="counts">{cells}</ul>'

@@ -1,8 +1,7 @@
 """A Windows Task Scheduler task: looks for due keys at sign-in and every hour.
 
 The watcher and the agent need what Windows has not (flock, Unix sockets with peer ids), so what
-runs here is the periodic look alone, which ends again. Elements as in the task scheduler schema:
-learn.microsoft.com/windows/win32/taskschd/task-scheduler-schema.
+runs here is the periodic look alone, which ends again. Elements and order as in [MS-TSCH] 2.5.
 """
 
 import os
@@ -30,12 +29,12 @@ _XML = """\
       <Delay>PT1M</Delay>
     </LogonTrigger>
     <TimeTrigger>
+      <Enabled>true</Enabled>
+      <StartBoundary>2026-01-01T00:00:00</StartBoundary>
       <Repetition>
         <Interval>PT1H</Interval>
         <StopAtDurationEnd>false</StopAtDurationEnd>
       </Repetition>
-      <StartBoundary>2026-01-01T00:00:00</StartBoundary>
-      <Enabled>true</Enabled>
       <RandomDelay>PT10M</RandomDelay>
     </TimeTrigger>
   </Triggers>

@@ -112,7 +112,7 @@ def test_what_is_not_known_is_said() -> None:
     assert "None was made in this time" in text
     text = page(RICH)
     assert "Dotted: when that key was made is not known" in text
-    assert '<b class="warn">UNKNOWN</b><span>the oldest</span>' in text
+    assert '<b class="warn word">UNKNOWN</b><span>the oldest</span>' in text
     assert "3 in commits came past the hooks" in text
     unread = page(replace(BARE, status=replace(EMPTY, unreadable=["the settings & more"])))
     assert "the settings &amp; more" in unread
@@ -175,7 +175,7 @@ def looked(folder: Path, width: int, *, dark: bool = False, history: History = R
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
-@pytest.mark.parametrize(("width", "dark"), [(1200, False), (360, True)])
+@pytest.mark.parametrize(("width", "dark"), [(700, False), (360, True)])
 def test_a_browser_shows_all_of_it_in_both_schemes(tmp_path: Path, width: int, dark: bool) -> None:
     found = looked(tmp_path, width, dark=dark)
     assert (found["wide"], found["slim"]) == ((4, 0) if width > 640 else (0, 4))

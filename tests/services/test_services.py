@@ -73,6 +73,12 @@ def test_the_windows_task_is_of_the_schema_s_shape_and_runs_one_at_a_time() -> N
     assert arguments == "-I -m credguard daemon tick"
     policy = root.findtext("t:Settings/t:MultipleInstancesPolicy", namespaces=names)
     assert policy == "IgnoreNew"
+    # [MS-TSCH] 2.5.3.1 and 2.5.3.5: a sequence.
+    trigger = root.find("t:Triggers/t:TimeTrigger", names)
+    assert trigger is not None
+    assert [each.tag.split("}")[1] for each in trigger] == [
+        "Enabled", "StartBoundary", "Repetition", "RandomDelay",
+    ]  # fmt: skip
     users = [each.text for each in root.iter(f"{{{names['t']}}}UserId")]
     assert users == [r"HOST\ada & co"] * 2
 
