@@ -106,7 +106,7 @@ def _with_store(ctx: Context, known: Status) -> Status:
         ],
         last_tick=schedule.get(ctx.db, "tick").last_run,
         problems=[
-            ProblemRow(each.subject, each.kind, each.what, each.hint, each.since)
+            ProblemRow(each.subject, each.kind, each.what, each.hint, each.since, each.told)
             for each in table.present(ctx.db)
         ],
         audit=made[-1] if made else None,

@@ -105,13 +105,14 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class ProblemRow:
-    """What does not work and needs a look."""
+    """What does not work and needs a look. `told`: a person was notified of it."""
 
     subject: str
     kind: str
     what: str
     hint: str
     since: float
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
