@@ -142,6 +142,10 @@ def test_what_it_is_for_works_inside_its_sandbox(
     assert after != before
     # A session through systemd's socket; the log names the program, whose /proc/PID/exe is read.
     manager.run("systemctl", "--user", "start", systemd.SOCKET)
+    checks = json.loads(manager.credguard("doctor", "--json", ok=2))
+    (agent,) = [each for each in checks if each["name"] == "agent"]
+    assert (agent["state"], "is started when it is needed" in agent["said"]) == ("ok", True)
+    assert manager.show(systemd.SERVICE, "ActiveState") == "inactive"
     done = manager.run("sh", "-c", shlex.join(["exec", *shlex.split(keys.command("work"))]))
     assert json.loads(done.stdout)["AccessKeyId"] == after
     aged.iam().set_created(after, 1e9)

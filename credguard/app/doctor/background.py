@@ -159,9 +159,8 @@ def definition(facts: Service) -> list[Check]:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """`answer`: none (no socket), refused, silent, ok, refuses (another wire version), foreign.
-
-    `starts`: the service manager listens there, and starts the service for whoever asks.
+    """`answer`: none (no socket), refused, silent, ok, refuses (another wire version), foreign, or
+    manager: the service manager listens there, and starts the service for whoever asks.
 
     `held`: somebody holds agent.lock, None: not told; `pid`: as that file says; `version`: the
     agent's own word. `folder_open`, `socket_open`: others could get in.
@@ -174,7 +173,6 @@ class Agent:
     version: str | None = None
     folder_open: bool = False
     socket_open: bool = False
-    starts: bool = False
 
 
 def agent_facts(_ctx: Context) -> Agent:
@@ -189,10 +187,24 @@ def agent_facts(_ctx: Context) -> Agent:
     ours = sys.platform == "win32" or status.st_uid == folder.st_uid == os.getuid()
     if not ours or not stat.S_ISSOCK(status.st_mode):
         return Agent(path, "foreign", held, pid)
-    answer, version = _ping(path)
+    answer, version = ("manager", None) if _only_manager(path, held) else _ping(path)
     open_ = (bool(folder.st_mode & 0o077), bool(status.st_mode & 0o077))
-    starts = os.path.exists(os.path.join(systemd.unit_dir(), systemd.SOCKET))
-    return Agent(path, answer, held, pid, version, *open_, starts)
+    return Agent(path, answer, held, pid, version, *open_)
+
+
+def _only_manager(path: str, held: bool | None) -> bool:
+    """Whether systemd listens at `path` for a service that does not run; asked, it would start it.
+
+    proc(5), /proc/net/unix: the flags of a socket that listens are 00010000.
+    """
+    if held is not False or not os.path.exists(os.path.join(systemd.unit_dir(), systemd.SOCKET)):
+        return False
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return False
+    return any(each.endswith(f" {path}") and each.split()[3] == "00010000" for each in lines)
 
 
 def _lock(path: str) -> tuple[bool | None, int | None]:
@@ -258,6 +270,8 @@ def agent(facts: Agent) -> list[Check]:
     end = f"run: kill {facts.pid}" if facts.pid else f"see who it is: fuser -v {path}; then end it"
     if facts.answer == "foreign":
         return [fail(f"{facts.path} is not a socket of yours", f"run: rm -f {path}")]
+    if facts.answer == "manager":
+        return [ok("the service's socket listens; the service is started when it is needed")]
     if facts.answer == "none":
         if facts.held:
             said = f"an agent (process {facts.pid}) runs without its socket {facts.path}"
@@ -273,9 +287,6 @@ def agent(facts: Agent) -> list[Check]:
     if stale:
         said = f"{facts.path} is left from an agent that is gone"
         found.append(warn(said, f"run: rm -f {path}"))
-    elif facts.answer == "silent" and facts.starts and not facts.held:
-        said = "the service's socket listens, and the service that it starts does not answer yet"
-        found.append(warn(said, "see: credguard service status"))
     elif facts.answer in ("refused", "silent"):
         found.append(fail(f"the agent does not answer on {facts.path}", end))
     elif facts.held is False:
