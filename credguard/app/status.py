@@ -2,7 +2,6 @@
 
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from credguard import config as settings
@@ -24,11 +23,9 @@ from credguard.report.overview import (
     Status,
 )
 from credguard.store import findings, leaks, profiles, schedule, ssh, watches
-from credguard.store import hooks as hook_table
 from credguard.store import problems as table
 
 _DAY_S = 86400
-_THREADS = 8
 
 
 def status(ctx: Context) -> Status:
@@ -96,7 +93,7 @@ def _with_store(ctx: Context, known: Status) -> Status:
         passwords=_passwords(ctx) if settings_read else [],
         passwords_due=password.due(ctx) if settings_read else [],
         ssh=_ssh(ctx),
-        hooks=_hooks(ctx),
+        hooks=[HookStatus(*each) for each in hook.states(ctx)],
         watched=_roots(ctx, [each.path for each in found]),
         open_findings=[_finding(each) for each in found],
         leaks=[
@@ -176,14 +173,6 @@ def _ssh(ctx: Context) -> list[SshStatus]:
         regions = [each.region for each in ssh.registrations(ctx.db, key.name)]
         rows.append(SshStatus(key.name, (ctx.now() - key.created) / _DAY_S, regions))
     return rows
-
-
-def _hooks(ctx: Context) -> list[HookStatus]:
-    """Each repository asks git once where it takes hooks from, several at a time."""
-    rows = hook_table.installed(ctx.db)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        states = pool.map(hook.state_of, rows)
-    return [HookStatus(hook.shown(row), state) for row, state in zip(rows, states, strict=True)]
 
 
 def _roots(ctx: Context, found: list[str]) -> list[RootStatus]:

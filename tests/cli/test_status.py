@@ -138,6 +138,19 @@ def test_hooks_are_shown_as_git_takes_them(tmp_path: Path) -> None:
     }  # fmt: skip
     shutil.copytree(whole / ".git/hooks", moved / ".husky")
     assert hooks()[str(moved)] == "installed"
+    linked = tmp_path / "linked"
+    commit = ["git", "-C", str(whole), "commit", "-q", "--allow-empty", "--no-verify", "-m", "x"]
+    subprocess.run(commit, check=True, timeout=30)
+    work = ["git", "-C", str(whole), "worktree", "add", "-q", str(linked)]
+    subprocess.run(work, check=True, timeout=30)
+    own = ["git", "-C", str(linked), "config", "--worktree", "core.hooksPath", str(tmp_path / "w")]
+    subprocess.run(
+        [*own[:3], "config", "extensions.worktreeConfig", "true"], check=True, timeout=30
+    )
+    subprocess.run(own, check=True, timeout=30)
+    hook.install(ctx, str(linked), global_=False)
+    assert set(hooks().values()) == {"installed", "partly", "gone"}
+    assert len(hooks()) == 5
     hook.install(ctx, None, global_=True)
     assert (hooks()["--global"], hooks()[str(whole)]) == ("installed", "installed")
     subprocess.run(["git", "config", "--global", "core.hooksPath", "/x"], check=True, timeout=30)
