@@ -51,7 +51,9 @@ _LOUD = (
     help="Only handout, rotation, leak, finding, problem, password, profile, user, secret, vault,"
     " ssh; or a whole kind such as password.read. May be given again.",
 )
-@click.option("--since", metavar="WHEN", help="Not older: 7d, 12h, or 2026-11-01 (local time).")
+@click.option(
+    "--since", metavar="WHEN", help="Not older: 7d, 12h, yesterday, or 2026-11-01 (local time)."
+)
 @click.option("--until", metavar="WHEN", help="Older than that, written in the same way.")
 @click.option(
     "--key",

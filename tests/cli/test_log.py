@@ -55,7 +55,7 @@ def test_an_empty_log_says_so_and_is_an_empty_list() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--since", "yesterday"), ("--kind", "nonsense"), ("--profile", "never"), ("-n", "0"),
+        ("--since", "someday"), ("--kind", "nonsense"), ("--profile", "never"), ("-n", "0"),
         ("--follow", "--json"), ("--follow", "--until", "1h"), ("--until", "soon"),
     ],
 )  # fmt: skip
