@@ -48,18 +48,24 @@ def statuses(ctx: Context) -> list[KeyState]:
             found += _damaged(identity, group, profile_of(ctx, identity), str(error))
             continue
         if record is None:
-            found += _at_rest(ctx, identity, group)
+            rows = _at_rest(ctx, identity, group)
         else:
             names = [each.name for each in group]
-            found += _midway(record, names, created, hastened(limits(ctx), record.mode))
-    return [_marked(ctx, each) for each in found]
+            rows = _midway(record, names, created, hastened(limits(ctx), record.mode))
+        found += [_marked(ctx, each, record) for each in rows]
+    return found
 
 
-def _marked(ctx: Context, row: KeyState) -> KeyState:
+def _marked(ctx: Context, row: KeyState, record: Record | None) -> KeyState:
     """`row` with what a person said of the key that is handed out."""
     kind = key_marks.kind_of(ctx, row.key_id) if row.profiles else ""
     if kind == key_marks.LOCKED_OUT:
-        step = f"needs another key: credguard add {quote(row.profiles[0])}"
+        if record is None or record.state is State.DELETED:
+            step = f"needs another key: credguard add {quote(row.profiles[0])}"
+        elif row.key_id == record.old_id and record.state is not State.INTENT:
+            step = row.next_step
+        else:
+            step = "needs you"
         return replace(row, state=kind, next_step=step, next_at=None)
     if kind == key_marks.LEAKED:
         return replace(row, state=kind, next_step="replace at once", next_at=ctx.now())

@@ -12,6 +12,7 @@ from credguard.app.context import Context
 from credguard.app.rotate_status import KeyState, statuses
 from credguard.cli import complete, options
 from credguard.cli.ask import code_asker, code_from_stdin, confirm
+from credguard.report.users import short_names
 from credguard.rotation.model import Action, Step
 
 _SAID = {
@@ -84,6 +85,12 @@ def _decision(why: str, name: str) -> str:
         return (
             f"move what uses it, then: credguard rotate {quote(name)} --deactivate;"
             f" or go back: credguard rotate {quote(name)} --rollback"
+        )
+    if "it was locked out" in why:
+        return (
+            f"go back to the old key: credguard rotate --rollback {quote(name)};"
+            f" or give the rotation up: credguard rotate --rebuild {quote(name)},"
+            f" then: credguard add {quote(name)}"
         )
     if "the key in use" in why and "AWS does not accept" in why:
         return (
@@ -160,10 +167,11 @@ def _status(ctx: Context, as_json: bool) -> None:
         click.echo("no keys in the vault; next: credguard import --all", err=True)
         return
     table = [("USER", "KEY", "STATE", "AGE", "PROFILES", "NEXT", "WHEN")]
+    users = short_names(row.identity for row in rows)
     for row in rows:
         age = "UNKNOWN" if row.created is None else f"{(time.time() - row.created) / 86400:.0f} d"
         names = ", ".join(row.profiles) or "-"
-        user = row.identity.rsplit("/", 1)[-1]
+        user = users[row.identity]
         table.append((user, row.key_id, row.state, age, names, row.next_step, _when(row.next_at)))
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     for line in table:
