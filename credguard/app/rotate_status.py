@@ -5,12 +5,19 @@ from shlex import quote
 
 from credguard.app import key_marks
 from credguard.app.context import Context
-from credguard.app.rotate import limits, profile_of, record_of, rotation_midway, users
+from credguard.app.rotate import (
+    SUBJECT,
+    limits,
+    profile_of,
+    record_of,
+    rotation_midway,
+    users,
+)
 from credguard.app.rotate_due import due_at
-from credguard.errors import StoreError
+from credguard.errors import NeedsCode, StoreError
 from credguard.rotation.machine import hastened
 from credguard.rotation.model import Limits, Record, State
-from credguard.store import profiles
+from credguard.store import problems, profiles, schedule
 
 # What the old key does in each state, in a person's words.
 _RESTING = {State.SWITCHED: "grace", State.DEACTIVATED: "soak", State.DELETED: "deleted"}
@@ -20,9 +27,9 @@ _RESTING = {State.SWITCHED: "grace", State.DEACTIVATED: "soak", State.DELETED: "
 class KeyState:
     """One key for `--status`.
 
-    `state`: active, leaked, locked out, grace, soak, deleted, stray, a state of the rotation, or
-    UNKNOWN; `next_at`: Unix seconds, None: not by itself; `why`: what it waits for or asks, or
-    empty.
+    `state`: active, leaked, locked out, needs code, grace, soak, deleted, stray, a state of the
+    rotation, or UNKNOWN; `next_at`: Unix seconds, None: not by itself; `why`: what it waits for or
+    asks, or empty; `hint`: what to type about it, empty: it follows from `why`.
     """
 
     identity: str
@@ -33,6 +40,7 @@ class KeyState:
     next_step: str
     next_at: float | None
     why: str = ""
+    hint: str = ""
 
 
 def statuses(ctx: Context) -> list[KeyState]:
@@ -52,8 +60,20 @@ def statuses(ctx: Context) -> list[KeyState]:
         else:
             names = [each.name for each in group]
             rows = _midway(record, names, created, hastened(limits(ctx), record.mode))
+        rows = [_kept_up(ctx, rows[0]), *rows[1:]]
         found += [_marked(ctx, each, record) for each in rows]
     return found
+
+
+def _kept_up(ctx: Context, row: KeyState) -> KeyState:
+    """`row`, the user's first, with what kept the service from going on when it tried last."""
+    subject = SUBJECT + row.identity
+    problem = problems.of(ctx.db, subject)
+    if problem is None or problem.kind.startswith(("asks", "aborted")):  # the record says that
+        return row
+    state = "needs code" if problem.kind == NeedsCode.__name__ else row.state
+    again = schedule.get(ctx.db, subject).next_run
+    return replace(row, state=state, next_at=again, why=problem.what, hint=problem.hint)
 
 
 def _marked(ctx: Context, row: KeyState, record: Record | None) -> KeyState:

@@ -182,7 +182,8 @@ def _status(ctx: Context, as_json: bool) -> None:
             name = next(
                 (n for each in rows for n in each.profiles if each.identity == row.identity), ""
             )
-            click.echo(f"  hint: {_decision(row.why, name or 'PROFILE')}", err=True)
+            hint = row.hint or _decision(row.why, name or "PROFILE")
+            click.echo(f"  hint: {hint}", err=True)
 
 
 def _status_row(row: KeyState) -> dict[str, object]:
@@ -197,6 +198,7 @@ def _status_row(row: KeyState) -> dict[str, object]:
         "next_step": row.next_step,
         "next_at": row.next_at,
         "why": row.why,
+        "hint": row.hint,
     }
 
 
