@@ -53,7 +53,7 @@ def statuses(ctx: Context) -> list[KeyState]:
         try:
             record = record_of(ctx, identity)
         except StoreError as error:
-            found += _damaged(identity, group, profile_of(ctx, identity), str(error))
+            found += _damaged(identity, group, profile_of(ctx, identity), error)
             continue
         if record is None:
             rows = _at_rest(ctx, identity, group)
@@ -92,7 +92,9 @@ def _marked(ctx: Context, row: KeyState, record: Record | None) -> KeyState:
     return row
 
 
-def _damaged(identity: str, group: list[profiles.Profile], name: str, why: str) -> list[KeyState]:
+def _damaged(
+    identity: str, group: list[profiles.Profile], name: str, error: StoreError
+) -> list[KeyState]:
     return [
         KeyState(
             identity,
@@ -102,7 +104,8 @@ def _damaged(identity: str, group: list[profiles.Profile], name: str, why: str) 
             each.key.created,
             f"rebuild: credguard rotate --rebuild {quote(name)}",
             None,
-            why,
+            str(error),
+            error.hint,
         )
         for each in group
     ]

@@ -164,7 +164,11 @@ def _status(ctx: Context, as_json: bool) -> None:
         click.echo(json.dumps([_status_row(row) for row in rows], indent=2))
         return
     if not rows:
-        click.echo("no keys in the vault; next: credguard import --all", err=True)
+        click.echo(
+            "no profile has a key here; next: credguard import --all"
+            " (was the state database lost: credguard vault recover)",
+            err=True,
+        )
         return
     table = [("USER", "KEY", "STATE", "AGE", "PROFILES", "NEXT", "WHEN")]
     users = short_names(row.identity for row in rows)

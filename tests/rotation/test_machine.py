@@ -187,6 +187,8 @@ CASES = [
     (at(State.REVERTING), seen(BOTH, known=frozenset()), 1002, Action.ASK),
     (at(State.REVERTING), seen(BOTH, known=GONE_OLD, pointer="old"), 1002, Action.ASK),
     (at(State.REVERTING), seen(BOTH, known=GONE_OLD, rejected=GONE_OLD), 1002, Action.ASK),
+    (at(State.ABORTING), facts("old", rejected=HELD), 1002, Action.ASK),
+    (at(State.DEACTIVATED), facts(rejected=HELD), 1200, Action.ASK),
     (KNOWN, stray({"old": OLD_KEY}), 1299, Action.WAIT),
     (KNOWN, stray({"old": OLD_KEY}, looks=3), 1300, Action.END),
     # The key in use was locked out: nothing rests, and nothing goes back without a person.
