@@ -253,7 +253,7 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
     if (mode := _once_more(record, ended, asked=asked)) is not None:
         record = start(ctx, effects, users(ctx)[effects.user.identity], wanted, mode)
         ended = go_on(ctx, effects, record, wanted)
-    done = told(ctx, effects.user.identity, record, ended)
+    done = told(ctx, effects.user.identity, ended)
     return _looked_at(effects, begun, ended.record, replaced(done)) if asked else done
 
 
@@ -340,14 +340,14 @@ def go_on(ctx: Context, effects: RealEffects, record: Record, wanted: Wanted) ->
     )
 
 
-def told(ctx: Context, identity: str, before: Record, ended: Ended) -> Outcome:
-    """The Outcome of a run that began with `before`."""
+def told(ctx: Context, identity: str, ended: Ended) -> Outcome:
+    """The Outcome of a run."""
     if ended.record is None and ended.done:
-        return outcome(ctx, identity, "done", before, ended.step)
+        return outcome(ctx, identity, "done", ended.last, ended.step)
     if ended.record is None:
         return replace(
-            outcome(ctx, identity, "aborted", before, ended.step),
-            why=_given_up(ctx, identity, before.transaction),
+            outcome(ctx, identity, "aborted", ended.last, ended.step),
+            why=_given_up(ctx, identity, ended.last.transaction),
         )
     state = "asks" if ended.step.action is Action.ASK else "waiting"
     return outcome(ctx, identity, state, ended.record, ended.step)

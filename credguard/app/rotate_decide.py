@@ -81,7 +81,7 @@ def _rollback(ctx: Context, identity: str, wanted: Wanted) -> Outcome:
         ctx.db, ctx.now(), "rotation.rollback", identity,
         old_id=record.old_id, new_id=record.new_id,
     )  # fmt: skip
-    return told(ctx, identity, back, go_on(ctx, effects, back, wanted))
+    return told(ctx, identity, go_on(ctx, effects, back, wanted))
 
 
 def emergency(ctx: Context, name: str, wanted: Wanted, leaked: str | None = None) -> Outcome:
@@ -116,7 +116,7 @@ def _emergency(ctx: Context, identity: str, wanted: Wanted, leaked: str | None) 
             f"no profile hands out key {leaked}", hint="see: credguard rotate --status"
         )
     record = start(ctx, effects, group, wanted, Mode.EMERGENCY)
-    return replaced(told(ctx, identity, record, go_on(ctx, effects, record, wanted)))
+    return replaced(told(ctx, identity, go_on(ctx, effects, record, wanted)))
 
 
 def _hasten(
@@ -129,7 +129,7 @@ def _hasten(
     ended = go_on(ctx, effects, record, wanted)
     if ended.record is None and leaked in {each.key.key_id for each in users(ctx)[identity]}:
         return None
-    return told(ctx, identity, record, ended)
+    return told(ctx, identity, ended)
 
 
 def lock_out(ctx: Context, name: str, wanted: Wanted) -> Outcome:
