@@ -84,13 +84,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         each for part in option.mutants or [""] for each in every if part in f"{each[0]} {each[1]}"
     ]
     path = Path(option.results)
-    done = (
-        {json.loads(line)["mutant"] for line in path.read_text().splitlines()}
-        if path.exists()
-        else set()
-    )
-    counted: dict[str, int] = {}
-    kills: Counter[pytest.Item] = Counter()
+    before = [json.loads(line) for line in path.open()] if path.exists() else []
+    done = {each["mutant"] for each in before}
+    kills = Counter(each["by"] for each in before)
+    counted: Counter[str] = Counter()
     for function, mutant in todo:
         name = f"{function.rpartition('.')[0]}.{mutant}"
         if name in done:
@@ -98,16 +95,16 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         done.add(name)
         tests = sorted(
             ((cost, item) for item, (cost, reached) in costs.items() if function in reached),
-            key=lambda pair: (-kills[pair[1]] / (pair[0] + 0.01), pair[0]),
+            key=lambda pair: (-kills[pair[1].nodeid] / (pair[0] + 0.01), pair[0]),
         )
         state, killer = _try(function, mutant, tests, option.budget)
         if killer is not None:
-            kills[killer] += 1
-        counted[state] = counted.get(state, 0) + 1
+            kills[killer.nodeid] += 1
+        counted[state] += 1
         with path.open("a") as file:
             by = killer.nodeid if killer else ""
             print(json.dumps({"mutant": name, "state": state, "by": by}), file=file)
-    print(f"\n{len(every)} mutants, {len(done)} tried, now: {counted}")
+    print(f"\n{len(every)} mutants, {len(done)} tried, now: {dict(counted)}")
     return True
 
 

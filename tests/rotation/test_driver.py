@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from credguard.errors import NetworkDown, NoSuchEntity, VaultError
+from credguard.errors import NetworkDown, NoSuchEntity, StoreError, VaultError
 from credguard.rotation.driver import _signer, begin, resume
-from credguard.rotation.model import Action, Facts, Record, State, Step
+from credguard.rotation.model import Action, Facts, Proof, Record, Remote, State, Step
 from credguard.secret import Secret
 from tests.rotation.schedules import DEFAULT, ZERO, reached
 from tests.rotation.world import OLD, FakeEffects, World
@@ -84,7 +84,9 @@ def test_each_step_is_told_before_it_is_taken() -> None:
         told.append((record.state, step.action, step.key_id))
 
     record = begin(effects, "i", "t", OLD, (OLD,))
-    resume(effects, record, ZERO, interval=1.0, tell=tell)
+    ended = resume(effects, record, ZERO, interval=1.0, tell=tell)
+    assert (ended.record, ended.done) == (None, True)
+    assert (ended.last.old_id, ended.last.new_id) == (OLD, "new1")
     assert told == [
         (State.STORED, Action.PROVE, "new1"),
         (State.PROVEN, Action.SWITCH, "new1"),
@@ -104,6 +106,134 @@ def test_proofs_and_looks_are_apart_by_the_interval() -> None:
     assert effects.paused == [7.0, 7.0]  # three proofs
 
 
+def _answers(effects: FakeEffects, *answers: Proof) -> list[str]:
+    """Prove gives these, and then accepts; gives the keys it was called for."""
+    left, called = list(answers), []
+
+    def prove(key_id: str) -> Proof:
+        called.append(key_id)
+        effects.world.proven.add(key_id)
+        return left.pop(0) if left else Proof.ACCEPTED
+
+    effects.prove = prove  # type: ignore[method-assign]
+    return called
+
+
+@pytest.mark.parametrize(
+    ("answers", "proofs"),
+    [
+        ([], 3),
+        ([Proof.NOT_YET], 4),
+        ([Proof.ACCEPTED, Proof.NOT_YET], 5),
+        ([Proof.ACCEPTED, Proof.ACCEPTED, Proof.BAD_SECRET], 6),
+        ([Proof.BAD_SECRET, Proof.BAD_SECRET, Proof.NOT_YET, Proof.BAD_SECRET], 7),
+        ([Proof.BAD_SECRET, Proof.BAD_SECRET, Proof.ACCEPTED, Proof.BAD_SECRET], 7),
+    ],
+)
+def test_three_proofs_in_a_row_are_needed_and_three_refusals(
+    answers: list[Proof], proofs: int
+) -> None:
+    world = World()
+    effects = FakeEffects(world)
+    called = _answers(effects, *answers)
+    resume(effects, begin(effects, "i", "t", OLD, (OLD,)), DEFAULT, interval=1.0)
+    assert called == ["new1"] * proofs
+    assert world.handed_out == "new1"
+
+
+def _clock_jumps_at(effects: FakeEffects, name: str) -> None:
+    """When the effect is called, and AWS's answer tells it."""
+    real = getattr(effects, name)
+
+    def call(*arguments: object) -> object:
+        effects.world.ahead = 1e5
+        return real(*arguments)
+
+    setattr(effects, name, call)
+
+
+@pytest.mark.parametrize(
+    ("state", "name"),
+    [
+        (State.STORED, "prove"),
+        (State.REVERTING, "prove"),
+        (State.SWITCHED, "alive"),
+        (State.SWITCHED, "listed"),
+        (State.DEACTIVATED, "alive"),
+    ],
+)
+def test_a_clock_that_jumps_is_seen_before_the_next_change(state: State, name: str) -> None:
+    world = reached(state, ZERO)
+    effects = FakeEffects(world)
+    _clock_jumps_at(effects, name)
+    assert world.journal is not None
+    before = len(world.log)
+    ended = resume(effects, world.journal, ZERO, interval=1.0)
+    assert "clock" in ended.step.why
+    changed = {each.split()[0] for each in world.log[before:]}
+    assert changed <= ({"write", "set_active"} if state is State.REVERTING else {"write"})
+
+
+def test_a_proof_that_fails_by_a_wrong_clock_says_so() -> None:
+    world = World(sts_lag=1e9)
+    effects = FakeEffects(world)
+    record = begin(effects, "i", "t", OLD, (OLD,))
+    _clock_jumps_at(effects, "prove")
+    assert "clock" in resume(effects, record, DEFAULT, interval=1.0).step.why
+
+
+def test_what_it_waits_for_is_written_once() -> None:
+    world = World(sts_lag=1e9)
+    effects = FakeEffects(world)
+    record = begin(effects, "i", "t", OLD, (OLD,))
+    for _ in range(2):
+        ended = resume(effects, record, DEFAULT, interval=1.0)
+        assert ended.record == world.journal
+        assert ended.record is not None
+        assert ended.record.why == "AWS does not accept the new key yet"
+        record, writes = ended.record, world.writes
+        world.clock += 60
+    resume(effects, record, DEFAULT, interval=1.0)
+    assert world.writes == writes
+
+
+def test_a_key_whose_journal_entry_failed_is_found_by_the_list() -> None:
+    world = World()
+    effects = FakeEffects(world)
+    real = effects.write
+
+    def write(record: Record) -> None:
+        if record.state is State.CREATED:
+            raise StoreError("no space left on device")
+        real(record)
+
+    effects.write = write  # type: ignore[method-assign]
+    with pytest.raises(StoreError):
+        begin(effects, "i", "t", OLD, (OLD,))
+    assert world.journal is not None
+    ended = resume(FakeEffects(world), world.journal, DEFAULT, interval=1.0)
+    assert (ended.last.state, ended.last.new_id) == (State.SWITCHED, "new1")
+
+
+def test_keys_refused_between_two_looks_are_said_to_be() -> None:
+    world = reached(State.SWITCHED, ZERO)
+    effects = FakeEffects(world)
+    world.kill("new1", "lost")
+    real, turn = effects.listed, [0]
+
+    def listed(signer: str) -> dict[str, Remote]:
+        turn[0] += 1
+        if turn[0] == 2:
+            world.kill(OLD, "rejected")
+        return real(signer)
+
+    effects.listed = listed  # type: ignore[method-assign]
+    assert world.journal is not None
+    ended = resume(effects, world.journal, ZERO, interval=1.0)
+    assert ended.step.action is Action.ASK
+    assert "the vault does not hold new1, AWS does not accept old" in ended.step.why
+
+
 def test_a_proof_that_is_not_given_yet_waits_longer_each_time() -> None:
     world = World(sts_lag=1e9)
     effects = Asked(world)
@@ -119,7 +249,7 @@ def test_a_secret_refused_three_times_in_a_row_is_bad() -> None:
     effects = Asked(world)
     record = begin(effects, "i", "t", OLD, (OLD,))
     ended = resume(effects, record, DEFAULT)
-    assert ended.record is None
+    assert (ended.record, ended.done) == (None, False)
     assert world.proofs == 3
     assert "new1" not in world.keys
 
@@ -178,6 +308,7 @@ def test_a_new_key_that_no_vault_takes_is_journalled_for_the_next_run() -> None:
     effects = FakeEffects(world)
 
     def refuse(*_: object) -> None:
+        world.clock += 1
         raise VaultError("full")
 
     def away(*_: object) -> None:

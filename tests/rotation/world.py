@@ -221,6 +221,7 @@ class FakeEffects:
         self._called("write")
         world = self.world
         assert SECRET not in repr(record), ("H3", world.log)
+        assert (type(record.since), type(record.until)) == (float, float)
 
         def act() -> None:
             if record.state is State.INTENT:
@@ -232,6 +233,7 @@ class FakeEffects:
 
     def end(self, record: Record) -> None:
         self._called("end")
+        assert record.identity
         self._change("end", lambda: setattr(self.world, "journal", None))
 
     def _accepted(self, key_id: str, lag: float) -> None:
