@@ -24,6 +24,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 _MEMORY = 4 << 30
+_CHECK_EVERY = 25
 _registry: dict[str, tuple[dict[str, Any], list[Any]]] = {}
 _reached: set[str] = set()
 MutantDict = dict[str, Callable[..., Any]]
@@ -84,7 +85,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         each for part in option.mutants or [""] for each in every if part in f"{each[0]} {each[1]}"
     ]
     path = Path(option.results)
-    before = [json.loads(line) for line in path.open()] if path.exists() else []
+    lines = path.read_text().splitlines() if path.exists() else []
+    before = [json.loads(line) for line in lines]
     done = {each["mutant"] for each in before}
     kills = Counter(each["by"] for each in before)
     counted: Counter[str] = Counter()
@@ -92,6 +94,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         name = f"{function.rpartition('.')[0]}.{mutant}"
         if name in done:
             continue
+        if sum(counted.values()) % _CHECK_EVERY == 0:
+            _still_green(costs, option.budget)
         done.add(name)
         tests = sorted(
             ((cost, item) for item, (cost, reached) in costs.items() if function in reached),
@@ -106,6 +110,14 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
             print(json.dumps({"mutant": name, "state": state, "by": by}), file=file)
     print(f"\n{len(every)} mutants, {len(done)} tried, now: {dict(counted)}")
     return True
+
+
+def _still_green(costs: dict[pytest.Item, tuple[float, set[str]]], budget: float) -> None:
+    """Without a mutant everything passes: else each would seem to be killed."""
+    every = sorted(((cost, item) for item, (cost, _) in costs.items()), key=lambda pair: pair[0])
+    state, failed = _try("", "", every, budget)
+    if state not in {"survived", "cut"}:
+        raise pytest.UsageError(f"{failed.nodeid if failed else state} fails without a mutant")
 
 
 def _costs(items: list[pytest.Item]) -> dict[pytest.Item, tuple[float, set[str]]]:
@@ -173,8 +185,9 @@ def _die_as_told(
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     signal.alarm(60 * limit)  # one that waits uses no CPU
-    mutants, active = _registry[function]
-    active[0] = mutants[mutant]
+    if mutant:
+        mutants, active = _registry[function]
+        active[0] = mutants[mutant]
     for number, item in enumerate(tests):
         try:
             passes = _passes(item)

@@ -21,5 +21,6 @@ cp -R "$here/credguard" "$here/tests" "$here/hooks" "$here/README.md" "$here/pyp
 printf '[tool.mutmut]\nsource_paths = ["credguard/rotation/"]\n' >>pyproject.toml
 PYTHONPATH=. "${MUTMUT_PYTHON:-python3}" tests/mutants.py credguard/rotation/*.py
 nice "${PYTHON:-$here/.venv-dev/bin/python}" -m pytest -p tests.mutants -q -p no:cacheprovider \
+    --basetemp="$PWD/tmp" \
     -m 'not slow' tests/rotation -k 'not contract and not double and not two_failures' "$@"
 grep -v '"killed"' mutants.jsonl || true
