@@ -15,6 +15,7 @@ from credguard.errors import (
     RotationRefused,
     Throttled,
 )
+from credguard.rotation.leak import Answer
 from credguard.store import events, leaks, problems, profiles, schedule
 
 # These pass by themselves mostly: a laptop in a train is no reason to interrupt anybody.
@@ -47,7 +48,7 @@ def tick(ctx: Context) -> list[Note]:
     Each problem is kept in the store until it is over, so that `status` shows it and nobody is
     notified of it twice. Raises StoreError, ConfigError.
     """
-    answered = [_leaked(each) for each in leak.answer_due(ctx)]
+    answered = [_leaked(ctx, each) for each in leak.answer_due(ctx)]
     own.refresh(ctx)
     if not profiles.profiles(ctx.db):
         return answered  # no key, no vault to unlock
@@ -73,11 +74,16 @@ def tick(ctx: Context) -> list[Note]:
     return notes
 
 
-def _leaked(answered: leaks.Leak) -> Note:
-    done = answered.state == leaks.ANSWERED
-    title = "credguard: a leak was answered" if done else "credguard: a leak needs you"
+def _leaked(ctx: Context, answered: leaks.Leak) -> Note:
     hint = "see: credguard leak report"
-    return Note(answered.title, answered.answer, hint, not done, True, title, problem=False)
+    if answered.state != leaks.ANSWERED:
+        subject, title = leak.PROBLEM + answered.title, "credguard: a leak needs you"
+        problem = problems.of(ctx.db, subject)
+        fresh = problem is not None and not problem.told
+        return Note(subject, answered.answer, hint, True, fresh, title)
+    asks = answered.answer.startswith(f"{Answer.TELL}:")
+    title = "credguard: a leak needs you" if asks else "credguard: a leak was answered"
+    return Note(answered.title, answered.answer, hint, False, True, title, problem=False)
 
 
 def _learn_age(ctx: Context, identity: str) -> rotate.Outcome | None:
