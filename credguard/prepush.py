@@ -12,6 +12,8 @@ from credguard.sources.push import pushed, updates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from credguard.precommit import Found
     from credguard.report.blocked import Hit
     from credguard.scan.model import Finding
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _SILENT_S = 1.0
 _TICK_S = 0.2
+_NOTED = 1000
 
 
 class _Progress:
@@ -91,9 +94,35 @@ def _input() -> bytes:
     return b"".join(parts)
 
 
-def run(remote: str, url: str) -> int:
-    """Look at what a push sends, tell the person, give the exit code."""
-    return guarded(PUSH, lambda: findings(_input(), remote, url))
+def _note(lines: bytes, url: str) -> None:
+    """Leave word of a push that no tracking branch will tell of: it has no remote's name."""
+    from credguard.sources.notes import PUSHES, leave
+
+    sent = [each.local for each in updates(lines) if each.local is not None]
+    scheme, mark, rest = url.partition("://")
+    if mark:  # such as https://user:token@host/path
+        host, slash, path = rest.partition("/")
+        url = scheme + mark + host.rpartition("@")[2] + slash + path
+    if sent:
+        leave(PUSHES, url, os.getcwd(), os.environ.get("GIT_DIR", ""), *sent[:_NOTED])
+
+
+def run(remote: str, url: str, read: Callable[[], bytes] = _input) -> int:
+    """Look at what a push sends, tell the person, give the exit code.
+
+    `read` gives what git gives the hook on standard input.
+    """
+    given = []
+
+    def look() -> Found:
+        given.append(read())
+        return findings(given[0], remote, url)
+
+    code = guarded(PUSH, look)
+    # Git gives the URL for both where no remote of that name is configured.
+    if code == 0 and remote and remote == url:
+        _note(given[0], url)
+    return code
 
 
 def main() -> None:

@@ -68,8 +68,11 @@ class Commits:
         max_bytes: int,
         tell: Callable[[str, str, Callable[[], None]], None],
         now: Callable[[], float],
+        follow: Callable[[str], None] = lambda _repository: None,
     ) -> None:
-        """As Worker."""
+        """As Worker. `follow` is told of each repository, once."""
+        self._follow = follow
+        self._followed: set[str] = set()
         self._scanner = scanner
         self._db = connection
         self._key = key
@@ -169,6 +172,9 @@ class Commits:
     def _looked(self, git_dir: str, noted: list[str]) -> Iterator[None]:
         """Look at what is new in `git_dir`, some files a step."""
         try:
+            if git_dir not in self._followed:
+                self._follow(reflog.repository(git_dir))
+                self._followed.add(git_dir)
             since = commits.since(self._db, shown(git_dir), self._now() - _FIRST_S)
             moved = [move for move in reflog.moves(git_dir) if move.at >= since]
             if not noted and not moved:

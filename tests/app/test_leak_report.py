@@ -82,10 +82,8 @@ def test_what_the_key_did_and_what_it_left_behind(
     assert {each.key_id: each.ours for each in told.seen.keys or ()} == {
         simulator.key_id: True, new: True
     }  # fmt: skip
-    assert told.seen.has_login is False
-    assert told.replaced_by == new
-    shown = text(told)
-    stopped = iso(found.due)
+    assert (told.seen.has_login, told.replaced_by) == (False, new)
+    shown, stopped = text(told), iso(found.due)
     for part in (
         simulator.key_id, new, stolen, "198.51.100.7", "CHECK:", "3 times", "role/admin",
         f"may live until {iso(found.due + 36 * 3600)}", f'"aws:TokenIssueTime": "{stopped}"',

@@ -11,7 +11,6 @@ from credguard.app import own
 from credguard.app.noting import Noting
 from credguard.daemon.commits import Commits
 from credguard.daemon.leaks import Leaks
-from credguard.daemon.outgoing import Outgoing
 from credguard.daemon.worker import Worker
 from credguard.sources.database import load_engine
 from credguard.sources.own import Arming
@@ -69,10 +68,9 @@ class World:
             return self.at
 
         most, engine, db, key = 1_000_000, self._engine, self.ctx.db, fingerprint_key()
-        self.leaks = Leaks(self.ctx, tell, now)
-        self.outgoing = Outgoing(engine, db, max_bytes=most, out=self.leaks.out, now=now)
+        self.leaks = Leaks(self.ctx, engine, tell, now)
         self.commits = Commits(
-            engine, db, key, max_bytes=most, tell=tell, now=now, follow=self.outgoing.follow
+            engine, db, key, max_bytes=most, tell=tell, now=now, follow=self.leaks.follow
         )
         self.worker = Worker(
             engine, db, key, max_bytes=most, tell=tell, now=now, own=self.leaks.in_file
@@ -88,8 +86,7 @@ class World:
             while self.commits.step():
                 pass
             self.leaks.poll()
-            self.outgoing.poll()
-            while self.outgoing.step():
+            while self.leaks.step():
                 pass
         return leaks.all_(self.ctx.db)
 
