@@ -6,7 +6,7 @@ import os
 import sys
 from time import monotonic
 
-from credguard.precommit import PUSH, Look, engine, fresh, guarded, leave_with, say
+from credguard.precommit import PUSH, Look, engine, fresh, guarded, in_names, leave_with, say
 from credguard.sources.indexed_rules import IndexedRules
 from credguard.sources.push import pushed, updates
 
@@ -54,16 +54,19 @@ def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> Fou
     sent = [each for each in updates(lines) if each.local is not None]
     if not sent:
         return [], [], 0
-    look = Look(engine(), (), IndexedRules(cwd, [each.local or "" for each in sent]))
+    scanner = engine()
+    look = Look(scanner, (), IndexedRules(cwd, [each.local or "" for each in sent]))
     settings: Settings | None = None
     progress = _Progress()
     found: dict[tuple[str, bytes, bytes], Hit] = {}
     known: dict[tuple[str, bytes], list[Finding]] = {}
     commits: dict[str, None] = {}
+    names = {each.ref: each.local or "" for each in sent}
     files = 0
     try:
         for file in pushed(cwd, sent, remote, url):
             commits[file.commit] = None
+            names[file.path] = file.commit
             files += 1
             progress.tick(len(commits), files)
             key = (file.oid, file.path)
@@ -80,9 +83,13 @@ def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> Fou
         progress.end()
     if settings is not None:
         settings.tell()
+    by_name = list(names.values())
+    for hit in in_names(scanner, names):
+        found[hit.rule_id, hit.path, hit.value] = (hit, by_name[hit.line - 1])
     order = {commit: number for number, commit in enumerate(commits)}
     hits_found = sorted(
-        found.values(), key=lambda hit: (-order[hit[1]], hit[0].path, hit[0].line, hit[0].column)
+        found.values(),
+        key=lambda hit: (-order.get(hit[1], 0), hit[0].path, hit[0].line, hit[0].column),
     )
     return hits_found, look.problems, look.scanned
 
