@@ -7,6 +7,7 @@ from credguard.app.context import Context
 from credguard.app.status import status
 from credguard.errors import ConfigError, CredguardError
 from credguard.report.history import Found, History, KeyLine, Rotation, Use
+from credguard.report.users import short_names
 from credguard.store import commits, events, profiles
 from credguard.store.events import Event
 
@@ -33,15 +34,16 @@ def history(ctx: Context, since: float) -> History:
     except ConfigError:
         limit = None
     told = events.recent(ctx.db, -1, families=frozenset({"rotation", "profile"}))[::-1]
+    lines = key_lines(
+        told, profiles.profiles(ctx.db), profiles.keys(ctx.db), profiles.added(ctx.db)
+    )
     return History(
         since=since,
         version=__version__,
         status=status(ctx),
         max_age=limit,
-        keys=key_lines(
-            told, profiles.profiles(ctx.db), profiles.keys(ctx.db), profiles.added(ctx.db)
-        ),
-        rotations=[each for each in _rotations(told) if each.at >= since],
+        keys=lines,
+        rotations=[each for each in _rotations(told, lines) if each.at >= since],
         findings=_found(ctx, since),
         in_commits=sum(each.first_seen >= since for each in commits.found(ctx.db)),
         home=paths.home(),
@@ -76,8 +78,8 @@ def key_lines(
         seen[key_id] = min(at, seen.get(key_id, at))
     lines = []
     in_use = {each.key.identity: each.key for each in here}
-    for identity in sorted({*switches, *in_use, *owner.values()}):
-        line = KeyLine(identity.rsplit("/", 1)[-1], identity)
+    for identity, name in short_names(sorted({*switches, *in_use, *owner.values()})).items():
+        line = KeyLine(name, identity)
         line.uses.extend(_uses(switches.get(identity, []), in_use.get(identity), created, seen))
         if line.uses:
             lines.append(line)
@@ -129,11 +131,12 @@ def _ended(use: Use, at: float) -> Use:
     return Use(use.key_id, use.start, at, use.created, use.sure)
 
 
-def _rotations(told: list[Event]) -> list[Rotation]:
+def _rotations(told: list[Event], lines: list[KeyLine]) -> list[Rotation]:
+    names = {each.identity: each.name for each in lines}
     return [
         Rotation(
             event.at,
-            event.subject.rsplit("/", 1)[-1],
+            names.get(event.subject) or event.subject.rsplit("/", 1)[-1],
             _KINDS[event.kind],
             str(event.detail.get("old_id") or event.detail.get("key_id") or ""),
             str(event.detail.get("new_id") or ""),

@@ -32,8 +32,8 @@ def status(ctx: Context) -> Status:
     """Read config and store; what cannot be read is in `unreadable`, and the rest is told."""
     unreadable = []
     try:
-        config = ctx.config
-        backend, state = config.vault.backend or "not chosen", _vault_state(config.vault.backend)
+        chosen = ctx.config.vault.backend
+        backend, state = chosen or "not chosen", _vault_state(chosen)
     except ConfigError as exc:
         backend, state = UNKNOWN, UNKNOWN
         unreadable.append(str(exc))
@@ -71,7 +71,6 @@ def key_list(ctx: Context) -> list[KeyStatus]:
     Raises StoreError.
     """
     try:
-        settings.seconds(ctx.config.rotation.max_age)
         return _keys(ctx, know_due=True)
     except ConfigError:
         return _keys(ctx, know_due=False)

@@ -6,7 +6,7 @@ from credguard.report import plots
 from credguard.report.cells import Look
 from credguard.report.history import KINDS, History
 from credguard.report.overview import UNKNOWN
-from credguard.report.screen import needs
+from credguard.report.screen import needs, users
 from credguard.report.text import printable
 from credguard.report.when import later, minute
 
@@ -195,7 +195,7 @@ def _table(title: str, heads: tuple[str, ...], rows: list[str], more: int = 0) -
 
 
 def _key_table(history: History) -> str:
-    rows = []
+    rows, called = [], users(history.status)
     for key in history.status.keys:
         age = UNKNOWN if key.age_days is None else f"{key.age_days:.0f} d"
         due = UNKNOWN
@@ -204,7 +204,7 @@ def _key_table(history: History) -> str:
         if not key.consent:
             due += ", needs a yes"
         rows.append(
-            f"<tr><td>{_text(key.profile)}</td><td>{_text(key.identity.rsplit('/', 1)[-1])}</td>"
+            f"<tr><td>{_text(key.profile)}</td><td>{_text(called[key.identity])}</td>"
             f"<td><code>{_text(plots.short(key.key_id))}</code></td><td>{age}</td>"
             f"<td>{_text(key.state)}</td><td>{due}</td></tr>"
         )

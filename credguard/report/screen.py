@@ -6,6 +6,7 @@ from shlex import quote
 from credguard.report.cells import Line, Look, Span, hanging, padded, width
 from credguard.report.overview import UNKNOWN, KeyStatus, RootStatus, Status
 from credguard.report.text import printable
+from credguard.report.users import short_names
 from credguard.report.when import ago, later, minute
 
 _ROWS = 20
@@ -131,7 +132,7 @@ def _attention(status: Status, look: Look) -> list[Line]:
         text = f"{status.rotations_midway} on the way, see: credguard rotate --status"
         lines += hanging("Rotation", text, look.columns)
     if status.passwords_due:
-        due = ", ".join(printable(_user(each)) for each in status.passwords_due)
+        due = ", ".join(printable(users(status)[each]) for each in status.passwords_due)
         text = f"of {due} is due, run: credguard password rotate PROFILE"
         lines += hanging("Password", text, look.columns, style="warn")
     return lines
@@ -162,7 +163,7 @@ def _keys(status: Status) -> list[_Entry]:
             then += f" {later(rest.next_at - status.now)}"
         notes = [printable(rest.why)] if rest.why else []
         entries.append(
-            _Entry(f"({printable(_user(rest.identity))})", rest.key_id, None, "", then,
+            _Entry(f"({printable(users(status)[rest.identity])})", rest.key_id, None, "", then,
                    "warn" if rest.why else "", dim=not rest.why, notes=notes)
         )  # fmt: skip
     return entries
@@ -201,7 +202,7 @@ def _passwords(status: Status) -> list[_Entry]:
             style = "bad" if row.due_in_days <= 0 else ""
         if row.state in ("midway", "unknown"):
             then, style = f"change {row.state}", "warn"
-        entries.append(_Entry(printable(_user(row.identity)), "", share, age, then, style))
+        entries.append(_Entry(printable(users(status)[row.identity]), "", share, age, then, style))
     return entries
 
 
@@ -368,5 +369,7 @@ def _audit(status: Status, look: Look) -> list[Line]:
     return hanging("Audit", text, look.columns, style="bad" if audit.failed else "good")
 
 
-def _user(identity: str) -> str:
-    return identity.rsplit("/", 1)[-1]
+def users(status: Status) -> dict[str, str]:
+    """What a person calls each IAM user of it."""
+    found = [each.identity for each in (*status.keys, *status.resting, *status.passwords)]
+    return short_names([*found, *status.passwords_due])

@@ -125,4 +125,12 @@ MIGRATIONS = (
         due REAL NOT NULL, state TEXT NOT NULL, answer TEXT NOT NULL
     );
     """,
+    """
+    ALTER TABLE leak ADD COLUMN how TEXT NOT NULL DEFAULT '';
+    CREATE TABLE push_note (          -- pushes to a bare URL: no tracking branch tells of them
+        repository TEXT NOT NULL, oid TEXT NOT NULL, url TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (repository, oid)
+    );
+    CREATE TABLE remote_tips (repository TEXT PRIMARY KEY, tips TEXT NOT NULL, at REAL NOT NULL);
+    """,
 )
