@@ -371,5 +371,7 @@ def _audit(status: Status, look: Look) -> list[Line]:
 
 def users(status: Status) -> dict[str, str]:
     """What a person calls each IAM user of it."""
-    found = [each.identity for each in (*status.keys, *status.resting, *status.passwords)]
+    found = [each.identity for each in status.keys]
+    found += [each.identity for each in status.resting]
+    found += [each.identity for each in status.passwords]
     return short_names([*found, *status.passwords_due])
