@@ -193,12 +193,16 @@ def _held(wait_s: float) -> Iterator[None]:
 
 
 def _end_holder() -> None:
-    """Ask the process that holds the agent's lock to end; whoever it is wrote its id there."""
-    with (
-        contextlib.suppress(OSError, ValueError),
-        open(paths.lock_file("agent"), encoding="ascii") as note,
-    ):
-        os.kill(int(note.read()), signal.SIGTERM)
+    """Ask the agent that holds the lock to end; it wrote its process id there."""
+    try:
+        with open(paths.lock_file("agent"), encoding="ascii") as note:
+            pid = int(note.read())
+        # Whoever only looks at the lock for an instant writes nothing: the id may be an old one.
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            if b"credguard" in file.read():
+                os.kill(pid, signal.SIGTERM)
+    except (OSError, ValueError) as exc:
+        _LOG.info("who holds the agent's lock is not known: %s", exc)
 
 
 @contextlib.contextmanager

@@ -87,8 +87,8 @@ _BAD = ("leaked", "locked out", UNKNOWN)
 
 def _head(status: Status, look: Look) -> Line:
     what = needs(status)
-    fresh = not (status.keys or status.hooks or status.watched or status.ssh or what)
-    if fresh:
+    used = status.keys or status.hooks or status.watched or status.ssh or what
+    if not used and status.vault_state == "missing":
         text, style = "nothing is set up yet: credguard init", "dim"
     elif not what:
         text, style = f"{look.marks['good']} all is well", "good"

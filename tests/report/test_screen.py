@@ -138,6 +138,7 @@ def test_the_bar_is_full_only_when_the_age_is_reached() -> None:
 
 def test_the_head_sums_up_what_needs_a_look() -> None:
     assert "nothing is set up yet: credguard init" in shown(EMPTY)
+    assert "all is well" in shown(replace(EMPTY, vault_backend="file", vault_state="present"))
     assert needs(WELL) == []
     assert "✓ all is well" in shown(WELL)
     assert f"! {len(needs(FULL))} things need a look" in shown(FULL)
