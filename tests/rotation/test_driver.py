@@ -38,6 +38,7 @@ class Asked(FakeEffects):
 
     def store(self, key_id: str, secret: Secret, created: float) -> None:
         self.asked.add(("created", created == self.world.keys[key_id].created))
+        self.world.clock += 3
         super().store(key_id, secret, created)
 
     def used(self, signer: str, key_id: str):  # type: ignore[no-untyped-def]
@@ -126,6 +127,7 @@ def _answers(effects: FakeEffects, *answers: Proof) -> list[str]:
         ([Proof.NOT_YET], 4),
         ([Proof.ACCEPTED, Proof.NOT_YET], 5),
         ([Proof.ACCEPTED, Proof.ACCEPTED, Proof.BAD_SECRET], 6),
+        ([Proof.ACCEPTED, Proof.BAD_SECRET, Proof.BAD_SECRET], 6),
         ([Proof.BAD_SECRET, Proof.BAD_SECRET, Proof.NOT_YET, Proof.BAD_SECRET], 7),
         ([Proof.BAD_SECRET, Proof.BAD_SECRET, Proof.ACCEPTED, Proof.BAD_SECRET], 7),
     ],
@@ -157,6 +159,7 @@ def _clock_jumps_at(effects: FakeEffects, name: str) -> None:
     [
         (State.STORED, "prove"),
         (State.REVERTING, "prove"),
+        (State.REVERTING, "listed"),
         (State.SWITCHED, "alive"),
         (State.SWITCHED, "listed"),
         (State.DEACTIVATED, "alive"),
@@ -171,7 +174,8 @@ def test_a_clock_that_jumps_is_seen_before_the_next_change(state: State, name: s
     ended = resume(effects, world.journal, ZERO, interval=1.0)
     assert "clock" in ended.step.why
     changed = {each.split()[0] for each in world.log[before:]}
-    assert changed <= ({"write", "set_active"} if state is State.REVERTING else {"write"})
+    activated = (state, name) == (State.REVERTING, "prove")  # the proof comes after that
+    assert changed <= ({"write", "set_active"} if activated else {"write"})
 
 
 def test_a_proof_that_fails_by_a_wrong_clock_says_so() -> None:
@@ -213,6 +217,46 @@ def test_a_key_whose_journal_entry_failed_is_found_by_the_list() -> None:
     assert world.journal is not None
     ended = resume(FakeEffects(world), world.journal, DEFAULT, interval=1.0)
     assert (ended.last.state, ended.last.new_id) == (State.SWITCHED, "new1")
+
+
+def test_a_new_key_that_died_since_the_look_spares_the_old_one() -> None:
+    for state in (State.SWITCHED, State.DEACTIVATED):
+        world = reached(state, ZERO)
+        effects = FakeEffects(world)
+        effects.alive = lambda _key_id: False  # type: ignore[method-assign]
+        assert world.journal is not None
+        before = len(world.log)
+        ended = resume(effects, world.journal, ZERO, interval=1.0)
+        assert ended.step.why == "AWS does not accept the new key just now"
+        assert {each.split()[0] for each in world.log[before:]} <= {"write"}
+
+
+def test_a_key_is_called_gone_after_three_looks() -> None:
+    world = reached(State.SWITCHED, ZERO)
+    world.kill("new1", "deleted")
+    steps: list[Action] = []
+    assert world.journal is not None
+    resume(
+        FakeEffects(world), world.journal, ZERO, interval=1.0,
+        tell=lambda _record, step: steps.append(step.action),
+    )  # fmt: skip
+    assert steps[:4] == [Action.LOOK, Action.LIST_AGAIN, Action.LIST_AGAIN, Action.REVERT]
+
+
+def test_a_key_that_profiles_took_up_since_is_not_deleted() -> None:
+    world = reached(State.ABORTING, ZERO)
+    effects = FakeEffects(world)
+    real = effects.listed
+
+    def listed(signer: str) -> dict[str, Remote]:
+        world.handed_out = "new1"
+        return real(signer)
+
+    effects.listed = listed  # type: ignore[method-assign]
+    assert world.journal is not None
+    ended = resume(effects, world.journal, ZERO, interval=1.0)
+    assert ended.step.why == "the profiles point at the key to be deleted"
+    assert "new1" in world.keys
 
 
 def test_keys_refused_between_two_looks_are_said_to_be() -> None:
@@ -293,7 +337,7 @@ def test_what_it_waits_for_is_journalled_with_its_end() -> None:
     assert ended.record == world.journal
     assert (ended.record.why, ended.record.until) == ("grace", ended.record.since + 86400)
     assert ended.step.until == ended.record.until
-    assert not ended.done
+    assert ended.done is False
 
 
 def test_an_answer_that_was_lost_leaves_the_intent() -> None:
