@@ -74,6 +74,9 @@ def test_an_intent_is_dated_by_aws_clock() -> None:
     world = World(fault="down", ahead=200.0, skew=200.0)
     record = begin(FakeEffects(world), "i", "t", OLD, (OLD,))
     assert (record.intent_at, record.since) == (world.clock, world.clock + 200.0)
+    world = World(fault="down")
+    record = begin(FakeEffects(world), "i", "t", OLD, (OLD,))
+    assert (record.intent_at, record.since) == (world.clock, world.clock)
 
 
 def test_each_step_is_told_before_it_is_taken() -> None:
@@ -83,6 +86,7 @@ def test_each_step_is_told_before_it_is_taken() -> None:
 
     def tell(record: Record, step: Step) -> None:
         told.append((record.state, step.action, step.key_id))
+        assert record.until == 0.0
 
     record = begin(effects, "i", "t", OLD, (OLD,))
     ended = resume(effects, record, ZERO, interval=1.0, tell=tell)
@@ -203,7 +207,7 @@ def test_what_it_waits_for_is_written_once() -> None:
 
 def test_a_key_whose_journal_entry_failed_is_found_by_the_list() -> None:
     world = World()
-    effects = FakeEffects(world)
+    effects = Asked(world)
     real = effects.write
 
     def write(record: Record) -> None:
@@ -214,6 +218,7 @@ def test_a_key_whose_journal_entry_failed_is_found_by_the_list() -> None:
     effects.write = write  # type: ignore[method-assign]
     with pytest.raises(StoreError):
         begin(effects, "i", "t", OLD, (OLD,))
+    assert effects.asked == {("created", True)}
     assert world.journal is not None
     ended = resume(FakeEffects(world), world.journal, DEFAULT, interval=1.0)
     assert (ended.last.state, ended.last.new_id) == (State.SWITCHED, "new1")
@@ -276,6 +281,17 @@ def test_keys_refused_between_two_looks_are_said_to_be() -> None:
     ended = resume(effects, world.journal, ZERO, interval=1.0)
     assert ended.step.action is Action.ASK
     assert "the vault does not hold new1, AWS does not accept old" in ended.step.why
+    assert ended.record is not None
+    assert (ended.record.why, ended.record.until) == (ended.step.why, 0.0)
+
+
+def test_keys_refused_by_a_wrong_clock_are_not_called_dead() -> None:
+    world = reached(State.SWITCHED, ZERO)
+    world.refused |= {OLD, "new1"}
+    effects = FakeEffects(world)
+    _clock_jumps_at(effects, "listed")
+    assert world.journal is not None
+    assert "clock" in resume(effects, world.journal, ZERO, interval=1.0).step.why
 
 
 def test_a_proof_that_is_not_given_yet_waits_longer_each_time() -> None:
@@ -303,6 +319,7 @@ def test_answers_that_never_agree_end_the_run() -> None:
     world = reached(State.ABORTING, ZERO)
     effects = FakeEffects(world)
     deletes = []
+    told: list[Action] = []
 
     def unknown(_signer: str, key_id: str) -> None:
         deletes.append(key_id)
@@ -310,11 +327,31 @@ def test_answers_that_never_agree_end_the_run() -> None:
 
     effects.delete = unknown  # type: ignore[method-assign]
     assert world.journal is not None
-    ended = resume(effects, world.journal, ZERO, interval=1.0)
+    ended = resume(
+        effects, world.journal, ZERO, interval=1.0,
+        tell=lambda _record, step: told.append(step.action),
+    )  # fmt: skip
     why = "AWS's answers do not agree yet"
     assert ended.step == Step(Action.WAIT, "new1", world.clock, why)
     assert ended.record == world.journal
-    assert 1 <= len(deletes) <= 13
+    assert deletes == ["new1"]
+    assert told.count(Action.DELETE_NEW) == 13
+    assert told[-1] is Action.WAIT
+
+
+def test_a_key_that_iam_does_not_know_yet_is_not_taken_for_deleted() -> None:
+    world = reached(State.ABORTING, DEFAULT)
+    effects = FakeEffects(world)
+
+    def unknown(_signer: str, key_id: str) -> None:
+        effects.listed = lambda _signer: {OLD: Remote(True, 0.0)}  # type: ignore[method-assign]
+        raise NoSuchEntity(key_id)
+
+    effects.delete = unknown  # type: ignore[method-assign]
+    assert world.journal is not None
+    ended = resume(effects, world.journal, DEFAULT, interval=1.0)
+    assert ended.step.why == "it may appear in the list yet"
+    assert ended.step.until == world.journal.intent_at + 3600
 
 
 def test_without_any_key_to_sign_with_it_says_so() -> None:
