@@ -68,7 +68,7 @@ def _acted(ctx: Context, leak: leaks.Leak) -> tuple[Answer, str]:
     name = leak.item.partition("/")[2]
     if what is Answer.PASSWORD:
         return what, f"{why}; {_password_changed(ctx, leak.item)}"
-    if what is Answer.SSH:
+    if what is Answer.REVOKE:
         return leak_ssh.answered(ctx, name)
     if what not in {Answer.EMERGENCY, Answer.DEACTIVATE}:
         return what, why
