@@ -97,6 +97,7 @@ class Engine:
     def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Span]:
         """The spans that the vendors' rules hold for secrets, by place."""
         from credguard.scan.checksums import sureness
+        from credguard.scan.published import published
         from credguard.scan.values import plausible
 
         name = path.rsplit(b"/", 1)[-1].lower()
@@ -110,6 +111,8 @@ class Engine:
                 value = data[span[0] : span[1]]
                 if span not in seen and plausible(value, least, tests):
                     sure = sureness(value, tests, confidence) if tests else confidence
+                    if sure > LOW and published(value):
+                        sure = LOW
                     if sure:
                         seen.add(span)
                         spans.append((*span, HIGH - sure, rule))

@@ -38,10 +38,12 @@ _KEYWORD = (
 _BEGINS = r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))"
 # Where its value must not go on: after a comma or colon without a blank.
 _GOES_ON = r"(?![,:;|][A-Za-z0-9])"
-# The name of a service goes on with at most three words, then anything that parts it from a value.
+# The name of a service goes on with at most three words, of which the last is not "id", then
+# anything that parts it from a value.
 _BESIDE = (
     r"(?:[_.\- ]{{0,2}}[A-Za-z]{{2,14}}){{0,3}}?[_.\-]{{0,2}}"
-    r"['\"`\])}}]{{0,3}}(?:\s{{0,6}}(?:::?:?=|\?=|=>|[=:,>(\-|])\s{{0,12}}|[ \t]{{1,4}}|-)"
+    r"(?<![_.\- ][Ii][Dd])(?<![a-z]I[Dd])['\"`\])}}]{{0,3}}"
+    r"(?:\s{{0,6}}(?:::?:?=|\?=|=>|[=:,>(\-|])\s{{0,12}}|[ \t]{{1,4}}|-)"
     r"(?:\\?['\"`{{(\[<]){{0,2}}({value})"
 )
 

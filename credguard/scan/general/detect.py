@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from credguard.scan.general import extract, forgery, kinds, names, places, score, weighing
+from credguard.scan.general import forgery, kinds, names, places, readers, score, weighing
 from credguard.scan.general.shapes import shape
 from credguard.scan.model import LOW, UNJUDGED
 
@@ -26,7 +26,7 @@ _BEFORE, _AFTER = 40, 32
 def candidates(text: Text, probed: dict[str, list[int]]) -> list[Candidate]:
     """What the probes' hits point to, by place; one candidate for a span."""
     found: dict[tuple[int, int], Candidate] = {}
-    look = extract.candidates
+    look = readers.candidates
     for kind, ends in _within_budget(text.data, probed):
         for end in ends:
             for each in look(text, kind, end):
