@@ -29,8 +29,6 @@ _PACKED = frozenset(b"\x1f\x8b BZ \xfd7 \x28\xb5 PK %P SQ x\x01 x\x5e x\x9c x\xd
 # Letters and digits become "a", all else a blank; so many in a row are more than a word.
 _DIGITS = b" " * 48 + b"a" * 10 + b" " * 7 + b"a" * 26 + b" " * 6 + b"a" * 26 + b" " * 133
 _RUN = b"a" * 24
-# Past the end that Hyperscan tells, so much that a look-ahead sees what follows.
-_AHEAD = 1
 
 
 class Engine:
@@ -104,7 +102,7 @@ class Engine:
         spans: list[Span] = []
         seen: set[tuple[int, int]] = set()
         for rule in sorted(hits, key=lambda each: (-self._rows[each][2], each)):
-            _, _, confidence, least, tests, paths, _, _ = self._rows[rule]
+            _, _, confidence, least, tests, paths, _, _, _ = self._rows[rule]
             if paths and not name.endswith(paths) and not name.startswith(b".env"):
                 continue
             for span in self._matches(rule, data, hits[rule]):
@@ -144,11 +142,11 @@ class Engine:
     def _matches(self, rule: int, data: bytes, ends: list[int]) -> Iterator[tuple[int, int]]:
         import re
 
-        _, _, _, _, _, _, pattern, width = self._rows[rule]
+        _, _, _, _, _, _, pattern, width, ahead = self._rows[rule]
         compiled = self._compiled.get(rule)
         if compiled is None:
             compiled = self._compiled[rule] = re.compile(pattern)
-        for first, last in windows(ends, width, len(data)):
+        for first, last in windows(ends, width, len(data), ahead):
             for match in compiled.finditer(data, first, last):
                 if match.end() == last < len(data):  # perhaps cut short: look at it in full
                     match = compiled.match(data, match.start())  # noqa: PLW2901
@@ -185,11 +183,12 @@ def layered(data: bytes, probed: Collection[str]) -> bool:
     return may_hold_runs(data, marked, _RUN)
 
 
-def windows(ends: list[int], width: int, size: int) -> Iterator[tuple[int, int]]:
+def windows(ends: list[int], width: int, size: int, ahead: int = 1) -> Iterator[tuple[int, int]]:
     """Disjoint ranges of offsets, in order, that hold every match of at most `width` bytes.
 
-    `ends`: where Hyperscan saw matches end, perhaps with one byte that follows. Together the
-    ranges are never longer than the data, so confirming reads no byte twice for a rule.
+    `ends`: where Hyperscan saw matches end, perhaps with one byte that follows, or up to `ahead`
+    bytes before they do: one byte, so that a look-ahead sees what follows. Together the ranges are
+    never longer than the data, so confirming reads no byte twice for a rule.
     """
     first = last = -1
     for end in sorted(ends):
@@ -198,7 +197,7 @@ def windows(ends: list[int], width: int, size: int) -> Iterator[tuple[int, int]]
             if last >= 0:
                 yield first, last
             first = start
-        last = min(size, end + _AHEAD)
+        last = min(size, end + ahead)
     if last >= 0:
         yield first, last
 

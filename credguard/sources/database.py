@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NAME = "rules.hsdb"
 # The file: this mark, size and checksum of what comes next (8 bytes each), the marshalled stamp
 # and rows, and the serialised database, which carries a checksum of its own.
-_MARK = b"credguard rules 3\n"
+_MARK = b"credguard rules 4\n"
 _HEAD = len(_MARK) + 16
 _MOST_BYTES = 256 << 20
 

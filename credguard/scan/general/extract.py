@@ -88,6 +88,7 @@ _HEADER = re.compile(
 )
 _HEADER_NAME = re.compile(rb"(?i)(?:authorization|auth|header|token|curl|bearer)")
 _BYTES = re.compile(rb"(?P<name>[\w.]{1,60})[^\n]{0,40}?[\[{(]\s{0,24}(?=(?:0x|-|[0-9]))")
+_LEAST_NUMBERS = 16
 _LIST_END = re.compile(rb"[0-9a-fA-Fx,\s\-]{0,4096}")
 
 _TO_QUOTE = {
@@ -368,7 +369,9 @@ def _bytes(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     if match is None:
         return
     body = _LIST_END.match(data, match.end())
-    end = body.end() if body else match.end()
+    if body is None or body[0].count(b",") < _LEAST_NUMBERS - 1:
+        return
+    end = body.end()
     yield Candidate(match.end(), end, data[match.end() : end].rstrip(), match["name"], kind, b"[")
 
 

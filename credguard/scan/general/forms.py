@@ -26,7 +26,11 @@ _SET = re.compile(
 )
 _OWNER = re.compile(rb"(?P<name>[\w.\-]{1,60})[\"']?\s{0,3}[:=]?\s{0,3}\Z")
 _PARENT = re.compile(rb"[ \t]*(?:- )?[\"']?(?P<name>[\w.\-]{1,60})[\"']?:[ \t]*\r?\Z")
-_YAML_KEY = re.compile(rb"(?P<name>[\w.\-]{1,60})[\"']?:[^:\r\n]{0,40}(?:\r?\n[ \t]{0,24})?\Z")
+_YAML_KEY = re.compile(rb"(?P<name>[\w.\-]{1,60})[\"']?:[ \t]{1,4}\Z")
+_YAML_MARK = re.compile(
+    rb"(?:[|>][+\-0-9]{0,2}[ \t]{0,3}\r?\n[ \t]{1,24}"
+    rb"|(?:(?:&[\w\-]{1,30}|!!str|!!binary|!unsafe)[ \t]{1,3}){1,2})(?P<q>[\"']?)(?=[^\s{\[*&|>])"
+)
 _COLUMNS = re.compile(
     rb"(?i)into\s{1,8}[^;()]{1,100}\((?P<columns>[^()]{1,400})\)\s{0,20}values\s{0,20}\(\Z"
 )
@@ -177,12 +181,15 @@ def _yaml(text: Text, at: int, _kind: str) -> Iterator[Candidate]:
     data = text.data
     if text.grammar not in ("yaml", "config", "template", "plain", "doc"):
         return
-    quote = data[at - 1 : at] if data[at - 1 : at] in (b"'", b'"') else b""
-    match = _YAML_KEY.search(data, max(0, at - 160), at - len(quote))
-    found = _value(data, at, quote)
-    if match is not None and found is not None:
+    match = _YAML_KEY.search(data, max(0, at - 80), at)
+    mark = _YAML_MARK.match(data, at)
+    if match is None or mark is None:
+        return
+    start, quote = mark.end(), mark["q"]
+    found = _value(data, start, quote)
+    if found is not None:
         where = "quoted" if quote else "line"
-        yield Candidate(at, *found, match["name"], where, b":", quote)
+        yield Candidate(start, *found, match["name"], where, b":", quote)
 
 
 def _kube(text: Text, at: int, _kind: str) -> Iterator[Candidate]:

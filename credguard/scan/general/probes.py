@@ -31,6 +31,7 @@ _ASSIGN = rf"{_CLOSE}\s{{0,20}}{_TYPE}{_OP}\s{{0,12}}{_OPEN}"
 _RANDOM = r"[A-Za-z0-9+/_\-=.]"
 # The first byte of an unquoted value.
 _BARE = r"[^\s\"'`(){}<>\[\],;:=&|\\]"
+_NUMBER = r"(?:0x[0-9a-f]{1,2}|-?[0-9]{1,3})"
 _END = r"(?:\\[nrt]|\r?\n)"
 
 # name, pattern for Hyperscan over bytes, whether its first match in a text is enough
@@ -78,7 +79,7 @@ PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
         ),
         (
             "named",
-            rf"(?i)(?:key|name|id|var|field|header)\W{{1,8}}[\w.\- ]{{0,40}}(?:{_STRONG}|{_WEAK})[\w.\-]{{0,30}}{_QUOTE}?[\s,;]{{1,30}}(?:[\w\-]{{1,16}}[\"']?\s?[:=]\s?[\"']?[\w\-]{{1,16}}[\"']?[\s,]{{1,20}})?{_QUOTE}?(?:default_?)?value{_QUOTE}?\s{{0,3}}[:=]\s{{0,3}}{_QUOTE}?[^\s\"'`\\]",
+            rf"(?i)(?:{_STRONG}|{_WEAK})[\w.\-]{{0,30}}{_QUOTE}?[\s,;]{{1,30}}(?:[\w\-]{{1,16}}[\"']?\s?[:=]\s?[\"']?[\w\-]{{1,16}}[\"']?[\s,]{{1,20}})?{_QUOTE}?(?:default_?)?value{_QUOTE}?\s{{0,3}}[:=]\s{{0,3}}{_QUOTE}?[^\s\"'`\\]",
         ),
         (
             "header",
@@ -90,7 +91,7 @@ PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
         ),
         (
             "bytes",
-            rf"(?i)(?:{_STRONG}|{_WEAK}){_REST}[^\n]{{0,40}}[\[{{(]\s{{0,24}}(?:(?:0x[0-9a-f]{{1,2}}|-?[0-9]{{1,3}}),\s{{0,40}}){{15}}",
+            rf"(?i)(?:{_STRONG}|{_WEAK}){_REST}[^\n]{{0,40}}[\[{{(]\s{{0,24}}{_NUMBER},\s{{0,40}}{_NUMBER},",
         ),
         (
             "declared",
@@ -110,7 +111,7 @@ PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
         ),
         (
             "yaml",
-            rf"(?i){_STRONG}{_REST}[\"']?:[ \t]{{1,4}}(?:[|>][+\-0-9]{{0,2}}[ \t]{{0,3}}\r?\n[ \t]{{1,24}}|(?:&[\w\-]{{1,30}}|!!str|!!binary|!unsafe)\s{{1,3}})[\"']?{_BARE}",
+            rf"(?i){_STRONG}{_REST}[\"']?:[ \t]{{1,4}}[|>&!]",
         ),
     )
 )

@@ -6,15 +6,8 @@ from credguard.scan.general import extract, forms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from typing import Any
 
-    from credguard.scan.general.extract import Candidate
-    from credguard.scan.general.places import Text
-
-_READERS = extract.READERS | forms.READERS
-
-
-def candidates(text: Text, kind: str, end: int) -> Iterator[Candidate]:
-    """What a hit of the probe `kind` that ends at `end` points to; often nothing."""
-    reader, width = _READERS[kind]
-    yield from reader(text, end - width, kind)
+READERS: dict[str, tuple[Any, int]] = extract.READERS | forms.READERS
+"""By the probe's name: what is called with the text, the offset where a value may begin and the
+name, and gives candidates, often none; and how far before a hit's end that offset is."""
