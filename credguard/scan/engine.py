@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
 SHORT = 4096
 """Up to this size, in bytes, a text is searched for base64 though no probe asks for it."""
+ONE_VALUE = 300
+"""Up to this size, in bytes, a text may be the one value that the file's name tells of."""
+# Of names of such files, as folders of secrets (Docker, Kubernetes, envdir) have them.
+_NAMES = (b"pass", b"pwd", b"secret", b"token", b"key", b"cred")
 # How compressed streams and archives begin; see `credguard.scan.decode.streams.kind`.
 _PACKED = frozenset(b"\x1f\x8b BZ \xfd7 \x28\xb5 PK %P SQ x\x01 x\x5e x\x9c x\xda".split(b" "))
 # Letters and digits become "a", all else a blank; so many in a row are more than a word.
@@ -73,12 +77,15 @@ class Engine:
                 ends.append(end)
 
         self._database.scan(data, match_event_handler=hit)
-        if not hits:
+        named = len(data) <= ONE_VALUE and _is_named(path)
+        if not hits and not named:
             return [], {}
         rules = len(self._rows)
         probed = {
             self._probes[rule - rules]: hits.pop(rule) for rule in sorted(hits) if rule >= rules
         }
+        if named:
+            probed["general.file"] = [0]
         spans = self._confirmed(data, path, hits) if hits else []
         judged: list[Judged] = []
         if any(name.startswith("general.") for name in probed):
@@ -152,6 +159,11 @@ class Engine:
                     match = compiled.match(data, match.start())  # noqa: PLW2901
                 if match is not None:
                     yield match.span(1)
+
+
+def _is_named(path: bytes) -> bool:
+    name = path[path.rfind(b"/") + 1 :].lower()
+    return any(word in name for word in _NAMES)
 
 
 def plain(data: bytes) -> bytes:

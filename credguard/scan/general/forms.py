@@ -56,6 +56,9 @@ _KUBE_VALUE = re.compile(
 _KUBE_KNOWN = re.compile(
     rb"(?i)(?:user|host|port|name|database|url|uri|type|email|region|crt|pub|ca|pem)\Z"
 )
+# A file whose name is that of a value, and which holds that alone.
+_ONE_VALUE = re.compile(rb"\s{0,8}(?P<value>[^\s#<]\S{5,255})\s{0,8}\Z")
+_VALUE_FILE = re.compile(rb"[.]?(?P<name>[\w\-]{2,60})(?:\.(?:txt|secret|env|asc|b64))?\Z")
 _KUBE_WINDOW, _KUBE_VALUES, _KUBE_LEAST = 8192, 50, 12
 
 
@@ -223,8 +226,17 @@ def _kube_secret(name: bytes, value: bytes) -> bool:
     return len(value) >= _KUBE_LEAST and _KUBE_KNOWN.search(name) is None
 
 
+def _file(text: Text, _at: int, _kind: str) -> Iterator[Candidate]:
+    """The value in a file that is named after it: `db_password`, `/run/secrets/api-key.txt`."""
+    name = _VALUE_FILE.match(text.path.rsplit(b"/", 1)[-1])
+    value = _ONE_VALUE.match(text.data)
+    if name is not None and value is not None:
+        start, end = value.span("value")
+        yield Candidate(start, end, value["value"], name["name"], "line", b"=")
+
+
 READERS: dict[str, tuple[Any, int]] = {
     "declared": (_declared, 1), "rows": (_rows, 0), "identified": (_identified, 1),
     "directive": (_directive, 1), "secure": (_secure, 1), "plist": (_plist, 1), "yaml": (_yaml, 1),
-    "kube": (_kube, 0),
+    "kube": (_kube, 0), "file": (_file, 0),
 }  # fmt: skip

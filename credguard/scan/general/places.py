@@ -44,11 +44,12 @@ def grammar(path: bytes) -> str:
 class Text:
     """A file's bytes with what is read of it as a whole, each once."""
 
-    __slots__ = ("_ticks", "data", "grammar", "has_blocks")
+    __slots__ = ("_ticks", "data", "grammar", "has_blocks", "path")
 
     def __init__(self, data: bytes, path: bytes) -> None:
         """`path` tells the grammar."""
         self.data = data
+        self.path = path
         self.grammar = grammar(path)
         self.has_blocks = path.lower().endswith(_BACKQUOTED)
         self._ticks: list[int] | None = None

@@ -126,6 +126,8 @@ PLACES = {
         "a.json",
     ),
     "curl-quoted-password": ("curl --user kevin:'@' https://internal.net/", "a.sh"),
+    "value-file": ("@\n", "run/secrets/db_password"),
+    "value-file-text": ("@\n", "envdir/API_TOKEN.txt"),
     "html-escaped": ("password = &quot;@&quot;", "a.html"),
 }
 _ALPHABET = "ABDEFGHJKLMNPQRSTUVWXYZabdefghjkmnpqrstuvwxyz23456789"
@@ -203,7 +205,9 @@ def test_lines_around_change_nothing(engine: Engine, place: str) -> None:
         ("DB_PASSWORD ?= $(shell pass db)\n", "Makefile"),
         ("requests.get(url, auth=(user, password))", "a.py"),
         ("sshpass -p $PASS ssh host", "a.sh"), ("curl -u :$PASS https://x.io/", "a.sh"),
-        ("Authorization: Bot <token>", "a.md"),
+        ("Authorization: Bot <token>", "a.md"), ("none\n", "db_password"),
+        ("/run/secrets/db\n", "password_file"), ("${DB_PASSWORD}\n", "db_password"),
+        ("see the wiki\n", "password.txt"), ("3.11.7\n", "token-version"),
         ("kind: Secret\ndata:\n  user: c29tZWJvZHkgZWxzZQ==\n  on: dHJ1ZQ==\n", "a.yaml"),
         ("kind: Secret\ndata:\n  conn: {{ .Values.conn | b64enc }}\n", "a.yaml"),
         ("kind: Secret\ndata:\n  a: x\n---\nkind: ConfigMap\ndata:\n  conn: J8kQ2mX9vT4wL7pZ\n",
