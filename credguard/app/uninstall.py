@@ -22,7 +22,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What only the vault can open: `secrets` by name, `ssh_keys` as paths of private keys.
+    """What only the vault can open: `secrets` by name, `ssh_keys`: what of SSH keys, in words.
 
     `passwords`: the identities whose console password it holds, often as the only copy.
     """
@@ -39,7 +39,12 @@ def held(ctx: Context) -> Held:
     from credguard.store import secrets, ssh
 
     kept = {each.identity for each in passwords.passwords(ctx.db)} | set(passwords.changes(ctx.db))
-    return Held(secrets.names(ctx.db), [key.path for key in ssh.keys(ctx.db)], sorted(kept))
+    ssh_keys = [
+        f"the passphrase of {key.path}" if key.path else f"the private key {key.name}, in no file"
+        for key in ssh.keys(ctx.db)
+        if key.state != ssh.REVOKED
+    ]
+    return Held(secrets.names(ctx.db), ssh_keys, sorted(kept))
 
 
 def used() -> bool:
@@ -85,6 +90,10 @@ def uninstall(ctx: Context, plan: Plan, on_step: Callable[[str], None]) -> None:
         from credguard.app import hook
 
         for note in hook.uninstall_all(ctx):
+            on_step(note)
+        from credguard.ssh import config as ssh_config
+
+        for note in ssh_config.remove():
             on_step(note)
         if plan.delete_vault:
             _empty_vault(ctx, on_step)
@@ -140,6 +149,7 @@ _OURS = (
     "config.toml",
     "fingerprint.key",
     "own.bin",
+    "askpass",
     "vault.json",
     "migration.json",
 )

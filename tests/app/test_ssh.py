@@ -12,6 +12,7 @@ from credguard.secret import Secret
 from credguard.sources import own as own_file
 from credguard.ssh import keys
 from credguard.store import profiles
+from credguard.store import ssh as table
 from credguard.vault.base import key_item, ssh_item
 from tests.support.simulator import Simulator
 
@@ -63,7 +64,7 @@ def test_create_registers_and_repeats(ctx: Context, simulator: Simulator, poison
     assert set(again.regions.values()) == {None}
     assert private.read_bytes() == before
     assert Path(str(private) + ".pub").exists()
-    assert len(ssh.listed(ctx)[0][1]) == 3
+    assert len(table.registrations(ctx.db, "k")) == 3
 
 
 def test_another_key_of_that_name_is_reported_for_its_region(

@@ -53,7 +53,7 @@ def test_the_agent_gives_it_up_after_its_lifetime(key: Path, agent: str) -> None
 
 def test_without_an_agent_it_says_how_to_start_one(key: Path) -> None:
     done = credguard("ssh", "add", ok=2)
-    assert 'hint: start one: eval "$(ssh-agent)"' in done.stderr
+    assert 'hint: start one: eval "$(credguard ssh agent)"' in done.stderr
 
 
 def test_an_agent_that_went_away_and_a_locked_one(

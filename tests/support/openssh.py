@@ -27,21 +27,37 @@ def agent(
 
 
 class Server:
-    """Takes whoever holds the private half of the key in `authorized`."""
+    """Takes whoever holds the private half of a key in `authorized`, or of one let in for a while.
+
+    Logins get `home` as their home: never the real one of who runs the tests.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.authorized = folder / "authorized"
+        self.home = folder / "home"
+        (self.home / ".ssh").mkdir(parents=True)
+        self.authorized = self.home / ".ssh" / "authorized_keys"
         self.authorized.touch()
+        self.admitted = folder / "admitted"
+        self.admitted.touch()
         host = folder / "host"
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(host)], check=True, timeout=60
         )
         (folder / "config").write_text(
-            f"HostKey {host}\nAuthorizedKeysFile {self.authorized}\nStrictModes no\nUsePAM no\n"
+            f"HostKey {host}\nAuthorizedKeysFile {self.authorized} {self.admitted}\nStrictModes no\nUsePAM no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
-            "PidFile none\nLogLevel ERROR\n"
+            f"PidFile none\nLogLevel ERROR\nSetEnv HOME={self.home}\n"
         )
+
+    def admit(self, line: str) -> None:
+        """Let the key in until `expire`, as EC2 Instance Connect does for 60 seconds."""
+        with self.admitted.open("a") as file:
+            file.write(line.strip() + "\n")
+
+    def expire(self) -> None:
+        """The 60 seconds are over."""
+        self.admitted.write_text("")
 
     def login(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run `command` through ssh and a server of its own (inetd mode: no port is taken)."""
