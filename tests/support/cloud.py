@@ -26,12 +26,14 @@ _JSON = {"Content-Type": "application/x-amz-json-1.1"}
 class Cloud(FaultProxy):
     """`sent`: the public keys of SendSSHPublicKey; `commands`: the scripts of SendCommand.
 
-    `disabled`: regions that refuse every key; `server`: the one machine behind all instances.
+    `enabled`: the account's regions; `disabled`: others, which refuse every key. `server`: the one
+    machine behind all instances.
     """
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         self.sent: list[dict[str, str]] = []
         self.commands: list[str] = []
+        self.enabled = ["eu-west-1", "us-east-1"]
         self.disabled: set[str] = set()
         self.folder = folder
         self.server: Server | None = None
@@ -46,6 +48,8 @@ class Cloud(FaultProxy):
             return reply
         body = json.loads(request.body) if request.header("X-Amz-Target") else {}
         match request.action:
+            case "DescribeRegions" if answer.status == 200:
+                return Reply(Answer(200, self._regions()))
             case "SendSSHPublicKey" if answer.status == 200:
                 return Reply(self._admit(body))
             case "SendCommand":
@@ -56,6 +60,13 @@ class Cloud(FaultProxy):
                 session = {"SessionId": "s-1", "StreamUrl": "wss://127.0.0.1:9", "TokenValue": "t"}
                 return Reply(_json(session))
         return reply
+
+    def _regions(self) -> bytes:
+        rows = "".join(f"<item><regionName>{each}</regionName></item>" for each in self.enabled)
+        return (
+            '<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+            f"<regionInfo>{rows}</regionInfo></DescribeRegionsResponse>"
+        ).encode()
 
     def _admit(self, body: dict[str, str]) -> Answer:
         self.sent.append(body)
@@ -70,7 +81,7 @@ class Cloud(FaultProxy):
         done = subprocess.run(
             ["sh", "-s"], input=script, text=True, capture_output=True, timeout=60, env=environment
         )
-        number = f"command-{len(self.commands)}"
+        number = f"{len(self.commands):036}"
         (self.folder / number).write_text(
             json.dumps(
                 {
@@ -109,7 +120,7 @@ def launch(simulator: Simulator, region: str, key_name: str | None, **tags: str)
     rows = [{"Key": key, "Value": value} for key, value in tags.items()]
     tagged = {"TagSpecifications": [{"ResourceType": "instance", "Tags": rows}]} if rows else {}
     keyed = {"KeyName": key_name} if key_name else {}
-    made = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, **keyed, **tagged)
+    made = ec2.run_instances(ImageId="ami-760aaa0f", MinCount=1, MaxCount=1, **keyed, **tagged)
     ec2.close()
     return str(made["Instances"][0]["InstanceId"])
 

@@ -45,7 +45,8 @@ class Server:
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(host)], check=True, timeout=60
         )
         (folder / "config").write_text(
-            f"HostKey {host}\nAuthorizedKeysFile {self.authorized} {self.admitted}\nStrictModes no\nUsePAM no\n"
+            f"HostKey {host}\nAuthorizedKeysFile {self.authorized} {self.admitted}\n"
+            "StrictModes no\nUsePAM no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
             f"PidFile none\nLogLevel ERROR\nSetEnv HOME={self.home}\n"
         )
@@ -59,21 +60,28 @@ class Server:
         """The 60 seconds are over."""
         self.admitted.write_text("")
 
-    def login(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run `command` through ssh and a server of its own (inetd mode: no port is taken)."""
+    def login(
+        self, *command: str, options: list[str] | None = None, batch: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `command` through ssh and a server of its own (inetd mode: no port is taken).
+
+        `options`: ssh's, before ours; `batch`: ssh asks nobody and no helper.
+        """
         proxy = f"{SERVER} -i -f {self.folder / 'config'}"
-        options = (
+        chosen = (
+            *(options or ()),
             f"ProxyCommand={proxy}",
-            "BatchMode=yes",
+            *(["BatchMode=yes"] if batch else []),
             "StrictHostKeyChecking=no",
             f"UserKnownHostsFile={self.folder / 'known'}",
         )
-        flags = [word for option in options for word in ("-o", option)]
+        flags = [word for option in chosen for word in ("-o", option)]
         return subprocess.run(
             ["ssh", "-F", "none", *flags, f"{getpass.getuser()}@loopback", *command],
             capture_output=True,
             text=True,
             timeout=60,
+            stdin=subprocess.DEVNULL,
         )
 
 
