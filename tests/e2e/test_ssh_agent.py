@@ -9,32 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from credguard import config as settings
 from credguard.app import ssh, ssh_agent, ssh_askpass, ssh_rotate, uninstall
 from credguard.app.context import Context
 from credguard.errors import CredguardError, Unsupported
 from credguard.secret import Secret
 from credguard.ssh import config
-from credguard.store import profiles
-from credguard.vault.base import key_item, ssh_item
-from tests.support import samples
+from credguard.vault.base import ssh_item
 from tests.support.openssh import Server
-from tests.support.person import credguard, tried
+from tests.support.person import credguard, tried, vault_with_key
 from tests.support.simulator import Simulator
 
 
 @pytest.fixture
 def ctx(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
     """A file vault with the simulator's key in it."""
-    passphrase = poisoned / "passphrase"
-    passphrase.write_text(samples.text(20))
-    passphrase.chmod(0o600)
-    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
-    settings.set_value("vault.backend", "file")
-    made = Context()
-    made.vault.put(key_item("aws", simulator.account, simulator.key_id), simulator.secret)
-    key = profiles.Key(simulator.key_id, "aws", simulator.account, "dev", "U", None, "add")
-    profiles.add_profile(made.db, "work", key, 1.0, consent=True)
+    made = vault_with_key(simulator, poisoned, monkeypatch)
     yield made
     made.close()
 
@@ -53,9 +42,9 @@ def own_agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 
 def held() -> list[str]:
-    """The comments or paths of the keys in the agent."""
+    """The fingerprints of the keys in the agent."""
     done = subprocess.run(["ssh-add", "-l"], capture_output=True, text=True, timeout=20)
-    return [line.split()[2] for line in done.stdout.splitlines()] if done.returncode == 0 else []
+    return [line.split()[1] for line in done.stdout.splitlines()] if done.returncode == 0 else []
 
 
 def login(sshd: Server, file: Path | str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -72,14 +61,14 @@ def test_ssh_unlocks_a_key_at_its_first_use(
     assert held() == []
     done = login(sshd, key.path, "AddKeysToAgent=1h")
     assert done.stdout == "in\n", done.stderr
-    assert held() == ["credguard:k"]
+    assert held() == [key.fingerprint]
     moved = Path(key.path).rename(Path(key.path).with_name("elsewhere"))
     assert login(sshd, key.path).stdout == "in\n"  # from the agent now
     moved.rename(key.path)
     # And by ssh-add, whose words are others.
     subprocess.run(["ssh-add", "-q", "-D"], check=True, timeout=20, capture_output=True)
     subprocess.run(["ssh-add", "-q", "-t", "60", key.path], check=True, timeout=60)
-    assert held() == ["credguard:k"]
+    assert held() == [key.fingerprint]
 
 
 def test_a_wrong_passphrase_is_told_and_nobody_waits(
@@ -133,10 +122,7 @@ def test_each_use_is_asked_about(
     ssh_agent.add_to_agent(ctx, "k", None, confirm=True)
     done = login(sshd, key.path + ".pub", "BatchMode=yes")
     assert (done.stdout == "in\n") == yes
-    assert (
-        "Allow use of key credguard:k?" in (tmp_path / "asked").read_text()
-        or "k" in (tmp_path / "asked").read_text()
-    )
+    assert key.fingerprint in (tmp_path / "asked").read_text()
     assert ssh_agent.stop()
     assert not ssh_agent.stop()
 
