@@ -6,7 +6,7 @@ See keypairs.revocation.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from credguard.app import ssh_agent
+from credguard.app import ssh, ssh_agent
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.ssh_account import Caller, all_regions, caller, some_regions
@@ -128,7 +128,9 @@ def _seen(ctx: Context, record: Record, facts: Facts, read_in: frozenset[str]) -
         for key in local_keys(ctx)
     )
     pairs = [e for e in facts.pairs if is_key(e.public_key, e.fingerprint, record.key)]
-    return _kept(ctx, revocation.seen(record, pairs, facts.instances, read_in, here=here))
+    name = ssh.pair(record.name) if record.name else ""
+    found = revocation.seen(record, pairs, facts.instances, read_in, here=here, pair_name=name)
+    return _kept(ctx, found)
 
 
 def _kept(ctx: Context, record: Record) -> Record:

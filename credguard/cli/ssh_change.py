@@ -100,25 +100,24 @@ def _tell(step: Step) -> None:
         Action.REGISTER: f"registering it in {', '.join(step.regions)}",
         Action.SWITCH: "the new key is the one in use now",
         Action.DELETE: f"deleting the old pair in {', '.join(step.regions)}",
-        Action.END: "the old pair is gone everywhere",
     }
     if step.instance is not None:
         what = {Action.ADD: "adding the new line", Action.PROVE: "proving it"}
-        said = what.get(step.action, "taking the old line out")
-        click.echo(f"{step.instance.id}: {said}", err=True)
-    else:
-        click.echo(words.get(step.action, str(step.action)), err=True)
+        text = what.get(step.action, "taking the old line out")
+        click.echo(f"{step.instance.id}: {text}", err=True)
+    elif said := words.get(step.action):
+        click.echo(said, err=True)
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, object]:
     from credguard.keypairs.machine import still_open
 
     record, look = outcome.record, outcome.look
-    opened = [] if record is None else still_open(record, look)
+    opened = still_open(record, look)
     return {
-        "state": "replaced" if record is None else str(record.state),
-        "old": record.old if record else None,
-        "new": record.new if record else None,
+        "state": "replaced" if outcome.over else str(record.state),
+        "old": record.old,
+        "new": record.new,
         "waits_for": outcome.why or None,
         "old_pair_in": sorted(look.old_in),
         "new_pair_in": sorted(look.new_in),
@@ -128,7 +127,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
                 "name": each.name,
                 "region": each.region,
                 "launched": each.launched,
-                "line": (record.lines.get(each.id) if record else None),
+                "line": record.lines.get(each.id),
                 "lets_old_key_in": each in opened,
             }
             for each in look.carrying
@@ -138,19 +137,18 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
 
 
 def _show_outcome(outcome: Outcome) -> None:
-    from credguard.keypairs.machine import Line
+    from credguard.keypairs.machine import still_open
     from credguard.report.text import printable
 
-    record = outcome.record
-    if record is None:
-        click.echo("replaced: nothing in EC2 names the old key any more")
-        return
-    click.echo(f"{record.new} takes over from {record.old}: {outcome.why}")
+    record, left = outcome.record, still_open(outcome.record, outcome.look)
+    if outcome.over:
+        click.echo(f"{record.new} replaced {record.old}; its key pair is gone everywhere")
+    else:
+        click.echo(f"{record.new} takes over from {record.old}: {outcome.why}")
     for each in outcome.look.carrying:
-        done = record.lines.get(each.id) is Line.REPLACED
-        said = "takes the new key, not the old one" if done else "still lets the old key in"
+        said = "still lets the old key in" if each in left else "takes the new key, not the old one"
         click.echo(printable(f"  {each.region}  {each.id}  {each.name or '-'}  {said}"))
-    if outcome.look.carrying:
+    if left and not outcome.over:
         click.echo(
             "no running instance is changed by a key pair; to change them:"
             " credguard ssh rotate --push; to delete the old pair all the same: --finish",

@@ -48,12 +48,13 @@ class Effects(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Where it stands. `record` None: it is over. `why`: what it waits for, in words.
+    """Where it stands. `record`: as it is, or was when `over`. `why`: what it waits for, in words.
 
     `failed`: region or instance, and what went wrong there in this run.
     """
 
-    record: Record | None
+    record: Record
+    over: bool
     look: Look
     why: str
     failed: dict[str, CredguardError]
@@ -80,11 +81,11 @@ class Driver:
         while True:
             step = next_step(record, look, push=push)
             if step.action is Action.WAIT:
-                return Outcome(record, look, step.why, self._failed)
+                return Outcome(record, False, look, step.why, self._failed)
             self._tell(step)
             if step.action is Action.END:
                 self._effects.end(record)
-                return Outcome(None, look, "", self._failed)
+                return Outcome(record, True, look, "", self._failed)
             record, look = self._take(step, record, look)
 
     def _written(self, record: Record) -> Record:

@@ -162,10 +162,11 @@ def _why(record: Record, look: Look) -> str:
     left = still_open(record, look)
     parts = []
     if left:
-        parts.append(f"{_count(len(left))} still let the old key in")
+        parts.append(f"{_count(len(left))} still {_verb('let', len(left))} the old key in")
     replaced = len(look.carrying) - len(left)
     if replaced:
-        parts.append(f"{_count(replaced)} name the old pair, and let only the new key in")
+        names, lets = _verb("name", replaced), _verb("let", replaced)
+        parts.append(f"{_count(replaced)} {names} the old pair, and {lets} only the new key in")
     if look.unread:
         parts.append(f"not done in {', '.join(sorted(look.unread))}")
     return "; ".join(parts) or "the new pair is not registered everywhere"
@@ -173,6 +174,10 @@ def _why(record: Record, look: Look) -> str:
 
 def _count(number: int) -> str:
     return f"{number} instance{'s' if number != 1 else ''}"
+
+
+def _verb(word: str, number: int) -> str:
+    return word if number != 1 else word + "s"
 
 
 def still_open(record: Record, look: Look) -> list[Instance]:

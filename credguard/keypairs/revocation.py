@@ -101,11 +101,13 @@ def seen(
     regions_read: frozenset[str],
     *,
     here: bool,
+    pair_name: str = "",
 ) -> Record:
     """`record` with what a look found; what was done stays so, unless it is there again.
 
     `pairs`: those of this key; `instances`: any. One that is no more, in a region that was read, is
-    done. A pair that was deleted is remembered by its name. `here`: a private half is here.
+    done. A pair that was deleted is remembered by its name; `pair_name`: the name that this key's
+    pairs have or had in any region. `here`: a private half is here.
     """
     items = {(each.kind, each.where, each.subject): each for each in record.items}
 
@@ -123,7 +125,11 @@ def seen(
     if here:
         want(Item(Kind.AGENT, "", "", "ssh-agent here may hold the key", State.TODO), again=True)
         want(Item(Kind.FILE, "", "", "its private half is here", State.TODO), again=True)
-    there = {(e.region, e.id): e for e in instances if (e.region, e.key_name) in named}
+    there = {
+        (each.region, each.id): each
+        for each in instances
+        if (each.region, each.key_name) in named or (pair_name and each.key_name == pair_name)
+    }
     for each in there.values():
         text = f"{each.name or each.id} was launched with it: its line is in authorized_keys there"
         want(Item(Kind.INSTANCE, each.region, each.id, text, State.OPEN))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from credguard.app import leak, own, ssh, ssh_connect, ssh_push, ssh_revoke, ssh_rotate
+from credguard.app import leak, own, ssh, ssh_agent, ssh_connect, ssh_push, ssh_revoke, ssh_rotate
 from credguard.app.context import Context
 from credguard.app.ssh_account import Caller
 from credguard.errors import Aborted, CredguardError
@@ -44,7 +44,7 @@ def successor(ctx: Context) -> table.SshKey:
 
 def test_a_key_on_no_instance_is_replaced_at_once(ctx: Context, simulator: Simulator) -> None:
     outcome = ssh_rotate.rotate(ctx, None, None, NOTHING)
-    assert (outcome.record, outcome.failed) == (None, {})
+    assert (outcome.over, outcome.failed) == (True, {})
     new = successor(ctx)
     for region in REGIONS:
         (there,) = pairs(simulator, region).values()
@@ -63,7 +63,7 @@ def test_a_key_on_no_instance_is_replaced_at_once(ctx: Context, simulator: Simul
 def test_the_old_pair_stays_while_an_instance_names_it(ctx: Context, simulator: Simulator) -> None:
     number = launch(simulator, "us-east-1", "credguard_k", Name="web")
     outcome = ssh_rotate.rotate(ctx, "k", None, NOTHING)
-    assert outcome.why == "1 instance still let the old key in"
+    assert outcome.why == "1 instance still lets the old key in"
     assert outcome.look.carrying[0].id == number
     assert set(pairs(simulator, "eu-west-1")) == {ssh.pair(successor(ctx).name)}
     assert "credguard_k" in pairs(simulator, "us-east-1")
@@ -73,15 +73,18 @@ def test_the_old_pair_stays_while_an_instance_names_it(ctx: Context, simulator: 
     again = ssh_rotate.rotate(ctx, successor(ctx).name, None, NOTHING)  # by the new name too
     assert again.why == outcome.why
     terminate(simulator, "us-east-1", number)
-    assert ssh_rotate.rotate(ctx, None, None, NOTHING).record is None
+    assert ssh_rotate.rotate(ctx, None, None, NOTHING).over
     assert "credguard_k" not in pairs(simulator, "us-east-1")
 
 
 def test_a_persons_word_deletes_it_all_the_same(ctx: Context, simulator: Simulator) -> None:
-    launch(simulator, "us-east-1", "credguard_k")
+    number = launch(simulator, "us-east-1", "credguard_k")
     outcome = ssh_rotate.rotate(ctx, "k", None, ssh_rotate.Wanted(finish=True))
-    assert outcome.record is None
+    assert outcome.over
     assert set(pairs(simulator, "us-east-1")) == {ssh.pair(successor(ctx).name)}
+    # Whoever takes the old key away later is still told of the machine that it opens.
+    records, _ = ssh_revoke.revoke(ctx, ssh_revoke.Target("k"))
+    assert [each.subject for each in records[0].left if each.kind is Kind.INSTANCE] == [number]
 
 
 def test_a_region_that_refuses_is_done_later(
@@ -93,7 +96,7 @@ def test_a_region_that_refuses_is_done_later(
     assert "credguard_k" in pairs(simulator, "eu-west-1")
     assert "credguard_k" not in pairs(simulator, "us-east-1")
     cloud.script()
-    assert ssh_rotate.rotate(ctx, None, None, NOTHING).record is None
+    assert ssh_rotate.rotate(ctx, None, None, NOTHING).over
     assert "credguard_k" not in pairs(simulator, "eu-west-1")
 
 
@@ -107,28 +110,32 @@ def test_a_pair_of_that_name_with_another_key_is_not_touched(
     other = keys.public_line(keys.new_key(), "x")
     ec2.import_key_pair(KeyName="credguard_k", PublicKeyMaterial=other.encode())
     ec2.close()
-    assert ssh_rotate.rotate(ctx, "k", None, NOTHING).record is None
+    assert ssh_rotate.rotate(ctx, "k", None, NOTHING).over
     assert "credguard_k" in pairs(simulator, "eu-west-1")
     assert "credguard_k" not in pairs(simulator, "us-east-1")
 
 
 def test_instances_get_the_new_line_by_instance_connect(
-    ctx: Context, simulator: Simulator, cloud: Cloud, machine: Server
+    ctx: Context, simulator: Simulator, cloud: Cloud, machine: Server, agent: str
 ) -> None:
     number = launch(simulator, "us-east-1", "credguard_k")
     old = ssh.chosen(ctx, "k")
     machine.authorized.write_text(f"# first\n{old.public_key}")
     outcome = ssh_rotate.rotate(ctx, "k", None, pusher(ctx, ssh_push.BY_CONNECT))
     assert outcome.failed == {}
-    assert outcome.record is not None
     assert outcome.record.lines == {number: Line.REPLACED}
-    assert outcome.why == "1 instance name the old pair, and let only the new key in"
+    assert outcome.why == "1 instance names the old pair, and lets only the new key in"
     assert machine.authorized.read_text() == f"# first\n{successor(ctx).public_key}\n"
     assert {each["InstanceId"] for each in cloud.sent} == {number}
     assert {each["InstanceOSUser"] for each in cloud.sent} == {"root"}
     assert len({each["SSHPublicKey"] for each in cloud.sent}) == len(cloud.sent)  # one each
+    machine.expire()
+    ssh_agent.add_to_agent(ctx, "k", "1h")
+    assert machine.login("true").returncode == 255  # the old key is refused
+    ssh_agent.add_to_agent(ctx, successor(ctx).name, "1h")
+    assert machine.login("true").returncode == 0
     ended = ssh_rotate.rotate(ctx, "k", None, ssh_rotate.Wanted(finish=True))
-    assert ended.record is None
+    assert ended.over
 
 
 def test_a_machine_that_does_not_read_the_file_keeps_the_old_line(
@@ -144,7 +151,6 @@ def test_a_machine_that_does_not_read_the_file_keeps_the_old_line(
     assert list(outcome.failed) == [number]
     assert "ssh connect" in outcome.failed[number].hint
     assert old.public_key in machine.authorized.read_text()
-    assert outcome.record is not None
     assert outcome.record.lines == {number: Line.ADDED}
 
 
@@ -158,7 +164,6 @@ def test_instances_get_the_new_line_by_systems_manager(
     cloud.home_of("ec2-user", tmp_path / "home")
     outcome = ssh_rotate.rotate(ctx, "k", None, pusher(ctx, ssh_push.BY_SSM, "ec2-user"))
     assert outcome.failed == {}
-    assert outcome.record is not None
     assert outcome.record.lines == {number: Line.REPLACED}
     assert file.read_text() == successor(ctx).public_key + "\n"
     assert cloud.sent == []
@@ -169,8 +174,6 @@ def item(records: list[Record], kind: Kind) -> list[State]:
 
 
 def test_revoking_an_own_key(ctx: Context, simulator: Simulator, cloud: Cloud, agent: str) -> None:
-    from credguard.app import ssh_agent
-
     number = launch(simulator, "us-east-1", "credguard_k")
     key, _ = ssh_agent.add_to_agent(ctx, "k", "1h")
     cloud.script(Fault("DeleteKeyPair", "throttled", region="eu-west-1"))
