@@ -11,8 +11,8 @@ from credguard.store import ssh
 def answered(ctx: Context, name: str) -> tuple[Answer, str]:
     """What was done about the SSH key of that name, in words: its key pairs are deleted.
 
-    Its private half stays here, since a person needs it to get at the machines that it opens; those
-    are in the list of `credguard ssh revoke --list`. Raises CredguardError: it is tried again later.
+    Its private half stays here, since a person needs it to get at the machines that it opens, which
+    `credguard ssh revoke --list` names. Raises CredguardError: it is tried again later.
     """
     if ssh.key(ctx.db, name) is None:
         return Answer.TELL, "make another key, and take this one from every server it opens"

@@ -242,7 +242,7 @@ def test_a_leaked_key_loses_its_pairs_and_stays_here(
     launch(simulator, "us-east-1", "credguard_k")
     own.refresh(ctx)
     place = leaks.Place("ssh-key/k", "/r/.git", "0123", "a", 1, 1.0)
-    assert leaks.got_out(ctx.db, place, "the SSH key k", 1.0, 1.0)
+    assert leaks.got_out(ctx.db, place, "the SSH key k", 1.0, 1.0, "by a push")
     cloud.script(Fault("DeleteKeyPair", "denied", region="eu-west-1"))
     (failed,) = leak.answer_due(ctx)
     assert failed.state == leaks.WAITING
@@ -251,7 +251,7 @@ def test_a_leaked_key_loses_its_pairs_and_stays_here(
     leaks.set_state(ctx.db, "ssh-key/k", leaks.WAITING, "", 1.0)
     (answered,) = leak.answer_due(ctx)
     assert answered.state == leaks.ANSWERED
-    assert answered.answer.startswith("revoke: ")
+    assert answered.answer.startswith("ssh: ")
     assert "credguard ssh revoke --list" in answered.answer
     assert all(pairs(simulator, region) == {} for region in REGIONS)
     assert Path(ssh.chosen(ctx, "k").path).exists()
