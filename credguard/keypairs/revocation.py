@@ -4,7 +4,7 @@ What AWS can be told is done at once. What lies on machines is not: a deleted ke
 every instance that was launched with it. The list says so, and keeps what is left to do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -135,18 +135,18 @@ def seen(
         want(Item(Kind.INSTANCE, each.region, each.id, text, State.OPEN))
     for kind, text in _TEXTS.items():
         want(Item(kind, "", "", text, State.OPEN))
-    kept = [
-        replace(each, state=State.DONE, why="the instance is gone")
-        if each.kind is Kind.INSTANCE
-        and each.state is not State.DONE
-        and each.where in regions_read
-        and (each.where, each.subject) not in there
-        else each
-        for each in items.values()
-    ]
+    kept = [_closed(each, there, regions_read) for each in items.values()]
     order = list(Kind)
     kept.sort(key=lambda each: (order.index(each.kind), each.where, each.subject))
     return replace(record, items=tuple(kept))
+
+
+def _closed(item: Item, there: Container[tuple[str, str]], regions_read: frozenset[str]) -> Item:
+    """`item`, done when it is of an instance that is no more."""
+    gone = item.where in regions_read and (item.where, item.subject) not in there
+    if item.kind is Kind.INSTANCE and item.state is not State.DONE and gone:
+        return replace(item, state=State.DONE, why="the instance is gone")
+    return item
 
 
 def with_state(record: Record, item: Item, state: State, why: str = "") -> Record:
