@@ -156,8 +156,9 @@ def local(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKey:
     known = table.key(ctx.db, name)
     if not wanted.kind:
         wanted = replace(wanted, kind=known.key_type if known is not None else keys.ED25519)
-    if known is not None and known.state == table.REVOKED:
-        raise AlreadyExists(f"the key {name} was revoked", hint="choose another --name")
+    if known is not None and known.state in {table.DRAINING, table.REPLACED, table.REVOKED}:
+        was = {table.DRAINING: "is being replaced"}.get(known.state, f"was {known.state}")
+        raise AlreadyExists(f"the key {name} {was}", hint="choose another --name")
     in_vault = wanted.no_file if known is None else known.held == table.VAULT
     if known is not None and known.state != table.MAKING:
         if wanted.no_file and not in_vault:

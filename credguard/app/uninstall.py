@@ -91,10 +91,7 @@ def uninstall(ctx: Context, plan: Plan, on_step: Callable[[str], None]) -> None:
 
         for note in hook.uninstall_all(ctx):
             on_step(note)
-        from credguard.ssh import config as ssh_config
-
-        for note in ssh_config.remove():
-            on_step(note)
+        _undo_ssh(on_step)
         if plan.delete_vault:
             _empty_vault(ctx, on_step)
             ctx.db.close()
@@ -120,6 +117,17 @@ def _stop_service(on_step: Callable[[str], None]) -> None:
         raise CredguardError(
             "credguard daemon run is still running", hint="stop it, then uninstall again"
         )
+
+
+def _undo_ssh(on_step: Callable[[str], None]) -> None:
+    from credguard.app import ssh_agent
+    from credguard.ssh import config
+
+    for note in config.remove():
+        on_step(note)
+    if ssh_agent.stop():
+        on_step("ended the ssh-agent")
+    remove(os.path.join(paths.data_dir(), "askpass"))
 
 
 def _write_back(ctx: Context, on_step: Callable[[str], None]) -> None:
@@ -149,7 +157,6 @@ _OURS = (
     "config.toml",
     "fingerprint.key",
     "own.bin",
-    "askpass",
     "vault.json",
     "migration.json",
 )

@@ -5,7 +5,7 @@ import json
 import click
 
 from credguard.app.context import Context
-from credguard.cli import ssh_change, ssh_options, ssh_reach, ssh_view
+from credguard.cli import complete, ssh_change, ssh_options, ssh_reach, ssh_view
 from credguard.errors import CredguardError
 
 
@@ -116,7 +116,7 @@ def _show(result: object, as_json: bool) -> None:
     short_help="Hand a key made here to ssh-agent.",
     epilog="Example: credguard ssh add --lifetime 8h && ssh ec2-user@HOST",
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.ssh_keys)
 @click.option("--lifetime", help="How long; 0s: no end (default: ssh.lifetime, 12h).")
 @click.option("-c", "--confirm", is_flag=True, help="Ask before each use.")
 def add(name: str | None, lifetime: str | None, confirm: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from credguard.app.context import Context
-from credguard.cli import ssh_options
+from credguard.cli import complete, ssh_options
 from credguard.cli.ask import confirm, show_error
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _pusher(
     short_help="Replace a key; the old one drains.",
     epilog="Example: credguard ssh rotate laptop --push",
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.ssh_keys)
 @_push
 @_by_ssm
 @_user
@@ -160,7 +160,7 @@ def _show_outcome(outcome: Outcome) -> None:
     short_help="Take a key away: a leaver, a lost laptop.",
     epilog="Example: credguard ssh revoke --owner ada",
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.ssh_keys)
 @click.option("--owner", default="", help="Every key pair with this owner tag.")
 @click.option("--device", default="", help="Every key pair with this device tag.")
 @_push

@@ -15,7 +15,12 @@ from credguard.errors import CredguardError
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.option("--user", help="Whom to log in as (default: ssh.user, ec2-user).")
-@click.option("--key", metavar="NAME", help="With this key of yours; nothing is sent to EC2.")
+@click.option(
+    "--key",
+    metavar="NAME",
+    shell_complete=complete.ssh_keys,
+    help="With this key of yours; nothing is sent to EC2.",
+)
 @click.option("--ssm", is_flag=True, help="Through Systems Manager; no open port is needed.")
 @click.option("--private", is_flag=True, help="By its private address.")
 @ssh_options.regions

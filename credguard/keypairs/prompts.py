@@ -16,7 +16,8 @@ _PASSPHRASE = re.compile(
 )
 _AGAIN = re.compile(r"Bad passphrase, try again for ")
 _NEW = re.compile(r"Enter (?:same )?passphrase(?: again)?(?: \(empty for no passphrase\))?: ?\Z")
-_YES_NO = re.compile(r"\(yes/no|yes/no\)|\[y/n\]", re.IGNORECASE)
+# git too asks SSH_ASKPASS, for a user's name as well (git-prompt.c: credentials of https).
+_SEEN = re.compile(r"\(yes/no|yes/no\)|\[y/n\]|\AUsername for ", re.IGNORECASE)
 _PREFIX = "credguard_"
 
 
@@ -58,7 +59,7 @@ def read(prompt: str, kind: str, for_key: str, folder: str) -> Question:
         return Question(Asked.OURS, for_key) if for_key else Question(Asked.PERSON)
     if for_key and _NEW.match(prompt):
         return Question(Asked.OURS, for_key)
-    return Question(Asked.PERSON, echo=bool(_YES_NO.search(prompt)))
+    return Question(Asked.PERSON, echo=bool(_SEEN.search(prompt)))
 
 
 def _ours(path: str, folder: str) -> str:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from credguard.app import items, ssh
+from credguard.app import items, ssh, vaults
 from credguard.app.context import Context
 from credguard.aws import ec2
 from credguard.aws.model import Credentials
@@ -22,6 +22,7 @@ from credguard.ssh import keys
 from credguard.store import profiles
 from credguard.store import ssh as table
 from credguard.vault.base import key_item, ssh_item, ssh_key_item
+from tests.support import samples
 from tests.support.cloud import Cloud, pairs
 from tests.support.fault_table import Fault
 from tests.support.faults import FaultProxy
@@ -265,3 +266,19 @@ def test_a_home_without_file_modes(
     assert list((poisoned / ".ssh").iterdir()) == []
     made = ssh.create(ctx, "k", ["us-east-1"], wanted=ssh.Wanted(no_file=True))
     assert made.regions == {"us-east-1": None}
+
+
+def test_a_backup_brings_a_key_without_a_file_back(
+    ctx: Context, tmp_path: Path, simulator: Simulator
+) -> None:
+    made = ssh.create(ctx, "k", ["us-east-1"], wanted=ssh.Wanted(no_file=True))
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text(samples.text(20))
+    passphrase.chmod(0o600)
+    vaults.backup(ctx, str(tmp_path / "copy"), str(passphrase))
+    ctx.db.execute("DELETE FROM ssh_key")
+    ctx.vault.delete(ssh_key_item("k"))
+    vaults.restore(ctx, str(tmp_path / "copy"), str(passphrase))
+    assert ssh.chosen(ctx, None) == made.key
+    private = ssh.private(ctx, made.key)
+    assert keys.public_line(keys.parse(private), "credguard:k") == made.key.public_key

@@ -7,7 +7,7 @@ import pytest
 from credguard.app import leak, own, ssh, ssh_agent, ssh_connect, ssh_push, ssh_revoke, ssh_rotate
 from credguard.app.context import Context
 from credguard.app.ssh_account import Caller
-from credguard.errors import Aborted, CredguardError
+from credguard.errors import Aborted, AlreadyExists, CredguardError
 from credguard.keypairs.machine import Line
 from credguard.keypairs.revocation import Kind, Record, State
 from credguard.store import leaks
@@ -57,6 +57,8 @@ def test_a_key_on_no_instance_is_replaced_at_once(ctx: Context, simulator: Simul
     assert Path(old.path).exists()  # it may open other machines
     assert table.registrations(ctx.db, "k") == []
     assert ssh.chosen(ctx, None).name == new.name
+    with pytest.raises(AlreadyExists, match="was replaced"):
+        ssh.create(ctx, "k", REGIONS)
     assert table.rotations(ctx.db) == []
 
 

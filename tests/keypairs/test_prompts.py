@@ -31,8 +31,14 @@ def test_prompts(prompt: str, asked: Asked, name: str) -> None:
     assert (found.asked, found.name, found.echo) == (asked, name, False)
 
 
-def test_what_is_typed_after_yes_or_no_may_be_seen() -> None:
-    prompt = "Are you sure you want to continue connecting (yes/no/[fingerprint])? "
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Are you sure you want to continue connecting (yes/no/[fingerprint])? ",
+        "Username for 'https://example.com': ",
+    ],
+)
+def test_what_is_no_secret_may_be_seen(prompt: str) -> None:
     found = read(prompt, "", "", HOME)
     assert (found.asked, found.echo) == (Asked.PERSON, True)
 
