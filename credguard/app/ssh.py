@@ -107,6 +107,10 @@ def register(
     Each region is remembered as it ends. A pair that is there already with this key is kept.
     """
     public.importable(public.parsed(key.public_key))
+    if any(public.same_key(each.key, key.public_key) for each in table.revocations(ctx.db)):
+        raise Unsupported(
+            f"the key {key.name} was revoked", hint="make another: credguard ssh create --name NAME"
+        )
     tags = {
         "owner": who.owner,
         "created-by": "credguard",

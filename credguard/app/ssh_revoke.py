@@ -146,6 +146,7 @@ def _done(
     pusher: Pusher | None,
     instances: list[Instance],
 ) -> Record:
+    _end_rotation(ctx, record)
     for item in record.left:
         if item.kind not in parts or (item.kind is Kind.INSTANCE and pusher is None):
             continue
@@ -160,6 +161,17 @@ def _done(
         ctx.db, ctx.now(), "ssh.revoked", record.name or record.title, left=len(record.left)
     )
     return record
+
+
+def _end_rotation(ctx: Context, record: Record) -> None:
+    """A key that is taken away takes over from no other: the one before it is in use again."""
+    for rotation in table.rotations(ctx.db):
+        if rotation.new == record.name:
+            old = table.key(ctx.db, rotation.old)
+            with transaction(ctx.db):
+                table.end_rotation(ctx.db, rotation.old)
+                if old is not None and old.state == table.DRAINING:
+                    table.set_state(ctx.db, rotation.old, table.ACTIVE)
 
 
 def _do(

@@ -18,7 +18,8 @@ from credguard.keypairs import machine
 from credguard.keypairs.driver import Driver, Outcome
 from credguard.keypairs.machine import Look, Record, Step
 from credguard.keypairs.model import Instance
-from credguard.keypairs.public import is_key, parsed
+from credguard.keypairs.public import importable, is_key, parsed
+from credguard.keypairs.revocation import Kind
 from credguard.store import events
 from credguard.store import ssh as table
 from credguard.store.db import transaction
@@ -92,20 +93,24 @@ def _record(ctx: Context, name: str | None, who: Caller) -> Record:
         raise CredguardError(
             f"the key {key.name} is {key.state}", hint="see: credguard ssh list --local"
         )
-    from credguard.keypairs.public import importable
-
     importable(parsed(key.public_key))
     record = Record(
         key.name, _successor(ctx, key.name), who.account, machine.State.INTENT, ctx.now(),
-        tuple(
-            each.region
-            for each in table.registrations(ctx.db, key.name)
-            if each.account == who.account
-        ),
+        _regions(ctx, key, who.account),
     )  # fmt: skip
     table.put_rotation(ctx.db, record, ctx.now())
     events.record(ctx.db, ctx.now(), "ssh.replacing", key.name, new=record.new)
     return record
+
+
+def _regions(ctx: Context, key: table.SshKey, account: str) -> tuple[str, ...]:
+    """Where the pair of `key` is, or was before it was revoked."""
+    rows = table.registrations(ctx.db, key.name)
+    found = {each.region for each in rows if each.account == account}
+    for record in table.revocations(ctx.db):
+        if record.name == key.name and record.account == account:
+            found |= {each.where for each in record.items if each.kind is Kind.PAIR}
+    return tuple(sorted(found))
 
 
 def _successor(ctx: Context, name: str) -> str:
@@ -192,7 +197,8 @@ class Effects:
         """See driver.Effects."""
         with transaction(self._ctx.db):
             table.put_rotation(self._ctx.db, record, self._ctx.now())
-            table.set_state(self._ctx.db, record.old, table.DRAINING)
+            if self._key(record.old).state != table.REVOKED:
+                table.set_state(self._ctx.db, record.old, table.DRAINING)
             events.record(self._ctx.db, self._ctx.now(), "ssh.switched", record.old, new=record.new)
         ssh_agent.reconfigure(self._ctx)
 

@@ -7,7 +7,7 @@ import pytest
 from credguard.app import leak, own, ssh, ssh_agent, ssh_connect, ssh_push, ssh_revoke, ssh_rotate
 from credguard.app.context import Context
 from credguard.app.ssh_account import Caller
-from credguard.errors import Aborted, AlreadyExists, CredguardError
+from credguard.errors import Aborted, AlreadyExists, CredguardError, Unsupported
 from credguard.keypairs.machine import Line
 from credguard.keypairs.revocation import Kind, Record, State
 from credguard.store import leaks
@@ -259,3 +259,22 @@ def test_a_leaked_key_loses_its_pairs_and_stays_here(
     assert Path(ssh.chosen(ctx, "k").path).exists()
     (record,) = ssh_revoke.listed(ctx)
     assert Kind.FILE in {each.kind for each in record.left}
+    with pytest.raises(Unsupported, match="was revoked"):
+        ssh.create(ctx, "k", REGIONS)
+    # Another takes its place where it was.
+    assert ssh_rotate.rotate(ctx, "k", None, NOTHING).over
+    assert all(
+        set(pairs(simulator, region)) == {ssh.pair(successor(ctx).name)} for region in REGIONS
+    )
+
+
+def test_a_successor_that_is_taken_away_takes_over_nothing(
+    ctx: Context, simulator: Simulator
+) -> None:
+    launch(simulator, "us-east-1", "credguard_k")
+    ssh_rotate.rotate(ctx, "k", None, NOTHING)
+    new = successor(ctx).name
+    ssh_revoke.revoke(ctx, ssh_revoke.Target(new))
+    assert table.rotations(ctx.db) == []
+    assert ssh.chosen(ctx, None).name == "k"
+    assert set(pairs(simulator, "us-east-1")) == {"credguard_k"}

@@ -133,10 +133,10 @@ def test_where_nobody_can_be_asked(
     ssh.create(ctx, "k", ["us-east-1"])
     with pytest.raises(Unsupported, match="started without a helper"):
         ssh_agent.add_to_agent(ctx, "k", None, confirm=True)
-    monkeypatch.setenv("SSH_AUTH_SOCK", ssh_agent.socket())
-    monkeypatch.setattr("credguard.ssh.agent.check", lambda: None)
+    monkeypatch.setenv("SSH_AUTH_SOCK", ssh_agent.start("1h").variables["SSH_AUTH_SOCK"])
     with pytest.raises(Unsupported, match="no display"):
         ssh_agent.add_to_agent(ctx, "k", None, confirm=True)
+    assert ssh_agent.stop()
 
 
 def test_a_locked_agent(ctx: Context, agent: str, tmp_path: Path) -> None:
