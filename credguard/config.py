@@ -111,6 +111,13 @@ class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auto_lock: str = "8h"
 
 
+class ScheduleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether periodic jobs run that else wait, for a while, for mains power or a free network."""
+
+    on_battery: bool = False
+    on_metered: bool = False
+
+
 class LeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What happens when a value of the vault was pushed.
 
@@ -133,6 +140,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verify: VerifyConfig = VerifyConfig()
     ssh: SshConfig = SshConfig()
     leak: LeakConfig = LeakConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
 
 
 _DURATIONS = {
