@@ -18,6 +18,7 @@ from credguard.errors import ConfigError, StoreError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw])\Z")
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])\Z")
 _LONGEST_S = 36_500 * 86400
 
 
@@ -32,6 +33,10 @@ def seconds(duration: str) -> int:
     if value > _LONGEST_S:
         raise ConfigError(f"{duration!r} is longer than 100 years", hint="36500d at most")
     return value
+
+
+PLACES = ("aws", "histories", "downloads")
+HOOKS = ("offer", "install", "off")
 
 
 class VaultConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,10 +79,29 @@ class PasswordConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the background service does with files that appear."""
+    """What the background service does with files that appear.
+
+    `places`: what is watched besides the folders chosen, see PLACES. `hooks`: what a repository
+    without our hooks gets: "offer", "install" or "off". `most_watches`: of folders; 0: a quarter of
+    what the system gives a user.
+    """
 
     max_file_mb: int = 20
     notify: bool = True
+    places: list[str] = msgspec.field(default_factory=lambda: list(PLACES))
+    hooks: str = "offer"
+    most_watches: int = 0
+
+
+class NotifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a person is told. `quiet`: hours of the day such as "22:00-07:00"; "": none.
+
+    `digest`: after one notification the next, with all that came meanwhile, at the earliest after
+    so long. What cannot wait, such as a key that got out, does not.
+    """
+
+    quiet: str = ""
+    digest: str = "0s"
 
 
 class ScanConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,6 +165,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ssh: SshConfig = SshConfig()
     leak: LeakConfig = LeakConfig()
     schedule: ScheduleConfig = ScheduleConfig()
+    notify: NotifyConfig = NotifyConfig()
 
 
 _DURATIONS = {
@@ -156,6 +181,7 @@ _DURATIONS = {
     "rotation.delete_foreign_inactive",
     "password.max_age",
     "password.clipboard_clear",
+    "notify.digest",
 }
 BACKENDS = {
     "file",
@@ -165,6 +191,40 @@ BACKENDS = {
     "keyring:macos",
     "keyring:windows",
 }
+
+
+def quiet_hours(text: str) -> tuple[int, int] | None:
+    """Minutes of the day at which "22:00-07:00" begins and ends; None: no hours are quiet.
+
+    Raises ConfigError.
+    """
+    if not text:
+        return None
+    match = _HOURS.match(text)
+    if match is None:
+        raise ConfigError(f"{text!r} is not a time of day", hint="write it as 22:00-07:00")
+    hours = [int(each) for each in match.groups()]
+    return hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
+
+
+def _check_words(text: str, path: str, config: "Config") -> None:
+    """Raise ConfigError for a setting that is one of some words and is not."""
+    for key, given, known in (
+        ("watch.places", config.watch.places, PLACES),
+        ("watch.hooks", [config.watch.hooks], HOOKS),
+    ):
+        for each in given:
+            if each not in known:
+                raise ConfigError(
+                    f"{_place(text, path, key)}{key} {each!r} is not known",
+                    hint="one of: " + ", ".join(known),
+                )
+    try:
+        quiet_hours(config.notify.quiet)
+    except ConfigError as exc:
+        raise ConfigError(
+            f"{_place(text, path, 'notify.quiet')}notify.quiet: {exc}", hint=exc.hint
+        ) from None
 
 
 def _read(path: str) -> str:
@@ -205,6 +265,7 @@ def parse(text: str, path: str) -> Config:
             " is not known",
             hint="one of: " + ", ".join(sorted(BACKENDS)),
         )
+    _check_words(text, path, config)
     for key in ("rotation.prove_passes", "watch.max_file_mb"):
         if int(str(get(config, key))) < 1:
             raise ConfigError(

@@ -15,7 +15,7 @@ from credguard.app.jobs import JOBS
 from credguard.app.periodic import EVERY_LOOK, Job, Note
 from credguard.atomic import locked
 from credguard.errors import Busy, ConfigError, CredguardError, NetworkDown, StoreError, Throttled
-from credguard.store import problems, schedule
+from credguard.store import notices, problems, schedule
 
 _PREFIX = "job."
 # So that the machines of a team, started together, do not ask AWS together for ever.
@@ -62,6 +62,19 @@ def tick(ctx: Context, jobs: Iterable[Job] = JOBS) -> list[Note]:
         return [Note("periodic jobs", what, "", failed=False, tell=False, problem=False)]
     except OSError as exc:
         raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
+
+
+def tell(ctx: Context, note: Note) -> None:
+    """Notify a person of `note`: by the service where it runs, which keeps to the quiet hours."""
+    from credguard.app.status import daemon_state
+    from credguard.notify import desktop
+
+    body = f"{note.what}; {note.hint}" if note.hint else note.what
+    if daemon_state() == "running":
+        notices.add(ctx.db, ctx.now(), note.title, body, urgent=note.failed)
+    elif ctx.config.watch.notify:
+        desktop.notify(note.title, body)
+    told(ctx, note)
 
 
 def told(ctx: Context, note: Note) -> None:

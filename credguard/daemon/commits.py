@@ -11,7 +11,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from credguard.daemon.worker import Scanner, fingerprint, shown
+from credguard.daemon.worker import Scanner, Tell, fingerprint, shown
 from credguard.errors import ConfigError, CredguardError, GitError
 from credguard.report.text import printable
 from credguard.scan.engine import on_lines, plain
@@ -66,7 +66,7 @@ class Commits:
         key: bytes,
         *,
         max_bytes: int,
-        tell: Callable[[str, str, Callable[[], None]], None],
+        tell: Tell,
         now: Callable[[], float],
     ) -> None:
         """As Worker."""
@@ -81,7 +81,7 @@ class Commits:
         self._work: deque[Iterator[None]] = deque()
         self._resting: dict[str, float] = {}
         self._polled = 0.0
-        self._forget_at = 0.0
+        self._forgot = 0.0
         self._known: set[str] = set()
         # Folder, place and rule of what a person let pass: it is not told again as a commit.
         self._skipped: set[tuple[str, str, str]] = set()
@@ -122,8 +122,8 @@ class Commits:
         now = self._now()
         if abs(now - self._polled) < _NOTES_S:
             return
-        if now >= self._forget_at:
-            self._forget_at = now + _DAY_S
+        if abs(now - self._forgot) >= _DAY_S:
+            self._forgot = now
             with transaction(self._db):
                 commits.forget_before(self._db, now - _KEPT_S)
         self._polled = now
@@ -152,7 +152,7 @@ class Commits:
             while self._waiting:
                 git_dir = next(iter(self._waiting))
                 oids = self._waiting.pop(git_dir)
-                if self._now() >= self._resting.get(git_dir, 0.0):
+                if abs(self._now() - self._resting.get(git_dir, 0.0)) >= _REST_S:
                     self._work.append(self._looked(git_dir, oids))
                     break
             else:
@@ -170,6 +170,7 @@ class Commits:
         """Look at what is new in `git_dir`, some files a step."""
         try:
             since = commits.since(self._db, shown(git_dir), self._now() - _FIRST_S)
+            since = min(since, self._now())  # kept by a clock that was ahead
             moved = [move for move in reflog.moves(git_dir) if move.at >= since]
             if not noted and not moved:
                 return
@@ -185,7 +186,7 @@ class Commits:
                 commits.mark_seen(self._db, name, [*oids, *passed], self._now())
         except (GitError, OSError) as exc:
             _LOG.warning("commits of %s cannot be looked at: %s", shown(git_dir), exc)
-            self._resting[git_dir] = self._now() + _REST_S
+            self._resting[git_dir] = self._now()
 
     def _scanned(self, git_dir: str, repository: str, oids: list[str]) -> Iterator[None]:
         found: dict[str, tuple[Finding, str]] = {}

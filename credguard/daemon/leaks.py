@@ -9,6 +9,7 @@ from credguard.app.context import Context
 from credguard.app.leak import countdown
 from credguard.app.noting import title_of
 from credguard.daemon.scheduler import TASK
+from credguard.daemon.worker import Tell
 from credguard.errors import GitError
 from credguard.report.text import printable
 from credguard.sources.git import run
@@ -41,10 +42,10 @@ class Leaks:
     def __init__(
         self,
         ctx: Context,
-        tell: Callable[[str, str, Callable[[], None]], None],
+        tell: Tell,
         now: Callable[[], float],
     ) -> None:
-        """`tell(title, body, done)` shows a notification later; `now` gives Unix seconds."""
+        """`now` gives Unix seconds."""
         self._db = ctx.db
         self._countdown = countdown(ctx)
         self._tell = tell
@@ -96,4 +97,4 @@ class Leaks:
         if self._countdown:
             at = time.strftime("%H:%M", time.localtime(now + self._countdown))
             body += f" It is answered at {at}; to stop that: credguard leak stop"
-        self._tell("credguard: your own secret got out", printable(body), lambda: None)
+        self._tell("credguard: your own secret got out", printable(body), urgent=True)
