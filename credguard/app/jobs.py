@@ -6,6 +6,17 @@
 from credguard.app import leak_tick, own, reminders, rotate_tick, vault_check
 from credguard.app.context import Context
 from credguard.app.periodic import Job, Note
+from credguard.store import findings, profiles
+from credguard.vault.base import key_item
+
+
+def _findings(ctx: Context) -> list[Note]:
+    """A key that was replaced is no danger where it still stands."""
+    held = {key_item(key.partition, key.account, key.key_id) for key in profiles.keys(ctx.db)}
+    for item in {each.item for each in findings.open_findings(ctx.db)}:
+        if item.startswith("key/") and item not in held:
+            findings.set_rotated(ctx.db, item, ctx.now())
+    return []
 
 
 def _fingerprints(ctx: Context) -> list[Note]:
@@ -24,6 +35,7 @@ JOBS: tuple[Job, ...] = (
         patience="12h",
         urgent=rotate_tick.urgent,
     ),
+    Job("findings", "close what was found of keys that were replaced", _findings),
     Job("passwords", "remind of old console passwords", reminders.old_passwords),
     Job("vault", "see whether the vault holds what it should", vault_check.run, every="1d"),
 )

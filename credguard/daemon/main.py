@@ -45,6 +45,7 @@ _IDLE_S = 1.0
 # Until the agent listens; it takes over from one that runs alone within this.
 _AGENT_S = 10.0
 _COMPILE_S = 60.0
+_PATIENCE = 3
 # The signal handlers run between statements only: no call into SQLite may wait its usual 10 s.
 _BUSY_MS = 1000
 
@@ -157,6 +158,7 @@ class Daemon:
         self._stopping = False
         self._version = _installed()
         self._noticed = 0
+        self._failures = 0
         self._looked = -_IDLE_S
         self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
@@ -208,11 +210,13 @@ class Daemon:
             if self._stopping:
                 return
             self._each_second()
+            self._failures = 0
             self._announcer.poll()
         except CredguardError as exc:
             # A busy or full disk passes; what was not stored is found again by the next look.
             _LOG.error("%s; looking at every file again in a while", exc)
             busy = False
+            self._failed(exc)
             self._recover()
             if not self._stopping:
                 select.select([self._read], [], [], _IDLE_S * 10)
@@ -238,6 +242,15 @@ class Daemon:
             self._noticed = notice.id
             done = functools.partial(notices.remove, self._db, notice.id)
             self._announcer.tell(notice.title, notice.body, done, urgent=notice.urgent)
+
+    def _failed(self, error: CredguardError) -> None:
+        """Tell a person once of what lasts: without its database the service finds nothing."""
+        self._failures += 1
+        if self._failures == _PATIENCE:
+            body = f"{error}; {error.hint}" if error.hint else str(error)
+            self._announcer.tell("credguard: the service cannot work", body, urgent=True)
+        with contextlib.suppress(CredguardError):  # what waits may have to be noted as told
+            self._announcer.poll()
 
     def _recover(self) -> None:
         self._watching.look_at_everything("the state database failed")
