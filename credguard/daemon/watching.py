@@ -87,8 +87,9 @@ class Watching:
         *,
         wake: Callable[[], None],
         stopping: Callable[[], bool],
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        """`wake` is called, from another thread, when there is something to do.
+        """`wake` is called, from another thread, when there is something to do. `wall`: seconds.
 
         Raises Unsupported: no inotify instance is left.
         """
@@ -112,7 +113,7 @@ class Watching:
         self._walking = False  # a look at everything is among them
         self._again = ""  # why everything is to be looked at once more after that
         self._verified = time.monotonic()
-        self._jumps = Jumps(time.time, time.monotonic)
+        self._jumps = Jumps(wall, time.monotonic)
         self._polled, self._poll_s, self._polling = 0.0, _POLL_S, False
         self._cooling: dict[str, float] = {}  # path -> not before
         self._later: dict[str, float] = {}
