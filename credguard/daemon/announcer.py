@@ -5,10 +5,12 @@ hangs for its whole deadline must cost the scanner nothing.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from credguard.errors import CredguardError
 from credguard.notify.desktop import SHOWN, Notification, Said
 
 _LOG = logging.getLogger("credguard.daemon.announcer")
@@ -16,6 +18,7 @@ _LOG = logging.getLogger("credguard.daemon.announcer")
 GAP_S = 10.0
 _SHOWN = 3
 _MOST_BUTTONS = 20
+_STEP_S = 0.02
 
 
 def _nothing() -> None:
@@ -114,8 +117,20 @@ class Announcer:
         if self._desktop is None or not self._desktop.show(self._number, self._summed(ready)):
             self._finish(shown=False)
 
-    def stop(self) -> None:
-        """Give up what still shows; what was not shown is told after the next start."""
+    def stop(self, patience_s: float = 1.0) -> None:
+        """Give up what still shows; what was not shown is told after the next start.
+
+        What is being shown is heard of for `patience_s` seconds, so that it is not told again.
+        """
+        for _ in range(int(patience_s / _STEP_S)):
+            if self._desktop is None or not self._showing:
+                break
+            for said in self._desktop.poll():
+                try:
+                    self._heard(said)
+                except CredguardError as error:
+                    _LOG.error("what was told is told again: %s", error)
+            time.sleep(_STEP_S)
         if self._desktop is not None:
             self._desktop.close()
         self._buttons.clear()

@@ -45,7 +45,8 @@ _IDLE_S = 1.0
 # Until the agent listens; it takes over from one that runs alone within this.
 _AGENT_S = 10.0
 _COMPILE_S = 60.0
-_PATIENCE = 3
+_PATIENCE = 3  # failures in a row, with pauses of 1, 2, 4 and at last 10 seconds
+_LONGEST_S = 10.0
 # The signal handlers run between statements only: no call into SQLite may wait its usual 10 s.
 _BUSY_MS = 1000
 
@@ -219,7 +220,7 @@ class Daemon:
             self._failed(exc)
             self._recover()
             if not self._stopping:
-                select.select([self._read], [], [], _IDLE_S * 10)
+                select.select([self._read], [], [], min(2.0 ** (self._failures - 1), _LONGEST_S))
         if self._stopping:
             return
         timeout = 0.0

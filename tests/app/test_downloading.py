@@ -11,7 +11,7 @@ from credguard.errors import ConfigError, CredguardError, InvalidKey
 from credguard.secret import Secret
 from credguard.store import profiles
 from credguard.vault.memory import MemoryVault
-from tests.support import samples
+from tests.support import person, samples
 from tests.support.simulator import Simulator
 
 
@@ -118,3 +118,21 @@ def test_a_link_to_the_file_goes_with_it(tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to(file)
     downloaded.remove(str(tmp_path / "link.csv"), downloaded.read(file))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_moves_it_and_says_what_is_next(
+    simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    person.file_vault(poisoned, monkeypatch)
+    file = write(tmp_path, "accessKeys.csv", simulator.key_id, simulator.secret)
+    mixed = person.credguard("import", file, "work", ok=2)
+    assert "profiles and files together" in mixed.stderr
+    done = person.credguard("import", file, "--as", "work")
+    assert done.stderr.splitlines() == [
+        f"profile work: key {simulator.key_id} is in the vault",
+        f"{file} is deleted",
+        "next, since it lay in a file: credguard rotate work",
+    ]
+    gone = person.credguard("import", file, ok=2)
+    assert "cannot read" in gone.stderr
+    assert "need a file" in person.credguard("import", "work", "--keep", ok=2).stderr

@@ -85,7 +85,7 @@ def test_what_still_shows_at_the_end_is_not_done(desktop: Desktop) -> None:
     desktop.answer = None
     desktop.announcer.tell("t", "b", lambda: done.append(1))
     desktop.announcer.poll()
-    desktop.announcer.stop()
+    desktop.announcer.stop(0.04)
     assert (desktop.closed, done) == (1, [])
 
 
@@ -152,4 +152,14 @@ def test_nobody_to_tell() -> None:
     announcer.tell("t", "b", lambda: done.append(1))
     announcer.poll()
     announcer.stop()
+    assert done == [1]
+
+
+def test_what_is_shown_as_the_service_stops_is_not_told_again(desktop: Desktop) -> None:
+    done: list[int] = []
+    desktop.answer = None
+    desktop.announcer.tell("t", "b", lambda: done.append(1))
+    desktop.announcer.poll()
+    desktop.said = [Said(1, SHOWN)]
+    desktop.announcer.stop()
     assert done == [1]

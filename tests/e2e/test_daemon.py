@@ -50,6 +50,7 @@ def test_one_that_needs_a_person_is_told_once_on_the_desktop_and_stays_in_the_st
         process = support.start()
         until(lambda runs=runs: support.log().count("nobody agreed yet") == runs)
         until(lambda: status(Context()).last_tick is not None)
+        until(lambda: len(desktop.shown()) == 1)
         support.stop(process)
     ((title, body),) = desktop.shown()
     assert title == "credguard: a key rotation needs you"
