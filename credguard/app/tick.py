@@ -153,5 +153,5 @@ def _failed(ctx: Context, job: Job, error: CredguardError) -> Note:
     )
     passing = isinstance(error, _PASSING) and 0 <= now - problem.since < _PATIENCE_S
     tell = not problem.told and not passing
-    title = f"credguard could not {job.what}"
+    title = f"credguard: could not {job.what}"
     return Note(_subject(job), str(error), error.hint or "", failed=True, tell=tell, title=title)

@@ -31,7 +31,7 @@ def tick(click_ctx: click.Context) -> None:
 
     ctx = Context()
     notes = app.tick(ctx)
-    for note in notes:
+    for note in sorted(notes, key=lambda each: each.failed):  # the service repeats the last line
         hint = f"; {note.hint}" if note.hint else ""
         click.echo(f"{note.subject}: {note.what}{hint}", err=True)
         if note.tell:

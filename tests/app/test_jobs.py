@@ -136,7 +136,7 @@ def test_one_that_fails_is_told_when_it_lasts_tried_again_and_keeps_no_other_bac
             told.append(note.title)
             tick.told(Context(), note)
         world.at += 3600
-    assert told == ["credguard could not fail"]
+    assert told == ["credguard: could not fail"]
     assert len(world.ran) == 30
     assert [each.subject for each in problems.present(Context().db)] == ["periodic job failing"]
     tick.tick(Context(), [world.job("failing")])

@@ -67,8 +67,9 @@ def test_a_failure_is_said_in_the_log_and_the_status(aged: Simulator) -> None:
     process = support.start()
     until(lambda: "the look for due rotations failed: rotation of" in support.log())
     support.stop(process)
-    (problem,) = status(Context()).problems
-    assert problem.what in support.log()
+    subjects = {each.subject.split(" of ")[0] for each in status(Context()).problems}
+    assert subjects == {"rotation", "vault"}
+    assert all(each.what in support.log() for each in status(Context()).problems)
     assert aged.secret.reveal() not in support.log()
 
 
