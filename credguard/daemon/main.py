@@ -19,7 +19,6 @@ from collections.abc import Callable
 
 from credguard import logs
 from credguard.app.context import Context
-from credguard.config import quiet_hours, seconds
 from credguard.daemon import lock
 from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
@@ -38,6 +37,7 @@ from credguard.errors import CredguardError
 from credguard.notify import desktop
 from credguard.store import notices
 from credguard.store.fingerprint_key import fingerprint_key
+from credguard.times import quiet_hours, seconds
 
 _LOG = logging.getLogger("credguard.daemon")
 
@@ -56,9 +56,6 @@ def run(ctx: Context) -> None:
 
     Killed at any instant it loses nothing: the next start looks at every watched file again.
     """
-    from credguard import paths
-    from credguard.sources.database import load_engine
-
     held = lock.acquire()
     again = False
     agent = AgentThread(ctx.config)
@@ -67,47 +64,53 @@ def run(ctx: Context) -> None:
         if sys.stderr.isatty():
             logs.to_stderr()
         agent.start(_AGENT_S)
-        config = ctx.config.watch
-        hours = quiet_hours(ctx.config.notify.quiet)
-        announcer = Announcer(
-            desktop.Desktop() if config.notify else None,
-            time.monotonic,
-            desktop.DEADLINE_S,
-            quiet=lambda: _quiet(hours),
-            digest_s=seconds(ctx.config.notify.digest),
-        )
-        ctx.db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-        _compile_rules()
-        rules = load_engine(paths.private_dir(paths.cache_dir()))
-        engine = Layered(rules)
-        key = fingerprint_key()
-        most = config.max_file_mb * 1_000_000
-        letting = Letting(rules, time.monotonic)
-        worker = Worker(
-            engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time, letting=letting
-        )
-        commits = Commits(engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time)
-        offers = Offers(ctx, announcer.tell, config.hooks, time.time, time.monotonic)
-        scheduler = Scheduler(
-            ctx.db, Tick, wall=time.time, monotonic=time.monotonic, tell=announcer.tell
-        )
-        shadow, leaks = (
-            Shadow(ctx, announcer.tell, time.time),
-            Leaks(ctx, announcer.tell, time.time),
-        )
-
-        def watching(wake: Callable[[], None], stopping: Callable[[], bool]) -> Watching:
-            return Watching(
-                ctx.db, worker, commits, letting, offers, config, wake=wake, stopping=stopping
-            )
-
-        parts = (shadow, leaks, offers, scheduler)
-        again = Daemon(ctx.db, watching, parts, announcer, scheduler).serve()
+        again = _daemon(ctx).serve()
     finally:
         agent.stop()
         os.close(held)
     if again:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+
+
+def _daemon(ctx: Context) -> "Daemon":
+    """The loop with all its parts, as the settings want them."""
+    from credguard import paths
+    from credguard.sources.database import load_engine
+
+    config = ctx.config.watch
+    hours = quiet_hours(ctx.config.notify.quiet)
+    announcer = Announcer(
+        desktop.Desktop() if config.notify else None,
+        time.monotonic,
+        desktop.DEADLINE_S,
+        quiet=lambda: _quiet(hours),
+        digest_s=seconds(ctx.config.notify.digest),
+    )
+    ctx.db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    _compile_rules()
+    rules = load_engine(paths.private_dir(paths.cache_dir()))
+    engine = Layered(rules)
+    key = fingerprint_key()
+    most = config.max_file_mb * 1_000_000
+    letting = Letting(rules, time.monotonic)
+    worker = Worker(
+        engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time, letting=letting
+    )
+    commits = Commits(engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time)
+    offers = Offers(ctx, announcer.tell, config.hooks, time.time, time.monotonic)
+    scheduler = Scheduler(
+        ctx.db, Tick, wall=time.time, monotonic=time.monotonic, tell=announcer.tell
+    )
+    shadow = Shadow(ctx, announcer.tell, time.time)
+    leaks = Leaks(ctx, announcer.tell, time.time)
+
+    def watching(wake: Callable[[], None], stopping: Callable[[], bool]) -> Watching:
+        return Watching(
+            ctx.db, worker, commits, letting, offers, config, wake=wake, stopping=stopping
+        )
+
+    parts = (shadow, leaks, offers, scheduler)
+    return Daemon(ctx.db, watching, parts, announcer, scheduler)
 
 
 def _compile_rules() -> None:

@@ -7,11 +7,9 @@ the snapshot; each has its reason in the log.
 import logging
 import os
 import sqlite3
-import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from credguard.config import WatchConfig
 from credguard.daemon.clock import Jumps
@@ -20,57 +18,22 @@ from credguard.daemon.inbox import Inbox
 from credguard.daemon.letting import FILES, Letting
 from credguard.daemon.offers import Offers
 from credguard.daemon.places import Place, places
+from credguard.daemon.polling import Polling, tell_limit
+from credguard.daemon.roots import Root, editors_own, root_at
 from credguard.daemon.tree import Ignores, worth
 from credguard.daemon.watcher import Watcher, pruned
 from credguard.daemon.worker import Worker, real, shown
 from credguard.errors import Unsupported
 from credguard.report.advice import leaks_while_ignored
-from credguard.store import findings, problems, watches
+from credguard.store import findings, watches
 
 _LOG = logging.getLogger("credguard.daemon.watching")
 
 _BATCH = 64
 _VERIFY_S = 6 * 3600.0
-_POLL_S = 30.0
-_POLL_SHARE = 50  # polling takes at most so much less time than lies between two rounds
 _PLACES_S = 10.0
 _COOL = 20  # a file that takes long to scan, such as a log, rests for so many times that
 _LEAST_COOL_S = 0.05
-_PROBLEM = "watched folders"
-# What editors write beside the file while it is edited: vim, JetBrains, GNOME, Kate, Emacs' locks.
-_EDITORS = ("___jb_tmp___", "___jb_old___")
-_HIDDEN = (".swp", ".swo", ".swx", ".kate-swp")
-_FIRST = (".goutputstream-", ".#")
-
-
-def _editors_own(name: str) -> bool:
-    """Whether an editor keeps `name` only while a file beside it is open, or being saved."""
-    if name.startswith("."):
-        return name.endswith(_HIDDEN) or name.startswith(_FIRST)
-    if name.startswith("#"):
-        return len(name) > 1 and name.endswith("#")
-    return name.endswith(_EDITORS) or name == "4913"
-
-
-@dataclass(frozen=True, slots=True)
-class _Root:
-    """Tells a folder from another one of the same name. `mounted`: a file system begins there."""
-
-    device: int
-    inode: int
-    mounted: bool
-
-
-def root_at(folder: str) -> _Root | None:
-    """What stands at `folder`; None: no folder there, or not readable."""
-    try:
-        status = os.stat(folder)
-        above = os.stat(os.path.dirname(folder))
-    except OSError:
-        return None
-    if not stat.S_ISDIR(status.st_mode) or not os.access(folder, os.R_OK | os.X_OK):
-        return None
-    return _Root(status.st_dev, status.st_ino, status.st_dev != above.st_dev)
 
 
 class Watching:
@@ -103,7 +66,7 @@ class Watching:
         self._inbox = Inbox(time.monotonic, wake=wake)
         self._ignores = Ignores(time.monotonic)
         self._watcher = self._new_watcher()
-        self._roots: dict[str, _Root] = {}
+        self._roots: dict[str, Root] = {}
         self._missing: set[str] = set()
         self._wanted_places = places(config.places)
         self._places: dict[str, list[Place]] = {}
@@ -114,7 +77,7 @@ class Watching:
         self._again = ""  # why everything is to be looked at once more after that
         self._verified = time.monotonic()
         self._jumps = Jumps(wall, time.monotonic)
-        self._polled, self._poll_s, self._polling = 0.0, _POLL_S, False
+        self._polling = Polling(self._ignores, commits, worker.changed, self._gone)
         self._cooling: dict[str, float] = {}  # path -> not before
         self._later: dict[str, float] = {}
 
@@ -206,7 +169,7 @@ class Watching:
             self._handle(path, ignored=bool(self._ignores.among([path])))
 
     def _scan(self, path: str, ignored: str = "") -> None:
-        if _editors_own(os.path.basename(path)):
+        if editors_own(os.path.basename(path)):
             return
         start = time.monotonic()
         due = self._cooling.get(path)
@@ -347,7 +310,11 @@ class Watching:
             self.look_at_everything("the machine slept, or its clock was set")
         elif time.monotonic() - self._verified > _VERIFY_S:
             self.look_at_everything("periodic verification")
-        self._poll()
+        if self._polling.due(self._watcher):
+            self._backlog.append(self._polling.files(self._watcher, self._add_tree))
+
+    def _add_tree(self, folder: str) -> None:
+        self._backlog.append(self._watcher.add_tree(folder))
 
     def look_at_everything(self, reason: str) -> None:
         """Walk every root; only files that differ from the snapshot are read.
@@ -379,7 +346,7 @@ class Watching:
             for known in list(self._places.values()):
                 for place in list(known):
                     yield from self._in_folder(place)
-            self._tell_limit()
+            tell_limit(self._db, len(self._watcher.unwatched), time.time())
             _LOG.info("every watched file was looked at; %d folders watched", self._watcher.count)
         finally:
             self._walking = False
@@ -390,64 +357,6 @@ class Watching:
     def _visible(self, path: str) -> bool:
         """False for what lies in a root that is not readable now: it need not be gone."""
         return not any(path.startswith(root.rstrip(os.sep) + os.sep) for root in self._missing)
-
-    def _poll(self) -> None:
-        """Look at the folders that have no watch, from time to time."""
-        now = time.monotonic()
-        any_ = self._watcher.unwatched or self._watcher.unlogged
-        if self._polling or not any_ or now - self._polled < self._poll_s:
-            return
-        self._polling = True
-        self._backlog.append(self._unwatched())
-
-    def _unwatched(self) -> Iterator[str]:
-        spent, start = 0.0, time.monotonic()
-        try:
-            for git_dir in list(self._watcher.unlogged):
-                self._commits.look(git_dir)
-            known = self._watcher.folders() | set(self._watcher.unwatched)
-            for folder in list(self._watcher.unwatched):
-                try:
-                    with os.scandir(folder) as listing:
-                        entries = list(listing)
-                except OSError:
-                    self._gone(folder)
-                    continue
-                files = [entry.path for entry in entries if entry.is_file(follow_symlinks=False)]
-                below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-                fresh = [path for path in below if path not in known]
-                ignored = self._ignores.among(fresh)
-                for path in fresh:
-                    if path not in ignored and worth(path, self._ignores):
-                        self._backlog.append(self._watcher.add_tree(path))
-                changed = [path for path in files if self._worker.changed(path)]
-                ignored = self._ignores.among(changed)
-                spent += time.monotonic() - start
-                for path in changed:
-                    if path not in ignored or leaks_while_ignored(os.path.basename(path)):
-                        yield path
-                start = time.monotonic()
-        finally:
-            self._polling = False
-            self._polled = time.monotonic()
-            self._poll_s = max(_POLL_S, _POLL_SHARE * spent)
-
-    def _tell_limit(self) -> None:
-        """Keep in the store, for `status`, whether some folders have no watch."""
-        count = len(self._watcher.unwatched)
-        if not count:
-            problems.solve(self._db, time.time(), _PROBLEM)
-            return
-        problems.put(
-            self._db,
-            time.time(),
-            _PROBLEM,
-            "limit",
-            f"no inotify watch is left for {count} folders; they are looked at about every"
-            f" {_POLL_S:.0f} seconds instead",
-            "give more: sysctl fs.inotify.max_user_watches; or: credguard config set"
-            " watch.most_watches NUMBER",
-        )
 
     def _new_watcher(self) -> Watcher:
         try:

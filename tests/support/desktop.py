@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dbus_fast.aio import MessageBus
+
 
 class Desktop:
     """`shown()` gives (title, body) of each notification that reached the service."""
@@ -76,20 +80,22 @@ def desktop(
     found.close()
 
 
+INTROSPECTION = """<node><interface name="org.freedesktop.Notifications">
+  <method name="GetCapabilities"><arg type="as" direction="out"/></method>
+  <method name="GetServerInformation"><arg type="s" direction="out"/>
+    <arg type="s" direction="out"/><arg type="s" direction="out"/>
+    <arg type="s" direction="out"/></method>
+  <method name="Notify"><arg type="s" direction="in"/><arg type="u" direction="in"/>
+    <arg type="s" direction="in"/><arg type="s" direction="in"/><arg type="s" direction="in"/>
+    <arg type="as" direction="in"/><arg type="a{sv}" name="hints" direction="in"/>
+    <arg type="i" direction="in"/><arg type="u" direction="out"/></method>
+</interface></node>"""
+
+
 async def _serve(address: str, log: str, mode: str) -> None:
     from dbus_fast import Message, MessageType
     from dbus_fast.aio import MessageBus
 
-    introspection = """<node><interface name="org.freedesktop.Notifications">
-      <method name="GetCapabilities"><arg type="as" direction="out"/></method>
-      <method name="GetServerInformation"><arg type="s" direction="out"/>
-        <arg type="s" direction="out"/><arg type="s" direction="out"/>
-        <arg type="s" direction="out"/></method>
-      <method name="Notify"><arg type="s" direction="in"/><arg type="u" direction="in"/>
-        <arg type="s" direction="in"/><arg type="s" direction="in"/><arg type="s" direction="in"/>
-        <arg type="as" direction="in"/><arg type="a{sv}" name="hints" direction="in"/>
-        <arg type="i" direction="in"/><arg type="u" direction="out"/></method>
-    </interface></node>"""
     bus = await MessageBus(bus_address=address).connect()
     count = 0
 
@@ -97,7 +103,7 @@ async def _serve(address: str, log: str, mode: str) -> None:
         if message.message_type is not MessageType.METHOD_CALL:
             return False
         if message.member == "Introspect":
-            return Message.new_method_return(message, "s", [introspection])
+            return Message.new_method_return(message, "s", [INTROSPECTION])
         if message.member == "GetCapabilities":
             return Message.new_method_return(message, "as", [["body", "body-markup", "actions"]])
         if message.member == "GetServerInformation":
@@ -114,22 +120,26 @@ async def _serve(address: str, log: str, mode: str) -> None:
             return Message.new_method_return(message)
         return False
 
-    async def press() -> None:
-        loop = asyncio.get_running_loop()
-        while line := await loop.run_in_executor(None, sys.stdin.readline):
-            number, action = line.split()
-            signal, signature, body = "ActionInvoked", "us", [int(number), action]
-            if action == "dismissed":
-                signal, signature, body = "NotificationClosed", "uu", [int(number), 2]
-            path, name = "/org/freedesktop/Notifications", "org.freedesktop.Notifications"
-            await bus.send(Message.new_signal(path, name, signal, signature, body))
-
     bus.add_message_handler(handle)
     await bus.request_name("org.freedesktop.Notifications")
     await bus.request_name("org.freedesktop.FileManager1")
     print("ready", flush=True)
-    await press()
+    await _press(bus)
     await asyncio.Event().wait()
+
+
+async def _press(bus: "MessageBus") -> None:
+    """Do what the test has a person do."""
+    from dbus_fast import Message
+
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        number, action = line.split()
+        signal, signature, body = "ActionInvoked", "us", [int(number), action]
+        if action == "dismissed":
+            signal, signature, body = "NotificationClosed", "uu", [int(number), 2]
+        path, name = "/org/freedesktop/Notifications", "org.freedesktop.Notifications"
+        await bus.send(Message.new_signal(path, name, signal, signature, body))
 
 
 if __name__ == "__main__":
