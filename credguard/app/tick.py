@@ -124,9 +124,10 @@ def _waits(job: Job) -> str:
 def _run(ctx: Context, job: Job) -> list[Note]:
     name, every, start = _PREFIX + job.name, _every(ctx, job) or 0.0, ctx.now()
     last = schedule.get(ctx.db, name).last_run
-    # Written before: one that ends the process is not run first thing again, before all others.
-    retry = schedule.Entry(last, start + min(every / 24, _LONGEST_RETRY_S))
-    schedule.put(ctx.db, name, retry)
+    if every:
+        # Written before: one that ends the process is not run first thing again, before all others.
+        retry = schedule.Entry(last, start + min(every / 24, _LONGEST_RETRY_S))
+        schedule.put(ctx.db, name, retry)
     schedule.remove(ctx.db, _waits(job))
     try:
         notes = job.run(ctx)
