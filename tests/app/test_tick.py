@@ -178,3 +178,25 @@ def test_foreign_use_that_goes_on_is_told_once(
             tick.told(ctx, note)
     (only,) = told
     assert only.startswith("blocked: used elsewhere (s3 in us-east-1, ")
+
+
+def test_a_vault_that_stays_locked_for_hours_is_told_once_and_caught_up(
+    aged: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles.set_consent(Context().db, "work")
+    start, told = Context().now(), []
+    with monkeypatch.context() as locked:
+        locked.delenv("CREDGUARD_PASSPHRASE_FILE")
+        for hour in range(12):
+            at = start + hour * 3600.0
+            locked.setattr(Context, "now", lambda _self, at=at: at)
+            for note in tick.tick(Context()):
+                told += [note.what] * note.tell
+                if note.tell:
+                    tick.told(Context(), note)
+        assert len(told) == 1
+    later = start + 36 * 3600.0
+    monkeypatch.setattr(Context, "now", lambda _self: later)
+    tick.tick(Context())
+    assert status(Context()).problems == []
+    assert aged.iam().keys("dev") != [(aged.key_id, "Active")]

@@ -308,3 +308,20 @@ def test_a_disk_that_is_full_is_told_once_and_nothing_is_lost(tree: Path, deskto
     until(lambda: f"secret found: {tree}/env" in (there / "credguard.log").read_text())
     assert len(desktop.shown()) == 1
     support.stop(process)
+
+
+def test_a_home_that_cannot_be_written_is_one_line(tree: Path, poisoned: Path) -> None:
+    Context().db.close()
+    wrapper = in_own_namespace(
+        f"mount --bind {poisoned} {poisoned}", f"mount -o remount,bind,ro {poisoned}"
+    )
+    done = subprocess.run(
+        [*wrapper, sys.executable, "-m", "credguard", "daemon", "run"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("credguard: cannot open")
+    assert "Read-only file system" in done.stderr
+    assert done.stderr.count("\n") == 2
