@@ -19,6 +19,7 @@ from credguard.store import hooks, problems
 
 _LOG = logging.getLogger("credguard.daemon.offers")
 _SETTLE_S = 5.0
+_TURN_S = 0.1
 _SHOWN = 3
 
 
@@ -55,15 +56,16 @@ class Offers:
             self._waiting[git_dir] = None
 
     def poll(self) -> None:
-        """Look at one; when all were, tell of those without the hook. Raises StoreError."""
+        """Look at some; when all were, tell of those without the hook. Raises StoreError."""
         if self._waiting:
-            git_dir = next(iter(self._waiting))
-            del self._waiting[git_dir]
             self._last = self._monotonic()
-            try:
-                self._look(git_dir)
-            except (GitError, OSError) as exc:
-                _LOG.info("hooks of %s: %s", shown(git_dir), exc)
+            while self._waiting and self._monotonic() - self._last < _TURN_S:
+                git_dir = next(iter(self._waiting))
+                del self._waiting[git_dir]
+                try:
+                    self._look(git_dir)
+                except (GitError, OSError) as exc:
+                    _LOG.info("hooks of %s: %s", shown(git_dir), exc)
         elif self._without and self._monotonic() - self._last > _SETTLE_S:
             tops, self._without = self._without, []
             self._offer(tops)

@@ -106,11 +106,8 @@ class Ignores:
     def _asked(self, top: str, paths: list[str]) -> set[str]:
         if self._rests(top):
             return set()
-        # A path that ends in a folder of its own repository is that one's matter.
         try:
             answer = ignored.among(top, paths)
-            if answer and ignored.among(top, [os.path.join(top, "credguard-any-new-file")]):
-                answer = set()  # see ignored.below
         except GitError as exc:
             self._rest(top, exc)
             return set()

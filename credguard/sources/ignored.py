@@ -19,13 +19,8 @@ _PROBE = "credguard-any-new-file"
 
 def below(folder: str) -> frozenset[str]:
     """The ignored files and folders below `folder`, absolute; what lies in such a folder is not
-    named. A folder that holds a tracked file is never among them.
-
-    Empty where the repository ignores any new file at its top: a home folder kept in git does so,
-    and what is in it is not rubbish. Raises GitError.
+    named. A folder that holds a tracked file is never among them. Raises GitError.
     """
-    if among(folder, [os.path.join(folder, _PROBE)]):
-        return frozenset()
     args = ("ls-files", "-o", "-i", "--exclude-standard", "--directory", "-z")
     files: set[str] = set()
     folders: list[str] = []
@@ -36,7 +31,10 @@ def below(folder: str) -> frozenset[str]:
             folders.append(os.path.normpath(path))
         elif name:
             files.add(path)
-    return frozenset(files | among(folder, [each for each in folders if each != folder]))
+    if not files and not folders:
+        return frozenset()
+    answer = _among(folder, [each for each in folders if each != folder])
+    return frozenset() if answer is None else frozenset(files | answer)
 
 
 def among(folder: str, paths: list[str]) -> set[str]:
@@ -44,10 +42,19 @@ def among(folder: str, paths: list[str]) -> set[str]:
 
     A tracked file is not ignored, whatever the patterns say. Raises GitError.
     """
+    return _among(folder, paths) or set()
+
+
+def _among(folder: str, paths: list[str]) -> set[str] | None:
+    """None: any new file in `folder` is ignored.
+
+    A home folder kept in git does so, and what is in it is not rubbish: then nothing is.
+    """
+    probe = os.path.join(folder, _PROBE)
     found: set[str] = set()
     part: list[bytes] = []
     size = 0
-    for path in [*map(os.fsencode, paths), None]:
+    for path in [*map(os.fsencode, [*paths, probe]), None]:
         if part and (path is None or size + len(path) > _MOST_BYTES):
             answer = _ask(folder, ("check-ignore", "-z", "--stdin"), b"\0".join(part) + b"\0")
             found.update(os.fsdecode(name) for name in answer.split(b"\0") if name)
@@ -55,7 +62,7 @@ def among(folder: str, paths: list[str]) -> set[str]:
         if path is not None:
             part.append(path)
             size += len(path) + 1
-    return found
+    return None if probe in found else found
 
 
 def _ask(folder: str, args: tuple[str, ...], request: bytes) -> bytes:
