@@ -100,11 +100,24 @@ class VerifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slack_url: str = "https://slack.com"
 
 
+class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The background service's log. `json`: one JSON object a line, for programs."""
+
+    json: bool = False
+
+
 class SshConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Regions that a new SSH key is registered in when none is named."""
+    """SSH keys. `regions`: where a new one is registered when none is named.
+
+    `owner`: the owner tag of key pairs; "": the IAM user's name. `max_age`: from when on a key is
+    old. `lifetime`: how long ssh-agent keeps one. `user`: whom to log in as on instances.
+    """
 
     regions: list[str] = []
     owner: str = ""
+    max_age: str = "90d"
+    lifetime: str = "12h"
+    user: str = "ec2-user"
 
 
 class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,12 +138,14 @@ class ScheduleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What happens when a value of the vault was pushed.
+    """What happens when a value of the vault got out.
 
     `countdown`: so long a person can stop the answer, such as a new key; "0s": it comes at once.
+    `synced`: folders that a service copies to its servers; "auto": those that are found.
     """
 
     countdown: str = "10m"
+    synced: list[str] = msgspec.field(default_factory=lambda: ["auto"])
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     watch: WatchConfig = WatchConfig()
     scan: ScanConfig = ScanConfig()
     verify: VerifyConfig = VerifyConfig()
+    log: LogConfig = LogConfig()
     ssh: SshConfig = SshConfig()
     leak: LeakConfig = LeakConfig()
     schedule: ScheduleConfig = ScheduleConfig()
@@ -164,6 +180,8 @@ _DURATIONS = {
     "password.max_age",
     "password.clipboard_clear",
     "notify.digest",
+    "ssh.max_age",
+    "ssh.lifetime",
 }
 BACKENDS = {
     "file",

@@ -22,12 +22,14 @@ pytest_plugins = [
         "keepassxc",
         "desktop",
         "openssh",
+        "cloud",
         "daemon",
         "agent",
         "display",
         "portals",
         "compiled",
         "watched",
+        "user_manager",
     )
     if (Path(__file__).parent / "support" / f"{name}.py").exists()
 ]

@@ -4,11 +4,13 @@ A hook that is already there is kept beside ours as NAME.before-credguard, runs 
 comes back as it was on uninstall. Ours are recognised by their second line.
 """
 
+import contextlib
 import os
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from credguard import paths
-from credguard.app import hooktemplate
+from credguard.app import hookconfig, hooktemplate
 from credguard.app.context import Context
 from credguard.app.hookfiles import (
     Place,
@@ -27,6 +29,7 @@ from credguard.errors import GitError
 from credguard.sources.git import run
 from credguard.store import hooks as store
 
+_THREADS = 8
 _ALL = (
     "applypatch-msg",
     "commit-msg",
@@ -61,12 +64,18 @@ _ALL = (
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`state`: installed, partly, shadowed (git looks elsewhere) or absent."""
+    """`state`: installed, partly, shadowed (git looks elsewhere) or absent.
+
+    `configured`: the hooks that git's configuration names, which run before those of the folder.
+    `by_config`: it is by these alone that git runs ours.
+    """
 
     repository: str
     hooks_path: str
     state: str
     global_: bool
+    configured: list[hookconfig.Configured] = field(default_factory=list)
+    by_config: bool = False
 
 
 def install(ctx: Context, repository: str | None, *, global_: bool) -> list[str]:
@@ -131,10 +140,15 @@ def _install_global(ctx: Context) -> list[str]:
         for name in _ALL:
             data = shim(name, global_=True, chain_to=chain_to)
             write_private(os.path.join(folder, name), data, 0o755)
+        everywhere = hookconfig.install(folder)
     except OSError as exc:
         raise GitError(f"cannot install the hooks in {folder}: {exc.strerror}") from exc
     run(paths.home(), "config", "--global", "core.hooksPath", folder, hooks=True)
-    notes = ["a repository with an own core.hooksPath (husky) is not covered: install there too"]
+    notes = []
+    if not everywhere:
+        notes.append(
+            "a repository with an own core.hooksPath (husky) is not covered: install there too"
+        )
     if chain_to is not None:
         notes.append(f"the hooks in {chain_to} still run, after ours")
     return notes
@@ -187,6 +201,7 @@ def _uninstall_global(ctx: Context) -> list[str]:
     elif known is not None and current is not None:
         notes.append(f"core.hooksPath was changed to {current} since and stays")
     try:
+        hookconfig.uninstall(folder)
         for name in _ALL:
             path = os.path.join(folder, name)
             if is_ours(path):
@@ -231,6 +246,8 @@ def refresh_all(ctx: Context) -> list[str]:
         folder = hook.hooks_path
         if not os.path.isdir(folder):
             continue
+        if global_ and hookconfig.refresh(folder):
+            changed.append(folder)
         # An earlier version had two hooks for a repository; the rest is this version's to add.
         early = not global_ and {name for name in INSTALLED if is_ours(f"{folder}/{name}")} == {
             "pre-commit",
@@ -263,4 +280,78 @@ def status(ctx: Context, repository: str | None) -> Status:
     state = "installed" if all(ours) else "partly" if any(ours) else "absent"
     if state == "absent" and (store.get(ctx.db, place.key) or store.get(ctx.db, store.GLOBAL)):
         state = "shadowed"
-    return Status(place.top, place.folder, state, place.folder == _global_folder())
+    configured = hookconfig.configured(place.top)
+    by_config = state != "installed" and hookconfig.covers(configured)
+    return Status(
+        place.top, place.folder, "installed" if by_config else state,
+        place.folder == _global_folder(), configured, by_config,
+    )  # fmt: skip
+
+
+def shown(row: store.Hook) -> str:
+    """What a person calls the place of `row`: the work tree, or --global or --template."""
+    name = os.path.basename(row.repository)
+    return os.path.dirname(row.repository) if name == ".git" else row.repository
+
+
+def states(ctx: Context) -> list[tuple[str, str]]:
+    """(place, state) of each installation, oldest first. Raises StoreError.
+
+    States: installed, partly (some hooks are missing), shadowed (git takes others), gone (no such
+    repository), UNKNOWN (git does not answer). Git is asked for a repository only where some
+    setting moves hooks at all: five thousand repositories are no reason to wait.
+    """
+    rows = store.installed(ctx.db)
+    if not rows:
+        return []
+    args = ("config", "--null", "--get-regexp", r"^(core\.hookspath|include(if)?\..*)$")
+    try:
+        moved = bool(run(paths.home(), *args, hooks=True, ok=(0, 1)))
+    except GitError:
+        moved = True
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = list(pool.map(lambda row: _state(row, moved), rows))
+    return [(shown(row), state) for row, state in zip(rows, found, strict=True)]
+
+
+def _state(row: store.Hook, moved: bool) -> str:
+    if row.repository not in (store.GLOBAL, store.TEMPLATE) and not os.path.isdir(row.repository):
+        return "gone"
+    try:
+        folder = _folder(row, moved)
+    except GitError:
+        return "UNKNOWN"
+    places = [place_of_ours(os.path.join(folder, name)) for name in INSTALLED]
+    ours = [each is not None and os.access(each, os.X_OK) for each in places]
+    if all(ours) or _by_config(row):
+        return "installed"
+    return "partly" if any(ours) else "shadowed"
+
+
+def _by_config(row: store.Hook) -> bool:
+    if row.repository == store.TEMPLATE:
+        return False
+    where = paths.home() if row.repository == store.GLOBAL else shown(row)
+    try:
+        return hookconfig.covers(hookconfig.configured(where))
+    except GitError:
+        return False
+
+
+def _folder(row: store.Hook, moved: bool) -> str:
+    """Where git takes the hooks of `row` from now. Raises GitError."""
+    if row.repository == store.TEMPLATE:
+        return row.hooks_path
+    if row.repository == store.GLOBAL:
+        return os.path.expanduser(setting(paths.home(), "--global") or os.devnull)
+    common = row.repository
+    with contextlib.suppress(OSError), open(os.path.join(common, "commondir")) as file:
+        common = os.path.normpath(os.path.join(common, file.read(4096).strip()))
+    files = (os.path.join(common, "config"), os.path.join(row.repository, "config.worktree"))
+    words = b"".join(read(each).lower() for each in files if os.path.exists(each))
+    if not moved and b"hookspath" not in words and b"[include" not in words:
+        return os.path.join(common, "hooks")
+    # From the work tree: a relative core.hooksPath counts from there.
+    where = shown(row)
+    said = os.fsdecode(run(where, "rev-parse", "--git-path", "hooks", hooks=True))
+    return os.path.normpath(os.path.join(where, said.removesuffix("\n")))

@@ -37,5 +37,6 @@ JOBS: tuple[Job, ...] = (
     ),
     Job("findings", "close what was found of keys that were replaced", _findings),
     Job("passwords", "remind of old console passwords", reminders.old_passwords),
+    Job("ssh-keys", "remind of old SSH keys", reminders.old_ssh_keys),
     Job("vault", "see whether the vault holds what it should", vault_check.run, every="1d"),
 )

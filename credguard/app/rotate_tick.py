@@ -17,7 +17,6 @@ from credguard.errors import (
 )
 from credguard.store import events, problems, profiles, schedule
 
-_SUBJECT = "rotation of "
 # These pass by themselves mostly: a laptop in a train is no reason to interrupt anybody.
 _PASSING = (NetworkDown, Throttled, Busy)
 _PATIENCE_S = 86400.0
@@ -45,15 +44,12 @@ def run(ctx: Context) -> list[Note]:
     for identity in due:
         for outcome in rotate.rotate_users(ctx, [identity]):
             note = _note(ctx, outcome)
-            if note is None:
-                problems.solve(ctx.db, ctx.now(), _SUBJECT + identity)
-                schedule.remove(ctx.db, _SUBJECT + identity)
-            else:
+            if note is not None:
                 notes.append(note)
         notes += _happened(ctx, identity, now)
-    waiting = {_SUBJECT + each for each in [*rotate_due.due(ctx), *_ageless(ctx)]}
+    waiting = {rotate.SUBJECT + each for each in [*rotate_due.due(ctx), *_ageless(ctx)]}
     for problem in problems.present(ctx.db):
-        if problem.subject.startswith(_SUBJECT) and problem.subject not in waiting:
+        if problem.subject.startswith(rotate.SUBJECT) and problem.subject not in waiting:
             problems.solve(ctx.db, ctx.now(), problem.subject)
     return notes
 
@@ -83,7 +79,7 @@ def _ageless(ctx: Context) -> list[str]:
 
 
 def _next_try(ctx: Context, identity: str) -> float:
-    at = schedule.get(ctx.db, _SUBJECT + identity).next_run or 0.0
+    at = schedule.get(ctx.db, rotate.SUBJECT + identity).next_run or 0.0
     return 0.0 if at - ctx.now() > _LATEST_S else at  # a clock that was ahead had set it
 
 
@@ -104,7 +100,7 @@ def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
         return None
     if outcome.state == "needs-code":
         hint = f"run: credguard rotate {quote(name)}"
-    subject, now = _SUBJECT + outcome.identity, ctx.now()
+    subject, now = rotate.SUBJECT + outcome.identity, ctx.now()
     problem = problems.put(ctx.db, now, subject, kind, what, hint)
     if not isinstance(error, RotationRefused):  # a refusal asks nobody, and a yes ends it at once
         pause = min(max(now - problem.since, _SOONEST_S), _LATEST_S)
@@ -155,4 +151,4 @@ def _happened(ctx: Context, identity: str, since: float) -> list[Note]:
 
 
 def _news(identity: str, title: str, what: str, hint: str) -> Note:
-    return Note(_SUBJECT + identity, what, hint, False, True, title, problem=False)
+    return Note(rotate.SUBJECT + identity, what, hint, False, True, title, problem=False)

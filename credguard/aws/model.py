@@ -1,6 +1,6 @@
 """What the AWS adapter takes and gives. Imports no AWS library, so anything may import it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from credguard.secret import Secret
@@ -81,15 +81,25 @@ class LastUsed:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyPair:
-    """An EC2 key pair of one region. `created`: Unix seconds; None fields: EC2 did not say."""
+class TrailEvent:
+    """One call as CloudTrail recorded it. `at`, `until`: Unix seconds; "": not recorded.
 
+    `address`, `agent`: what the caller came from and said of itself; `error`: why it was refused;
+    `subject`: what it was about; `made`: the id of the key or session that it gave, which ends
+    at `until` (None: no session, or it is not said).
+    """
+
+    at: float
     name: str
-    key_type: str
-    fingerprint: str
-    public_key: str | None
-    tags: dict[str, str] = field(default_factory=dict)
-    created: float | None = None
+    service: str
+    region: str
+    key_id: str
+    address: str
+    agent: str
+    error: str
+    subject: str
+    made: str
+    until: float | None
 
 
 _SECOND_REGIONS = {

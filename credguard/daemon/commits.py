@@ -5,13 +5,21 @@ thread, a few files at a time. Killed at any instant it loses nothing: a commit 
 together with what was found in it.
 """
 
+import itertools
 import logging
 import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from credguard.daemon.worker import Scanner, Tell, fingerprint, shown
+from credguard.daemon.worker import (
+    Scanner,
+    Tell,
+    TooLarge,
+    fingerprint,
+    read_regular,
+    shown,
+)
 from credguard.errors import ConfigError, CredguardError, GitError
 from credguard.report.text import printable
 from credguard.scan.engine import on_lines, plain
@@ -35,6 +43,7 @@ _DAY_S = 86_400.0
 _KEPT_S = 90 * _DAY_S
 """Which commits were looked at is remembered so long; older entries of a reflog are passed over."""
 _FILES = 64
+_SMALL = 8192
 
 
 def _not_allowed(hits: list[Finding], file: CommittedFile, git_dir: str) -> list[Finding]:
@@ -68,8 +77,11 @@ class Commits:
         max_bytes: int,
         tell: Tell,
         now: Callable[[], float],
+        follow: Callable[[str], None] = lambda _repository: None,
     ) -> None:
-        """As Worker."""
+        """As Worker. `follow` is told of each repository, once."""
+        self._follow = follow
+        self._repositories: dict[str, str] = {}
         self._scanner = scanner
         self._db = connection
         self._key = key
@@ -169,13 +181,14 @@ class Commits:
     def _looked(self, git_dir: str, noted: list[str]) -> Iterator[None]:
         """Look at what is new in `git_dir`, some files a step."""
         try:
-            since = commits.since(self._db, shown(git_dir), self._now() - _FIRST_S)
-            since = min(since, self._now())  # kept by a clock that was ahead
-            moved = [move for move in reflog.moves(git_dir) if move.at >= since]
+            repository = self._repositories.get(git_dir)
+            if repository is None:
+                repository = self._repositories[git_dir] = reflog.repository(git_dir)
+                self._follow(repository)
+            name = shown(repository)
+            moved = self._moved(git_dir)
             if not noted and not moved:
                 return
-            repository = reflog.repository(git_dir)
-            name = shown(repository)
             fresh = set(commits.unseen(self._db, name, [move.new for move in moved]))
             made = reflog.made(git_dir, [move for move in moved if move.new in fresh])
             oids = commits.unseen(self._db, name, [*noted, *made])
@@ -187,6 +200,14 @@ class Commits:
         except (GitError, OSError) as exc:
             _LOG.warning("commits of %s cannot be looked at: %s", shown(git_dir), exc)
             self._resting[git_dir] = self._now()
+
+    def _moved(self, git_dir: str) -> list[reflog.Move]:
+        """HEAD's moves since it is followed. Their times are the committer's to choose, so one that
+        stands behind a recent one counts, whatever its own says.
+        """
+        since = commits.since(self._db, shown(git_dir), self._now() - _FIRST_S)
+        since = min(since, self._now())  # kept by a clock that was ahead
+        return list(itertools.dropwhile(lambda move: move.at < since, reflog.moves(git_dir)))
 
     def _scanned(self, git_dir: str, repository: str, oids: list[str]) -> Iterator[None]:
         found: dict[str, tuple[Finding, str]] = {}
@@ -338,11 +359,7 @@ def git_folder(folder: str) -> str | None:
 
 def linked(file: str) -> str | None:
     """The git folder that the `.git` file of a linked worktree or a submodule names, absolute."""
-    try:
-        with open(file, "rb") as opened:
-            line = opened.read(8192)
-    except OSError:
-        return None
+    line = _small(file) or b""
     if not line.startswith(b"gitdir: "):
         return None
     named = os.fsdecode(line[8:].rstrip(b"\r\n"))
@@ -353,8 +370,14 @@ def work_tree(git_dir: str) -> str:
     """The folder that a person knows the repository by."""
     if os.path.basename(git_dir) == ".git":
         return os.path.dirname(git_dir)
+    named = _small(os.path.join(git_dir, "gitdir"))
+    return os.path.dirname(os.fsdecode(named.rstrip(b"\n"))) if named else git_dir
+
+
+def _small(path: str) -> bytes | None:
+    """The first bytes of a regular file; None: it is none (a FIFO would be waited for) or gone."""
     try:
-        with open(os.path.join(git_dir, "gitdir"), "rb") as file:
-            return os.path.dirname(os.fsdecode(file.read(8192).rstrip(b"\n")))
-    except OSError:
-        return git_dir
+        content = read_regular(path, _SMALL)
+    except (OSError, TooLarge):
+        return None
+    return None if content is None else content[0]

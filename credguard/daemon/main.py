@@ -10,16 +10,16 @@ import logging
 import os
 import select
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from credguard import logs
 from credguard.app.context import Context
-from credguard.daemon import lock
+from credguard.daemon import lock, manager
 from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
 from credguard.daemon.children import ENTRY
@@ -58,17 +58,20 @@ def run(ctx: Context) -> None:
     """
     held = lock.acquire()
     again = False
+    passed = None
     agent = AgentThread(ctx.config)
     try:
-        logs.to_file()
+        logs.to_file(as_json=ctx.config.log.json)
         if sys.stderr.isatty():
             logs.to_stderr()
-        agent.start(_AGENT_S)
+        passed = manager.agent_socket()
+        agent.start(_AGENT_S, passed)
         again = _daemon(ctx).serve()
     finally:
         agent.stop()
         os.close(held)
     if again:
+        manager.keep(passed)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 
@@ -93,24 +96,23 @@ def _daemon(ctx: Context) -> "Daemon":
     key = fingerprint_key()
     most = config.max_file_mb * 1_000_000
     letting = Letting(rules, time.monotonic)
-    worker = Worker(
-        engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time, letting=letting
-    )
-    commits = Commits(engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time)
+    leaks = Leaks(ctx, engine, announcer.tell, time.time)
+    both: Any = {"max_bytes": most, "tell": announcer.tell, "now": time.time}
+    worker = Worker(engine, ctx.db, key, letting=letting, own=leaks.in_file, **both)
+    commits = Commits(engine, ctx.db, key, follow=leaks.follow, **both)
     offers = Offers(ctx, announcer.tell, config.hooks, time.time, time.monotonic)
     scheduler = Scheduler(
         ctx.db, Tick, wall=time.time, monotonic=time.monotonic, tell=announcer.tell
     )
     shadow = Shadow(ctx, announcer.tell, time.time)
-    leaks = Leaks(ctx, announcer.tell, time.time)
 
     def watching(wake: Callable[[], None], stopping: Callable[[], bool]) -> Watching:
         return Watching(
-            ctx.db, worker, commits, letting, offers, config, wake=wake, stopping=stopping
-        )
+            ctx.db, worker, commits, letting, offers, config, wake=wake, stopping=stopping,
+            besides=lambda: leaks.folders,
+        )  # fmt: skip
 
-    parts = (shadow, leaks, offers, scheduler)
-    return Daemon(ctx.db, watching, parts, announcer, scheduler)
+    return Daemon(ctx.db, watching, leaks, (shadow, offers), announcer, scheduler)
 
 
 def _compile_rules() -> None:
@@ -147,7 +149,8 @@ class Daemon:
         self,
         connection: sqlite3.Connection,
         watching: Callable[[Callable[[], None], Callable[[], bool]], Watching],
-        parts: tuple[Shadow | Leaks | Scheduler | Offers, ...],
+        leaks: Leaks,
+        parts: tuple[Shadow | Offers, ...],
         announcer: Announcer,
         scheduler: Scheduler,
     ) -> None:
@@ -156,11 +159,13 @@ class Daemon:
         Everything else is opened by the caller. Raises Unsupported: no inotify instance is left.
         """
         self._db = connection
-        self._parts = parts
+        self._leaks = leaks
+        self._parts = (*parts, leaks, scheduler)
         self._announcer = announcer
         self._scheduler = scheduler
         self._stopping = False
         self._version = _installed()
+        self._heart = manager.Heart(time.monotonic)
         self._noticed = 0
         self._failures = 0
         self._looked = -_IDLE_S
@@ -182,14 +187,14 @@ class Daemon:
         handlers = {number: signal.signal(number, self._stop) for number in _SIGNALS}
         try:
             self._watching.start()
-            _sd_notify("READY=1")
+            manager.tell("READY=1")
             _LOG.info("ready, watching %d roots", self._watching.roots)
             while not self._stopping:
                 if self._replaced():
                     _LOG.info("another version was installed; going on as that one")
                     return True
                 self._turn()
-            _sd_notify("STOPPING=1")
+            manager.tell("STOPPING=1")
             return False
         finally:
             self._scheduler.stop()
@@ -209,8 +214,9 @@ class Daemon:
         self._stopping = True
 
     def _turn(self) -> None:
+        self._heart.beat()
         try:
-            busy = self._watching.step()
+            busy = any([self._watching.step(), self._leaks.step()])
             if self._stopping:
                 return
             self._each_second()
@@ -266,18 +272,3 @@ class Daemon:
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-def _sd_notify(state: str) -> None:
-    """Tell systemd `state`, where it asked (Type=notify). Best effort."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")):
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.connect(address)
-            sock.sendall(state.encode())
-    except OSError as exc:
-        _LOG.warning("systemd could not be told %s: %s", state, exc.strerror)

@@ -51,8 +51,11 @@ class Watching:
         wake: Callable[[], None],
         stopping: Callable[[], bool],
         wall: Callable[[], float] = time.time,
+        besides: Callable[[], list[str]] = list,
     ) -> None:
         """`wake` is called, from another thread, when there is something to do. `wall`: seconds.
+
+        `besides`: folders that are roots too.
 
         Raises Unsupported: no inotify instance is left.
         """
@@ -63,6 +66,7 @@ class Watching:
         self._offers = offers
         self._most = config.most_watches or None
         self._stopping = stopping
+        self._besides = besides
         self._inbox = Inbox(time.monotonic, wake=wake)
         self._ignores = Ignores(time.monotonic)
         self._watcher = self._new_watcher()
@@ -231,7 +235,7 @@ class Watching:
 
     def refresh(self) -> None:
         """Take up roots that came, let go those that went. Raises StoreError."""
-        wanted = set(watches.roots(self._db))
+        wanted = {*watches.roots(self._db), *self._besides()}
         for root in set(self._roots) - wanted:
             _LOG.info("no longer watched: %s", shown(root))
             self._forget(root)

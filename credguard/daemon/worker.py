@@ -19,6 +19,7 @@ from credguard.scan.allow import Allow
 from credguard.scan.custom import Joined
 from credguard.scan.engine import plain
 from credguard.scan.model import MEDIUM, Finding
+from credguard.sources import synced
 from credguard.store import findings
 from credguard.store.db import transaction
 
@@ -69,12 +70,13 @@ class TooLarge(Exception):
 
 
 def read_regular(path: str, max_bytes: int) -> tuple[bytes, os.stat_result] | None:
-    """The bytes and status of a regular file; None for anything else.
+    """The bytes and status of a regular file; None for anything else, or it is on a server alone.
 
     Never opens a FIFO, socket or device, follows no symlink. Raises OSError (FileNotFoundError:
     gone) and TooLarge (over `max_bytes`).
     """
-    if not stat.S_ISREG(os.lstat(path).st_mode):
+    known = os.lstat(path)
+    if not stat.S_ISREG(known.st_mode) or synced.elsewhere(known):
         return None
     try:
         descriptor = os.open(path, _OPEN)  # it may have been replaced since
@@ -119,9 +121,14 @@ class Worker:
         tell: Tell,
         now: Callable[[], float],
         letting: Letting | None = None,
+        own: Callable[[str, bytes, list[Finding]], list[Finding]] = lambda _p, _d, found: found,
     ) -> None:
-        """`now` gives Unix seconds. `letting`: what lets findings pass; None: nothing but marks."""
+        """`now` gives Unix seconds. `letting`: what lets findings pass; None: nothing but marks.
+
+        `own` is asked which findings of a file are to be told.
+        """
         self._scanner = scanner
+        self._own = own
         self._db = connection
         self._key = key
         self._max_bytes = max_bytes
@@ -166,6 +173,8 @@ class Worker:
             found = self._found(data, os.fsencode(path))
             for each in found:
                 each.allowed = each.allowed or ("" if each.own else ignored)
+            told = self._own(path, data, [each for each in found if not each.allowed])
+            found = [each for each in found if each.allowed] + told
         self._store(shown(path), found)
         if signature is not None:  # only now: a file whose findings were not stored is read again
             self._snapshot[hash(shown(path))] = signature

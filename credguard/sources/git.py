@@ -133,6 +133,16 @@ class Process:
         except BrokenPipeError:
             self.fail()
 
+    def feed(self, data: bytes) -> None:
+        """Send `data` of any size and no more, to a git that reads it all before it answers."""
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._stdin, view) :]
+        except BrokenPipeError:
+            self.fail()
+        self.close_stdin()
+
     def close_stdin(self) -> None:
         """No more requests."""
         if self._stdin >= 0:

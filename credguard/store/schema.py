@@ -125,6 +125,22 @@ MIGRATIONS = (
         due REAL NOT NULL, state TEXT NOT NULL, answer TEXT NOT NULL
     );
     """,
+    """
+    ALTER TABLE leak ADD COLUMN how TEXT NOT NULL DEFAULT '';
+    CREATE TABLE push_note (          -- pushes to a bare URL: no tracking branch tells of them
+        repository TEXT NOT NULL, oid TEXT NOT NULL, url TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (repository, oid)
+    );
+    CREATE TABLE remote_tips (repository TEXT PRIMARY KEY, tips TEXT NOT NULL, at REAL NOT NULL);
+    """,
+    """
+    ALTER TABLE ssh_key ADD COLUMN held TEXT NOT NULL DEFAULT 'file';    -- file, vault
+    ALTER TABLE ssh_key ADD COLUMN state TEXT NOT NULL DEFAULT 'active';
+    CREATE TABLE ssh_rotation (old TEXT PRIMARY KEY, record TEXT NOT NULL, updated REAL NOT NULL);
+    CREATE TABLE ssh_revocation (
+        fingerprint TEXT PRIMARY KEY, record TEXT NOT NULL, updated REAL NOT NULL
+    );
+    """,
     # `value`: the value's keyed fingerprint, whatever the place and rule; `item`: of the vault,
     # where the value is one of its own; `reason`: why it is allowed. notice: shown next.
     """

@@ -130,12 +130,9 @@ def test_what_came_from_a_remote_is_not_told_and_what_went_there_is_urgent(
     assert "pushed" in body
 
 
-def test_commits_of_long_ago_are_left_alone(
-    repo: Path, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GIT_COMMITTER_DATE", f"@{int(time.time()) - 86400} +0000")
+def test_commits_of_long_ago_are_left_alone(repo: Path, service: Service) -> None:
     bypass(repo, leak())
-    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    service.at += 7200
     service.commits.look(str(repo / ".git"))
     service.turn()
     assert service.told == []
@@ -264,5 +261,19 @@ def test_what_the_hook_lets_pass_is_not_told_as_a_commit(repo: Path, service: Se
     git(repo, "add", "sub")
     bypass(repo, leak(3), "sub/ok")
     service.commits.look(str(repo / ".git"))
+    service.turn()
+    assert len(service.told) == 1
+
+
+def test_a_commit_that_says_it_is_old_is_looked_at(
+    repo: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reflog has the committer's date, which is his to choose: rebase and am copy it, too."""
+    git_dir = service.commits.repositories(str(repo / ".git"))[0]
+    service.commits.look(git_dir)
+    service.turn()
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "@1000000000 +0000")
+    bypass(repo, leak())
+    service.commits.look(git_dir)
     service.turn()
     assert len(service.told) == 1
