@@ -22,6 +22,7 @@ pytest_plugins = [
         "keepassxc",
         "desktop",
         "openssh",
+        "cloud",
         "daemon",
         "agent",
         "display",
