@@ -31,7 +31,7 @@ def answered(ctx: Context, name: str) -> tuple[Answer, str]:
             hint="see what is left: credguard ssh revoke --list",
         )
     left = ssh_revoke.left(records)
-    return Answer.SSH, (
+    return Answer.REVOKE, (
         f"its key pairs are deleted, so that no new instance gets it; {left} things are left for a"
         " person: credguard ssh revoke --list"
     )
