@@ -69,7 +69,6 @@ class PasswordPolicy:
     self_change: bool
     max_age: int
     reuse: int
-    hard_expiry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

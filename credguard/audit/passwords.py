@@ -45,7 +45,7 @@ def _expiry(policy: PasswordPolicy) -> str:
 
 
 def _own(policy: PasswordPolicy) -> str:
-    return "users may change their own" if policy.self_change and not policy.hard_expiry else ""
+    return "users may change their own" if policy.self_change else ""
 
 
 def _check(
@@ -91,7 +91,7 @@ CHECKS = (
     _check(
         "password-own-change", "Users may change their own password",
         "Who cannot change a leaked password has to wait for an administrator.",
-        _policy(_own, "users may not change their own, or are locked out when it expires"),
+        _policy(_own, "users may not change their own"),
         (), "low",
     ),
 )  # fmt: skip

@@ -18,9 +18,9 @@ def _agent() -> click.Command:
 
 
 def _audit() -> click.Command:
-    from credguard.cli.audit import audit
+    from credguard.cli import audit_fix
 
-    return audit
+    return audit_fix.audit
 
 
 def _baseline() -> click.Command:

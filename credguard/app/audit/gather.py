@@ -26,13 +26,15 @@ _EC2 = ("groups", "interfaces", "acls", "instances", "pairs", "images", "ebs", "
 class Asked:
     """Whose account, and how much of it. `regions` None: every one that is enabled.
 
-    `me`: the caller's user name, "" for a role. `changed_here`: when credguard changed its console
+    `facts`: names of reads.READS, so that nothing is read that no check asks for. `me`: the
+    caller's user name, "" for a role. `changed_here`: when credguard changed its console
     password, None: it did not. `last_audit`: see Facts.
     """
 
     me: str
     arn: str
     own: bool
+    facts: frozenset[str]
     regions: tuple[str, ...] | None
     now: float
     look: Look
@@ -45,18 +47,18 @@ class Asked:
 def gather(reader: Reader, asked: Asked) -> Facts:
     """The facts. Two rounds: what is there, then each region, user and bucket of it. Reads only."""
     run = _Run(asked)
-    first = run.all(_own_jobs(reader, asked) if asked.own else _account_jobs(reader))
-    names: Fact[tuple[str, ...]] = first["region_names"] if asked.regions is None else asked.regions
+    first = run.all(_own_jobs(reader, asked) if asked.own else _account_jobs(reader, asked))
+    names: Fact[tuple[str, ...]] = asked.regions or first.get("region_names", ())
     regions = (reader.home,) if isinstance(names, Unknown) else names
     jobs: _Jobs = {}
     for name in regions:
         jobs.update(_region_jobs(reader, name, asked))
-    users = first["users"]
+    users = first.get("users", _NOT_ASKED)
     if not isinstance(users, Unknown):
         jobs.update({("user", n): partial(iam.user, reader, n, arn) for n, arn in users})
     buckets = first.get("buckets", _NOT_ASKED)
     if not isinstance(buckets, Unknown):
-        logs = _log_buckets(first["trails"])
+        logs = _log_buckets(first.get("trails", _NOT_ASKED))
         jobs.update(
             {
                 ("bucket", name): partial(s3.bucket, reader, name, where, logs=name in logs)
@@ -90,23 +92,36 @@ _ACCOUNT: dict[str, Callable[[Reader], Any]] = {
 }
 
 
-def _account_jobs(reader: Reader) -> _Jobs:
+# What one call reads beside the fact that it is named by.
+_PARTS = {"users": ("user.", "key."), "buckets": ("bucket.",), "trails": ("trail.",),
+          "alarms": ("alarm.",), "budgets": ("budget.",), "region_names": ("region.",)}  # fmt: skip
+
+
+def _account_jobs(reader: Reader, asked: Asked) -> _Jobs:
     more: dict[str, Callable[[Reader], Any]] = {
         "users": iam.users,
         "buckets": s3.buckets,
         "region_names": others.region_names,
     }
+    if asked.regions is not None:
+        del more["region_names"]
+    every = {**_ACCOUNT, **more}
+    wanted = [
+        name
+        for name in every
+        if name in asked.facts
+        or any(each.startswith(_PARTS.get(name, "-")) for each in asked.facts)
+    ]
     # The report first: AWS takes a while to make one.
-    names = sorted({**_ACCOUNT, **more}, key=lambda name: name != "report")
-    return {name: partial({**_ACCOUNT, **more}[name], reader) for name in names}
+    wanted.sort(key=lambda name: name != "report")
+    return {name: partial(every[name], reader) for name in wanted}
 
 
 def _own_jobs(reader: Reader, asked: Asked) -> _Jobs:
-    jobs: _Jobs = {
-        "users": lambda: [(asked.me, asked.arn)] if asked.me else [],
-        "region_names": partial(others.region_names, reader),
-    }
-    if asked.me:
+    jobs: _Jobs = {"users": lambda: [(asked.me, asked.arn)] if asked.me else []}
+    if asked.regions is None and "region_names" in asked.facts:
+        jobs["region_names"] = partial(others.region_names, reader)
+    if asked.me and "report" in asked.facts:
         jobs["report"] = partial(iam.own_report, reader, asked.me, asked.arn, asked.changed_here)
     return jobs
 
@@ -122,40 +137,44 @@ def _whole(found: dict[Any, Any], kind: str, names: list[tuple[str, str]]) -> An
 
 
 def _region_jobs(reader: Reader, name: str, asked: Asked) -> _Jobs:
-    jobs: _Jobs = {(name, "ec2"): partial(_ec2, reader, name, asked)}
-    if not asked.own:
-        jobs |= {
-            (name, "kms"): partial(keeping.kms, reader, name),
-            (name, "log_groups"): partial(keeping.log_groups, reader, name),
-            (name, "patches"): partial(others.patches, reader, name),
-            (name, "functions"): partial(others.functions, reader, name, asked.look),
-            (name, "parameters"): partial(others.parameters, reader, name, asked.look),
-            (name, "analyzer"): partial(keeping.analyzer, reader, name),
-            (name, "detector"): partial(keeping.detector, reader, name),
-        }
-    return jobs
+    jobs: _Jobs = {
+        "kms": partial(keeping.kms, reader, name),
+        "log_groups": partial(keeping.log_groups, reader, name),
+        "patches": partial(others.patches, reader, name),
+        "functions": partial(others.functions, reader, name, asked.look),
+        "parameters": partial(others.parameters, reader, name, asked.look),
+        "analyzer": partial(keeping.analyzer, reader, name),
+        "detector": partial(keeping.detector, reader, name),
+    }
+    wanted = {(name, part): job for part, job in jobs.items() if f"region.{part}" in asked.facts}
+    if any(f"region.{part}" in asked.facts for part in _EC2):
+        wanted[name, "ec2"] = partial(_ec2, reader, name, asked)
+    return wanted
 
 
 def _ec2(reader: Reader, name: str, asked: Asked) -> dict[str, Any]:
+    """One client for all of EC2's part: making one costs more than using it."""
     with reader.client("ec2", name) as made:
         here = Ec2(reader, name, made)
-        if asked.own:
-            return {"pairs": here.pairs(), "instances": here.instances(lambda _data, _name: ())}
-        instances = here.instances(asked.look)
-        return {
-            "instances": instances,
-            "images": here.images(instances),
-            "groups": here.groups(),
-            "interfaces": here.interfaces(),
-            "acls": here.acls(),
-            "pairs": here.pairs(),
-            "ebs": here.ebs(),
-            "templates": here.templates(asked.look),
+        look = asked.look if "instance.hidden" in asked.facts else None
+        found: dict[str, Any] = {}
+        if {"region.instances", "region.images"} & asked.facts:
+            found["instances"] = here.instances(look)
+        jobs: dict[str, Callable[[], Any]] = {
+            "images": lambda: here.images(found["instances"]),
+            "groups": here.groups,
+            "interfaces": here.interfaces,
+            "acls": here.acls,
+            "pairs": here.pairs,
+            "ebs": here.ebs,
+            "templates": lambda: here.templates(asked.look),
         }
+        found.update({part: job() for part, job in jobs.items() if f"region.{part}" in asked.facts})
+        return found
 
 
 def _region(name: str, found: dict[Any, Any]) -> Region:
-    ec2 = found[name, "ec2"]
+    ec2 = found.get((name, "ec2"), _NOT_ASKED)
     parts = {each: ec2 if isinstance(ec2, Unknown) else ec2.get(each, _NOT_ASKED) for each in _EC2}
     more = ("kms", "log_groups", "patches", "functions", "parameters", "analyzer", "detector")
     return Region(name, **parts, **{each: found.get((name, each), _NOT_ASKED) for each in more})

@@ -134,7 +134,8 @@ def audit_with(
     facts = gather(
         reader,
         Asked(
-            identity.user_name or "", identity.arn, own, regions, now, look,
+            identity.user_name or "", identity.arn, own,
+            frozenset(fact for check in checks for fact in check.facts), regions, now, look,
             last_audit=None if before is None else before.at,
             changed_here=_changed_here(ctx, identity), progress=progress,
         ),

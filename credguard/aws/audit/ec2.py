@@ -22,6 +22,7 @@ from credguard.aws.audit.reader import Reader, fact, pages, tag
 
 Look = Callable[[bytes, str], tuple[Hidden, ...]]
 _LIVE = ["pending", "running", "stopping", "stopped"]
+_NOT_READ = Unknown("it was not asked for")
 _MOST_VALUES = 200  # of a filter
 
 
@@ -94,8 +95,8 @@ class Ec2:
             ),
         )
 
-    def instances(self, look: Look) -> Fact[tuple[Instance, ...]]:
-        """Every instance that is not gone, its user data looked through."""
+    def instances(self, look: Look | None) -> Fact[tuple[Instance, ...]]:
+        """Every instance that is not gone; its user data looked through, unless `look` is None."""
 
         def read() -> tuple[Instance, ...]:
             filters = [{"Name": "instance-state-name", "Values": _LIVE}]
@@ -106,12 +107,16 @@ class Ec2:
 
         return fact("region.instances", self._where, read)
 
-    def _instance(self, row: dict[str, Any], look: Look) -> Instance:
+    def _instance(self, row: dict[str, Any], look: Look | None) -> Instance:
         name = row["InstanceId"]
 
         def read() -> tuple[Hidden, ...]:
             answer = self._ec2.describe_instance_attribute(InstanceId=name, Attribute="userData")
-            return look(decoded(answer.get("UserData", {}).get("Value")), "user-data")
+            return (
+                ()
+                if look is None
+                else look(decoded(answer.get("UserData", {}).get("Value")), "user-data")
+            )
 
         return Instance(
             name,
@@ -120,7 +125,7 @@ class Ec2:
             row.get("KeyName", ""),
             row.get("ImageId", ""),
             row.get("IamInstanceProfile", {}).get("Arn", ""),
-            fact("instance.hidden", f"instance {name}", read),
+            _NOT_READ if look is None else fact("instance.hidden", f"instance {name}", read),
         )
 
     def pairs(self) -> Fact[tuple[Pair, ...]]:

@@ -114,7 +114,6 @@ def policy_of(found: dict[str, Any]) -> PasswordPolicy:
         bool(found.get("AllowUsersToChangePassword")),
         found.get("MaxPasswordAge") or 0,
         found.get("PasswordReusePrevention") or 0,
-        bool(found.get("HardExpiry")),
     )
 
 
