@@ -8,7 +8,6 @@ import time
 import click
 
 from credguard.cli import complete
-from credguard.cli.audit import audit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from credguard.aws.audit.reader import Reader
 
 
-@audit.command(
+@click.command(
     short_help="Put right what a call can; shows it only, without --apply.",
     epilog="Example: credguard audit fix password-policy --apply",
 )
@@ -131,7 +130,7 @@ def _tell_how(changes: "list[Change]") -> None:
     click.echo("it takes: " + ", ".join(actions))
 
 
-@audit.command(
+@click.command(
     short_help="Put back what a fix changed.", epilog="Example: credguard audit undo --list"
 )
 @click.argument("number", type=int, required=False)

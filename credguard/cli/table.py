@@ -18,9 +18,11 @@ def _agent() -> click.Command:
 
 
 def _audit() -> click.Command:
-    from credguard.cli import audit_fix
+    from credguard.cli import audit, audit_fix
 
-    return audit_fix.audit
+    audit.audit.add_command(audit_fix.fix)
+    audit.audit.add_command(audit_fix.undo)
+    return audit.audit
 
 
 def _baseline() -> click.Command:

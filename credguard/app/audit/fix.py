@@ -143,7 +143,7 @@ def _plan_one(
         why = (
             "it is public now" if public[resource] == FAIL else "whether it is public is not known"
         )
-        found.left.append(f"{resource}: {why[public[resource]]}")
+        found.left.append(f"{resource}: {why}")
         return
     if fix.id == "s3-account-block":
         names = [name for name, status in public.items() if status in (FAIL, UNKNOWN)]
