@@ -27,6 +27,7 @@ pytest_plugins = [
         "display",
         "portals",
         "compiled",
+        "audited",
     )
     if (Path(__file__).parent / "support" / f"{name}.py").exists()
 ]
