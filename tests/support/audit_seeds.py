@@ -133,6 +133,9 @@ def _texts(account: Account, secret: str) -> None:
 
 
 def _function(account: Account, variables: dict[str, str]) -> None:
+    from moto.core.config import default_user_config
+
+    default_user_config["lambda"] = {"use_docker": False}  # it would wait for one
     account.client("iam").create_role(
         RoleName="function", AssumeRolePolicyDocument=TRUST.replace("ec2", "lambda")
     )
