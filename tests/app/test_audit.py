@@ -16,7 +16,7 @@ WANTED = app.Wanted(regions=(REGION,))
 
 
 @pytest.fixture
-def ctx():
+def ctx(compiled_rules: None):
     made = Context()
     yield made
     made.db.close()
