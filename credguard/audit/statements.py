@@ -129,8 +129,10 @@ def tied(statement: dict[str, Any]) -> bool:
     if not isinstance(conditions, dict):
         return False
     for operator, keys in conditions.items():
-        name = str(operator).lower().removeprefix("forallvalues:").removeprefix("foranyvalue:")
-        if "not" in name or name == "null" or not isinstance(keys, dict):
+        name = str(operator).lower()
+        # IfExists and ForAllValues are true where the request has no such key at all.
+        loose = "not" in name or name.endswith("ifexists") or name.startswith("forallvalues")
+        if loose or name == "null" or not isinstance(keys, dict):
             continue
         for key, values in keys.items():
             good = [str(each) for each in listed(values)]

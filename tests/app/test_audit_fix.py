@@ -26,9 +26,7 @@ def ctx(compiled_rules: None):
     made.db.close()
 
 
-def planned(
-    ctx: Context, account: Account, *names: str, **options: Any
-) -> tuple[Reader, app.Plan]:
+def planned(ctx: Context, account: Account, *names: str, **options: Any) -> tuple[Reader, app.Plan]:
     key = account.simulator
     chosen = app.Options(**options)
     return app.plan(
@@ -44,9 +42,7 @@ def _rule(account: Account, port: int) -> str:
     ranges = [{"CidrIp": "0.0.0.0/0", "Description": "why"}, {"CidrIp": "10.1.0.0/16"}]
     ec2.authorize_security_group_ingress(
         GroupId=group,
-        IpPermissions=[
-            {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": ranges}
-        ],
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": ranges}],
     )
     arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{group}"
     return f"{arn}/tcp:{port}-{port}:0.0.0.0/0"
@@ -89,9 +85,7 @@ def test_a_fix_is_applied_seen_and_undone(ctx: Context, account: Account, fix: f
     assert (done.id, done.state, done.before) == (number, audits.DONE, change.before)
     app.undo(ctx, reader, app.find(ctx, None))
     _, undone = planned(ctx, account, fix.id, **options)
-    assert [(each.before, each.after) for each in undone.changes] == [
-        (change.before, change.after)
-    ]
+    assert [(each.before, each.after) for each in undone.changes] == [(change.before, change.after)]
     with pytest.raises(NoSuchEntity, match="nothing to undo"):
         app.find(ctx, None)
 

@@ -7,8 +7,20 @@ from typing import Any
 import pytest
 
 from credguard.audit import judge
-from credguard.audit.facts import Alarm, Authorization, Block, Budget, Facts, Image, Patches
-from credguard.audit.facts import Interfaces, Policy, Row, Summary, Versioning
+from credguard.audit.facts import (
+    Alarm,
+    Authorization,
+    Block,
+    Budget,
+    Facts,
+    Image,
+    Interfaces,
+    Patches,
+    Policy,
+    Row,
+    Summary,
+    Versioning,
+)
 from credguard.audit.fixes import FIXES
 from credguard.audit.model import FAIL, NA, PASS, UNKNOWN, Check, Limits
 from credguard.audit.reads import READS

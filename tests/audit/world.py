@@ -10,7 +10,6 @@ from credguard.audit.facts import (
     Authorization,
     Block,
     Bucket,
-    Budget,
     Facts,
     Hidden,
     Holder,

@@ -200,7 +200,9 @@ class Account:
         return self._json({"analyzers": [one] if self.analyzers else []})
 
     def _DescribeSubscribersForNotification(self, request: Request) -> Answer:
-        return self._json({"Subscribers": [{"SubscriptionType": "EMAIL", "Address": "a@b.example"}]})
+        return self._json(
+            {"Subscribers": [{"SubscriptionType": "EMAIL", "Address": "a@b.example"}]}
+        )
 
 
 @pytest.fixture

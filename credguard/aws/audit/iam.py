@@ -211,7 +211,9 @@ def authorization(reader: Reader) -> Fact[Authorization]:
                     if not str(each.get("Path", "")).startswith("/aws-service-role/")
                 ]
                 policies += [
-                    Policy(each["Arn"].rpartition("/")[2], each["Arn"], _document(version["Document"]))
+                    Policy(
+                        each["Arn"].rpartition("/")[2], each["Arn"], _document(version["Document"])
+                    )
                     for each in page.get("Policies", [])
                     if ":aws:policy/" not in each["Arn"]
                     for version in each.get("PolicyVersionList", [])
