@@ -22,7 +22,7 @@ def plain(text: str, _colour: str, _bold: bool) -> str:
 
 def audit_text(audit: Audit, width: int, paint: Paint = plain, *, every: bool = False) -> str:
     """The report. `every`: each thing of a check, and what is well."""
-    lines = [*_head(audit, paint), ""]
+    lines = [*_head(audit, width, paint), ""]
     checks = {each.id: each for each in audit.checks}
     by_check: dict[str, list[Row]] = {}
     for each in audit.results:
@@ -47,13 +47,13 @@ def _local(at: float) -> datetime:
     return datetime.fromtimestamp(at).astimezone()
 
 
-def _head(audit: Audit, paint: Paint) -> Iterator[str]:
+def _head(audit: Audit, width: int, paint: Paint) -> Iterator[str]:
     at = f"{_local(audit.at):%Y-%m-%d %H:%M}"
     scope = "your own user" if audit.scope == "self" else f"account {audit.account}"
     number = len(audit.regions)
     where = ", ".join(audit.regions) if number <= 3 else f"{number} regions"
-    yield paint(f"Audit of {scope}, {at}", "", True)
-    yield f"as {audit.caller}; {where}"
+    yield from (paint(line, "", True) for line in _wrapped(f"Audit of {scope}, {at}", width, 0))
+    yield from _wrapped(f"as {audit.caller}; {where}", width, 0)
 
 
 def _shown(rows: list[Row], *, every: bool) -> list[Row]:
@@ -66,9 +66,11 @@ def _check(
     check: CheckRow, rows: list[Row], width: int, paint: Paint, *, every: bool
 ) -> Iterator[str]:
     failed = [each for each in rows if each.status == FAIL]
-    severity = paint(check.severity, _SEVERE[check.severity], False) if failed else ""
-    ids = " ".join(part for part in (check.id, severity, " ".join(check.security_hub)) if part)
-    yield f"  {check.title}  [{ids}]"
+    severity = check.severity if failed else ""
+    ids = " ".join(part for part in (check.id, severity, *check.security_hub) if part)
+    for line in _wrapped(f"{check.title}  [{ids}]", width, 2):
+        red = paint(severity, _SEVERE[check.severity], False)
+        yield line.replace(f" {severity}", f" {red}", 1) if severity else line
     remedies: dict[str, None] = {}
     limit = len(rows) if every else _MOST
     for each in rows[:limit]:

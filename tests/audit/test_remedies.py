@@ -1,4 +1,4 @@
-"""What the report tells to type exists: AWS's operations and parameters, our commands and options."""
+"""What the report tells to type exists: AWS's operations and parameters, our own options."""
 
 import shlex
 from collections.abc import Iterator

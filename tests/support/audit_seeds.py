@@ -95,7 +95,7 @@ def _bad_machines(account: Account) -> None:
     public = "ssh-ed25519 " + _ed25519()
     for name in ("master", "master-copy"):
         ec2.import_key_pair(KeyName=name, PublicKeyMaterial=public.encode())
-    image = ec2.describe_images()["Images"][0]["ImageId"]
+    image = _image()
     group = ec2.create_security_group(GroupName="web", Description="web")["GroupId"]
     ec2.create_security_group(GroupName="left", Description="left")
     ec2.authorize_security_group_ingress(
@@ -110,6 +110,12 @@ def _bad_machines(account: Account) -> None:
             ImageId=image, MinCount=1, MaxCount=1, KeyName=key, SecurityGroupIds=[group],
             UserData=user_data(samples.text(24)),
         )  # fmt: skip
+
+
+def _image() -> str:
+    from moto.ec2.models import ec2_backends
+
+    return str(next(iter(ec2_backends[ACCOUNT][REGION].amis)))
 
 
 def _ed25519() -> str:
@@ -252,7 +258,7 @@ def _good_machines(account: Account) -> None:
         GroupId=group,
         IpPermissions=[{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": WORLD}],
     )
-    image = ec2.describe_images()["Images"][0]["ImageId"]
+    image = _image()
     made = ec2.run_instances(
         ImageId=image, MinCount=1, MaxCount=1, KeyName="dev", SecurityGroupIds=[group],
         IamInstanceProfile={"Name": "web"}, UserData="#!/bin/sh\necho hello\n",

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -74,6 +75,15 @@ def _refused(request: Request, kind: str) -> Answer:
     return wire.refusal("denied" if kind == "denied" else "500", request)
 
 
+@cache
+def _client(service: str, region: str, url: str) -> Any:
+    import boto3
+
+    return boto3.client(
+        service, region, endpoint_url=url, aws_access_key_id="seed", aws_secret_access_key="seed"
+    )
+
+
 class Account:
     """The account and its switches.
 
@@ -102,12 +112,8 @@ class Account:
 
     def client(self, service: str, region: str = REGION) -> Any:
         """A client past the front, for seeding."""
-        import boto3
-
-        return boto3.client(
-            service, region, endpoint_url=self.simulator.url, aws_access_key_id="seed",
-            aws_secret_access_key="seed",
-        )  # fmt: skip
+        # Making a client costs more than most of what a test does with it.
+        return _client(service, region, self.simulator.url)
 
     def _handle(self, request: Request) -> Reply:
         name = operation(request)
@@ -152,8 +158,10 @@ class Account:
         found = re.search(rb"<Content>(.*?)</Content>", body, re.DOTALL)
         assert found
         rows = list(csv.DictReader(io.StringIO(base64.b64decode(found[1]).decode())))
-        root = {**dict.fromkeys(rows[0], "N/A"), "user": "<root_account>", "password_enabled": "true",
-                "arn": f"arn:aws:iam::{ACCOUNT}:root", "password_last_used": "no_information"}  # fmt: skip
+        root = dict.fromkeys(rows[0], "N/A") | {
+            "user": "<root_account>", "arn": f"arn:aws:iam::{ACCOUNT}:root",
+            "password_enabled": "true", "password_last_used": "no_information",
+        }  # fmt: skip
         out = io.StringIO()
         writer = csv.DictWriter(out, rows[0].keys())
         writer.writeheader()

@@ -55,7 +55,9 @@ def gather(reader: Reader, asked: Asked) -> Facts:
         jobs.update(_region_jobs(reader, name, asked))
     users = first.get("users", _NOT_ASKED)
     if not isinstance(users, Unknown):
-        jobs.update({("user", n): partial(iam.user, reader, n, arn) for n, arn in users})
+        jobs.update(
+            {("user", n): partial(iam.user, reader, n, arn, asked.facts) for n, arn in users}
+        )
     buckets = first.get("buckets", _NOT_ASKED)
     if not isinstance(buckets, Unknown):
         logs = _log_buckets(first.get("trails", _NOT_ASKED))

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from credguard.audit.known import Fact, Unknown
 from credguard.aws.audit.reader import Reader, fact, optional, pages
 from credguard.errors import NetworkDown
 
+_NOT_READ = Unknown("it was not asked for")
 _REPORT_S, _POLL_S = 60.0, 1.5
 
 
@@ -127,32 +129,28 @@ def users(reader: Reader) -> Fact[list[tuple[str, str]]]:
     return fact("users", "the account", read)
 
 
-def user(reader: Reader, name: str, arn: str) -> User:
-    """Keys and devices of one user, read live."""
+def user(reader: Reader, name: str, arn: str, wanted: frozenset[str]) -> User:
+    """Keys and devices of one user, read live. `wanted`: names of reads.READS."""
     with reader.client("iam") as iam:
 
-        def read() -> tuple[Key, ...]:
+        def keys() -> tuple[Key, ...]:
             return tuple(
                 Key(
                     each["AccessKeyId"], each["Status"] == "Active",
-                    each["CreateDate"].timestamp(), _used(iam, each),
+                    each["CreateDate"].timestamp(),
+                    _used(iam, each) if "key.used" in wanted else _NOT_READ,
                 )
                 for each in pages(iam, "list_access_keys", "AccessKeyMetadata", UserName=name)
             )  # fmt: skip
 
-        return User(
-            name,
-            arn,
-            fact("user.keys", f"user {name}", read),
-            fact(
-                "user.devices",
-                f"user {name}",
-                lambda: tuple(
-                    str(each["SerialNumber"])
-                    for each in pages(iam, "list_mfa_devices", "MFADevices", UserName=name)
-                ),
-            ),
-        )
+        def devices() -> tuple[str, ...]:
+            found = pages(iam, "list_mfa_devices", "MFADevices", UserName=name)
+            return tuple(str(each["SerialNumber"]) for each in found)
+
+        def part(fact_name: str, read: Callable[[], Any]) -> Any:
+            return fact(fact_name, f"user {name}", read) if fact_name in wanted else _NOT_READ
+
+        return User(name, arn, part("user.keys", keys), part("user.devices", devices))
 
 
 def _used(iam: Any, key: dict[str, Any]) -> Fact[float | None]:
