@@ -11,6 +11,8 @@ import pytest
 from credguard import api
 from tests.support import samples
 
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "api.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE.read_text(), re.DOTALL)
 

@@ -8,14 +8,17 @@ from credguard.app.context import Context
 from credguard.errors import CredguardError, UnknownProfile, VaultError
 from credguard.secret import Secret
 from credguard.store import profiles
-from credguard.vault import foreign
+from credguard.vault import foreign, passphrase
 from credguard.vault.foreign import Held
-from credguard.vault.passphrase import obtain
 
 
 def _passphrase() -> Secret:
     given = os.environ.get("AWS_VAULT_FILE_PASSPHRASE")
-    return Secret(given) if given else obtain("aws-vault's files", new=False)
+    if given:
+        return Secret(given)
+    return passphrase.ask(
+        "aws-vault's files", "at a terminal it is asked for; else: AWS_VAULT_FILE_PASSPHRASE"
+    )
 
 
 def found(

@@ -1,8 +1,7 @@
-"""Codes of an MFA device: given, from the profile's mfa_process, from ykman, or from a person."""
+"""Codes of an MFA device: given, from mfa_process, ykman or a kept seed, or from a person."""
 
 import os
 import shlex
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -63,11 +62,12 @@ class Codes:
 
     def code(self, serial: str) -> Secret:
         """A code that was not used before. Raises NeedsCode, CredguardError (a source failed)."""
-        self._wait_for_a_new_one(self._ctx.db, serial)
+        if self._given is None:
+            _wait_for_a_new_one(self._ctx, serial)
         if self._given is not None:
             code, self._given = self._given, None
         else:
-            code = self._from_program() or self._from_person(serial)
+            code = self._from_program() or self._from_seed(serial) or self._from_person(serial)
         text = code.reveal().strip()
         if not (text.isascii() and text.isdecimal() and len(text) == 6):
             raise CredguardError(
@@ -75,12 +75,6 @@ class Codes:
             )
         table.set_step(self._ctx.db, serial, int(self._ctx.now() // STEP_S))
         return Secret(text)
-
-    def _wait_for_a_new_one(self, db: sqlite3.Connection, serial: str) -> None:
-        # Two codes within one step are the same code, and AWS refuses it the second time.
-        now = self._ctx.now()
-        if table.step(db, serial) == int(now // STEP_S) and self._given is None:
-            threading.Event().wait(STEP_S - now % STEP_S)
 
     def _from_program(self) -> Secret | None:
         from credguard.awsfiles import files
@@ -94,10 +88,32 @@ class Codes:
             return _run(["ykman", "oath", "accounts", "code", "--single", account], "ykman")
         return None
 
+    def _from_seed(self, serial: str) -> Secret | None:
+        from credguard.app import mfa_seed
+
+        return mfa_seed.code(self._ctx, serial) if mfa_seed.kept(self._ctx, serial) else None
+
     def _from_person(self, serial: str) -> Secret:
         if self._ask is None:
             raise NeedsCode(f"a code of {serial} is needed and nobody is here to give it")
         return Secret(self._ask(serial))
+
+
+def from_seed(ctx: Context, serial: str) -> Secret:
+    """A code by the seed in the vault, not used before. Raises CredguardError, VaultError."""
+    from credguard.app import mfa_seed
+
+    _wait_for_a_new_one(ctx, serial)
+    code = mfa_seed.code(ctx, serial)
+    table.set_step(ctx.db, serial, int(ctx.now() // STEP_S))
+    return code
+
+
+def _wait_for_a_new_one(ctx: Context, serial: str) -> None:
+    # Two codes within one step are the same code, and AWS refuses it the second time.
+    now = ctx.now()
+    if table.step(ctx.db, serial) == int(now // STEP_S):
+        threading.Event().wait(STEP_S - now % STEP_S)
 
 
 def _words(profile: str, command: str) -> list[str]:

@@ -121,6 +121,12 @@ def _log() -> click.Command:
     return log
 
 
+def _mfa() -> click.Command:
+    from credguard.cli.mfa import mfa
+
+    return mfa
+
+
 def _login() -> click.Command:
     from credguard.cli.login import login
 
@@ -238,6 +244,7 @@ COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "lock": ("Close the vault until it is unlocked again.", _lock),
     "log": ("Show what happened to the keys, and who got them.", _log),
     "login": ("Open the AWS console in a browser as a profile.", _login),
+    "mfa": ("Keep the seed of an MFA device in the vault.", _mfa),
     "password": ("Change, copy or show a console password.", _password),
     "remove": ("Take a profile out of the vault.", _remove),
     "rotate": ("Replace access keys through IAM.", _rotate),

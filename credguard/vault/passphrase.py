@@ -58,6 +58,16 @@ def obtain(purpose: str, *, new: bool, path: str | None = None) -> Secret:
         )
     if new:
         return _ask_new(purpose)
+    return ask(purpose, "")
+
+
+def ask(purpose: str, hint: str) -> Secret:
+    """The passphrase of `purpose`, typed; that of credguard's own vault is never taken for it.
+
+    Raises VaultLocked with `hint` (nobody is there to ask), VaultTimeout, Aborted.
+    """
+    if not terminal():
+        raise VaultLocked(f"{purpose} needs its passphrase and there is nobody to ask", hint=hint)
     return Secret(_prompt(f"credguard: passphrase of {purpose}: ", _ASK_S))
 
 

@@ -13,6 +13,8 @@ from credguard.app.doctor.model import FAIL, OK, UNKNOWN, WARN
 from credguard.store import watches
 from tests.support.checks import checks, only, states
 
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
 HOOKS = "Git hooks"
 
 

@@ -13,6 +13,8 @@ from credguard.errors import GitError
 from credguard.sources import history
 from tests.support.repositories import commit, fast_import, git, line
 
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
 
 @pytest.fixture(params=["sha1", "sha256"])
 def repo(tmp_path: Path, request: pytest.FixtureRequest) -> Path:

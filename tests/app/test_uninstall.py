@@ -91,6 +91,7 @@ def test_all_is_as_before(home: Path, simulator: Simulator) -> None:
     uninstall.uninstall(Context(), uninstall.Plan(True, True), said.append)
 
 
+@pytest.mark.usefixtures("compiled_rules")
 def test_a_vault_that_stays_serves_a_later_installation(home: Path, simulator: Simulator) -> None:
     ctx = use_everything(home)
     uninstall.uninstall(ctx, uninstall.Plan(False, False), lambda _: None)
@@ -98,6 +99,7 @@ def test_a_vault_that_stays_serves_a_later_installation(home: Path, simulator: S
     assert not os.path.exists(paths.cache_dir())
 
 
+@pytest.mark.usefixtures("compiled_rules")
 def test_midway_nothing_is_changed(home: Path) -> None:
     ctx = use_everything(home)
     key = profiles.profile(ctx.db, "work").key
@@ -123,6 +125,7 @@ def test_where_nothing_was_set_up_nothing_is_asked(poisoned: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "deleted the settings and the state\n")
 
 
+@pytest.mark.usefixtures("compiled_rules")
 def test_nobody_to_ask_changes_nothing(home: Path) -> None:
     use_everything(home)
     before = tree(home)
@@ -132,6 +135,7 @@ def test_nobody_to_ask_changes_nothing(home: Path) -> None:
     assert tree(home) == before
 
 
+@pytest.mark.usefixtures("compiled_rules")
 def test_what_goes_with_the_vault_is_named(home: Path) -> None:
     ctx = use_everything(home)
     secrets.add(ctx, "token", Secret(samples.text(30)))

@@ -8,6 +8,8 @@ from tests.cli.test_scan import run_baseline
 from tests.support import samples
 from tests.support.terminal import at_terminal
 
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -19,6 +19,8 @@ from tests.support import daemon as support
 from tests.support.daemon import leak, log, open_paths, until
 from tests.support.desktop import Desktop
 
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:

@@ -16,6 +16,8 @@ from tests.support.desktop import Desktop
 from tests.support.person import add_key, credguard, file_vault, wait_for_nothing
 from tests.support.simulator import Simulator
 
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
 
 @pytest.fixture
 def aged(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:

@@ -15,6 +15,8 @@ from tests.support import samples
 from tests.support.checks import aws, launcher, passphrase_file, shell
 from tests.support.simulator import Simulator
 
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
 # Where no manager of user services runs, one cannot be installed.
 _NO_MANAGER = {("Service and agent", "running")}
 

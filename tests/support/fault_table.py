@@ -1,5 +1,6 @@
 """The `faults` fixture's rows and switches: what fails, how late a change is seen, time, MFA."""
 
+import base64
 import hashlib
 import hmac
 import re
@@ -121,6 +122,10 @@ class MfaDevice:
         self._seed = samples.text(20, seed=len(serial)).encode()
         self._clock = clock
         self._spent: set[int] = set()
+
+    def base32(self) -> str:
+        """Its seed as the console shows it."""
+        return base64.b32encode(self._seed).decode()
 
     def code(self, steps: int = 0) -> str:
         """The code now, or `steps` times 30 s later."""

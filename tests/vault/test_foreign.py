@@ -16,6 +16,7 @@ from credguard.errors import (
     UnknownProfile,
     Unsupported,
     VaultCorrupt,
+    VaultLocked,
     WrongPassphrase,
 )
 from credguard.secret import Secret
@@ -235,3 +236,16 @@ def test_the_command_line_takes_them_over(folder: Path, simulator: Simulator) ->
         assert "team/dev: key" in done.output
         assert simulator.secret.reveal() not in done.output
         assert keys.secret_of(Context(), profiles.profile(Context().db, "team/dev").key)
+
+
+def test_our_own_passphrase_is_not_taken_for_aws_vaults(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = folder.parent / "word"
+    word.write_text("our own passphrase")
+    word.chmod(0o600)
+    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(word))
+    monkeypatch.delenv("AWS_VAULT_FILE_PASSPHRASE")
+    with pytest.raises(VaultLocked, match="nobody to ask") as told:
+        app.found("aws-vault", "file", [])
+    assert "AWS_VAULT_FILE_PASSPHRASE" in (told.value.hint or "")

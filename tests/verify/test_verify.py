@@ -26,6 +26,8 @@ from credguard.verify.http import (
 from tests.support import samples
 from tests.support.simulator import Simulator
 
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
 GITHUB, GITLAB, SLACK = SERVICES
 Reply = tuple[int, dict[str, object]]
 
