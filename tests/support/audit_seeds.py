@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.support import samples
-from tests.support.audited import DAY, Account
+from tests.support.audited import DAY, REGION, Account
 from tests.support.simulator import ACCOUNT
 
 BLOCK = dict.fromkeys(
