@@ -337,6 +337,7 @@ class Budget:
 class Facts:
     """One account, as it was at `now`. `me`: the caller's user name, "": not an IAM user.
 
+    `profile`: whose credentials read it, "": of no profile.
     `region_names`: all that are enabled; `regions`: those looked at. `last_audit`: when it was
     audited before; None: never.
     """
@@ -345,6 +346,7 @@ class Facts:
     partition: str
     account: str
     me: str
+    profile: str
     own: bool
     home: str
     summary: Fact[Summary]

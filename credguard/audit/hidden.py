@@ -1,6 +1,7 @@
 """No secret stands where everybody who may look at the account reads it."""
 
 from collections.abc import Callable, Iterator
+from shlex import quote
 
 from credguard.audit.facts import Facts, Hidden, Holding, Instance, Region
 from credguard.audit.known import Fact, known
@@ -49,13 +50,19 @@ def user_data(facts: Facts, limits: Limits) -> Iterator[Said]:
     return in_regions(facts, region)
 
 
-def _holdings(of: Callable[[Region], Fact[tuple[Holding, ...]]], kind: str, remedy: str) -> Judge:
+def _holdings(
+    of: Callable[[Region], Fact[tuple[Holding, ...]]],
+    kind: str,
+    remedy: Callable[[str, str], str],
+) -> Judge:
     def judge(facts: Facts, limits: Limits) -> Iterator[Said]:
         def region(here: Region) -> Iterator[Said]:
             for each in known(of(here)):
                 if each.hidden:
                     said = f"{kind} {each.name}: {_shown(each.hidden)}"
-                    yield Said(FAIL, each.arn, said, f"{_MOVE}\n{remedy}", here.name)
+                    yield Said(
+                        FAIL, each.arn, said, f"{_MOVE}\n{remedy(each.name, here.name)}", here.name
+                    )
                 else:
                     said = f"no secret is in {kind} {each.name}"
                     yield Said(PASS, each.arn, said, region=here.name)
@@ -63,6 +70,32 @@ def _holdings(of: Callable[[Region], Fact[tuple[Holding, ...]]], kind: str, reme
         return in_regions(facts, region)
 
     return judge
+
+
+def _template(name: str, region: str) -> str:
+    where = f"--region {region} --launch-template-name {quote(name)}"
+    return (
+        f"run: aws ec2 create-launch-template-version {where} --source-version '$Default'"
+        " --launch-template-data UserData=\n"
+        f"run: aws ec2 modify-launch-template {where} --default-version NUMBER-OF-THE-NEW-ONE\n"
+        "then delete the old version, which anybody who may look still reads"
+    )
+
+
+def _function(name: str, region: str) -> str:
+    return (
+        f"take it out of the variables of {name} in {region}: Lambda > Configuration >"
+        " Environment variables"
+    )
+
+
+def _parameter(name: str, region: str) -> str:
+    where = f"--region {region} --name {quote(name)}"
+    return (
+        "keep the new one in a parameter of another type, from a file that you delete:\n"
+        f"run: aws ssm delete-parameter {where}\n"
+        f"run: aws ssm put-parameter {where} --type SecureString --value file://FILE"
+    )
 
 
 CHECKS = (
@@ -75,25 +108,21 @@ CHECKS = (
     Check(
         "secret-template", "No secret is in a launch template", _TIP, "high",
         "It goes into the user data of every machine that is started from it.",
-        _holdings(lambda here: here.templates, "launch template",
-                  "make a version without it the default one, and delete the old version"),
+        _holdings(lambda here: here.templates, "launch template", _template),
         ("region.templates", "region_names"), none="there is no launch template",
         peer=("ec2_launch_template_no_secrets",),
     ),
     Check(
         "secret-function", "No secret is in a function's environment", _TIP, "high",
         "Whoever may list functions reads their variables.",
-        _holdings(lambda here: here.functions, "function",
-                  "take it out of the variables: Lambda > the function > Configuration >"
-                  " Environment variables"),
+        _holdings(lambda here: here.functions, "function", _function),
         ("region.functions", "region_names"), none="there is no function",
         peer=("awslambda_function_no_secrets_in_variables",),
     ),
     Check(
         "secret-parameter", "No secret is in a plain SSM parameter", _TIP, "high",
         "A parameter of type String is kept and shown in plain text.",
-        _holdings(lambda here: here.parameters, "parameter",
-                  "delete the parameter, and make it again with --type SecureString"),
+        _holdings(lambda here: here.parameters, "parameter", _parameter),
         ("region.parameters", "region_names"), none="there is no plain parameter",
         peer=("ssm_document_secrets",),
     ),

@@ -102,6 +102,15 @@ def _open(kind: str) -> Judge:
     return judge
 
 
+def _revoke_all(here: Region, group: SecurityGroup, way: str, which: str) -> str:
+    return (
+        f"run: aws ec2 revoke-security-group-{way} --region {here.name} --group-id {group.id}"
+        " --security-group-rule-ids $(aws ec2 describe-security-group-rules"
+        f" --region {here.name} --filters Name=group-id,Values={group.id}"
+        f" --query 'SecurityGroupRules[?{which}].SecurityGroupRuleId' --output text)"
+    )
+
+
 def default_group(facts: Facts, limits: Limits) -> Iterator[Said]:
     """Whatever names no group gets the default one. Where nothing runs in the VPC: no concern."""
 
@@ -116,12 +125,9 @@ def default_group(facts: Facts, limits: Limits) -> Iterator[Said]:
                 return Said(NA, group.arn, said, region=here.name)
             remedy = (
                 "give what uses it a group of its own, then remove every rule:\n"
-                f"run: aws ec2 describe-security-group-rules --region {here.name}"
-                f" --filters Name=group-id,Values={group.id}\n"
-                f"run: aws ec2 revoke-security-group-ingress --region {here.name}"
-                f" --group-id {group.id} --security-group-rule-ids RULE...\n"
-                f"run: aws ec2 revoke-security-group-egress --region {here.name}"
-                f" --group-id {group.id} --security-group-rule-ids RULE..."
+                + _revoke_all(here, group, "ingress", "!IsEgress")
+                + "\n"
+                + _revoke_all(here, group, "egress", "IsEgress")
             )
             said = f"the default group {group.id} of {group.vpc} has rules"
             return Said(FAIL, group.arn, said, remedy, here.name)

@@ -73,7 +73,7 @@ def _deactivate(user: User, key: Key) -> str:
 
 def _renew(facts: Facts, user: User, key: Key) -> str:
     if user.name == facts.me:
-        return "run: credguard rotate --yes PROFILE"
+        return f"run: credguard rotate {quote(facts.profile or 'PROFILE')} --yes"
     return (
         f"ask {user.name} to run, at their machine: credguard rotate PROFILE\n"
         "or, by hand: make a second key, move what uses this one, then:\n"
@@ -176,7 +176,7 @@ def password_age(facts: Facts, limits: Limits) -> Iterator[Said]:
                 Unknown("AWS tells a user not when the own password was changed", READS["report"])
             )
         if user.name == facts.me:
-            remedy = "run: credguard password rotate PROFILE"
+            remedy = f"run: credguard password rotate {quote(facts.profile or 'PROFILE')}"
         else:
             remedy = (
                 f"ask {user.name} to change it: credguard password rotate PROFILE\n"

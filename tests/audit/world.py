@@ -140,7 +140,7 @@ def holding(name: str, *hidden: Hidden) -> Holding:
 EVERY = Ingress(WORLD, "-1", 0, 65535)
 STRONG = PasswordPolicy(14, True, True, True, True, True, 90, 24)
 GOOD = Facts(
-    now=NOW, partition="aws", account=ACCOUNT, me="ada", own=False, home=HOME,
+    now=NOW, partition="aws", account=ACCOUNT, me="ada", profile="work", own=False, home=HOME,
     summary=Summary(True, False),
     root_devices=(),
     report={

@@ -32,6 +32,7 @@ class Asked:
     """
 
     me: str
+    profile: str
     arn: str
     own: bool
     facts: frozenset[str]
@@ -70,6 +71,7 @@ def gather(reader: Reader, asked: Asked) -> Facts:
     second = run.all(jobs)
     return Facts(
         now=asked.now, partition=reader.partition, account=reader.account, me=asked.me,
+        profile=asked.profile,
         own=asked.own, home=reader.home, last_audit=asked.last_audit, region_names=names,
         users=users if isinstance(users, Unknown) else _whole(second, "user", users),
         buckets=buckets if isinstance(buckets, Unknown) else _whole(second, "bucket", buckets),

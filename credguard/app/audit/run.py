@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shlex import quote
 
 from credguard import __version__
@@ -108,6 +108,7 @@ def audit(
     """
     name = profile_of(ctx, wanted.profile)
     handed = sessions.obtain(ctx, name, Codes(ctx, [name], given=code, ask=ask))
+    wanted = replace(wanted, profile=name)
     return audit_with(ctx, handed.credentials, wanted, progress=progress, record=record)
 
 
@@ -134,7 +135,7 @@ def audit_with(
     facts = gather(
         reader,
         Asked(
-            identity.user_name or "", identity.arn, own,
+            identity.user_name or "", wanted.profile or "", identity.arn, own,
             frozenset(fact for check in checks for fact in check.facts), regions, now, look,
             last_audit=None if before is None else before.at,
             changed_here=_changed_here(ctx, identity), progress=progress,
