@@ -157,13 +157,14 @@ class Account:
     def _after_GetCredentialReport(self, body: bytes) -> bytes:
         found = re.search(rb"<Content>(.*?)</Content>", body, re.DOTALL)
         assert found
-        rows = list(csv.DictReader(io.StringIO(base64.b64decode(found[1]).decode())))
-        root = dict.fromkeys(rows[0], "N/A") | {
+        reader = csv.DictReader(io.StringIO(base64.b64decode(found[1]).decode()))
+        rows, names = list(reader), list(reader.fieldnames or [])
+        root = dict.fromkeys(names, "N/A") | {
             "user": "<root_account>", "arn": f"arn:aws:iam::{ACCOUNT}:root",
             "password_enabled": "true", "password_last_used": "no_information",
         }  # fmt: skip
         out = io.StringIO()
-        writer = csv.DictWriter(out, rows[0].keys())
+        writer = csv.DictWriter(out, names)
         writer.writeheader()
         for row in [root, *rows]:
             writer.writerow({**row, **self.report.get(row["user"], {})})
