@@ -112,12 +112,14 @@ class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What happens when a value of the vault was pushed.
+    """What happens when a value of the vault got out.
 
     `countdown`: so long a person can stop the answer, such as a new key; "0s": it comes at once.
+    `synced`: folders that a service copies to its servers; "auto": those that are found.
     """
 
     countdown: str = "10m"
+    synced: list[str] = msgspec.field(default_factory=lambda: ["auto"])
 
 
 class AuditConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

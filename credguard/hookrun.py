@@ -18,22 +18,55 @@ _ZERO = "0" * 40
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from credguard.precommit import Found
+    from credguard.report.blocked import Hit
 
 
 def findings(name: str, args: list[str]) -> Found:
     """What hook `name` would block, `args` and standard input as git gives them to it.
 
-    And what could not be read to its end, with why, and the number of files. Raises CredguardError.
+    And what could not be read to its end, with why, and the number of files. A finding in a commit
+    says which. Raises CredguardError.
     """
     found, problems, scanned = _findings(name, args)
-    return precommit.kept(found), problems, scanned
+    found = precommit.kept(found)
+    _attributed(found)
+    return found, problems, scanned
+
+
+def _attributed(found: list[Hit]) -> None:
+    commits = {commit for _, commit in found if commit}
+    if not commits:
+        return
+    from credguard.scan.model import Commit
+    from credguard.sources.history import Repository
+
+    try:
+        about = Repository(None).about(commits)
+    except GitError:  # such as a tag of a file
+        about = {}
+    for hit, commit in found:
+        if commit:
+            hit.commit = about.get(commit) or Commit(commit, "", "")
 
 
 def run(name: str, args: list[str]) -> int:
     """As the hook: tells a person on standard error, gives the exit code."""
-    what = {"commit-msg": precommit.MESSAGE, "pre-push": precommit.PUSH}.get(name)
-    return precommit.guarded(what or precommit.COMMIT, lambda: _findings(name, args))
+    if name == "pre-push":
+        return prepush.run(*_push(args))
+    what = precommit.MESSAGE if name == "commit-msg" else precommit.COMMIT
+    return precommit.guarded(what, lambda: _findings(name, args))
+
+
+def _push(args: list[str]) -> tuple[str, str, Callable[[], bytes]]:
+    """Name and URL of the remote, and what reads git's lines on the references."""
+    if not os.environ.get("PRE_COMMIT"):
+        remote, url = (*args, "", "")[:2]
+        return remote, url, sys.stdin.buffer.read
+    given = os.environ.get
+    return given("PRE_COMMIT_REMOTE_NAME", ""), given("PRE_COMMIT_REMOTE_URL", ""), _of_framework
 
 
 def _findings(name: str, args: list[str]) -> Found:
@@ -43,12 +76,8 @@ def _findings(name: str, args: list[str]) -> Found:
         return commitmsg.findings(args[0])
     framework = bool(os.environ.get("PRE_COMMIT"))
     if name == "pre-push":
-        remote, url = (*args, "", "")[:2]
-        if framework:
-            remote = os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
-            url = os.environ.get("PRE_COMMIT_REMOTE_URL", "")
-        lines = _of_framework() if framework else sys.stdin.buffer.read()
-        return prepush.findings(lines, remote, url)
+        remote, url, lines = _push(args)
+        return prepush.findings(lines(), remote, url)
     if framework and os.environ.get("PRE_COMMIT_TO_REF"):
         return prepush.findings(_of_framework(), "", "")
     if framework and next(iter(Staging()), None) is None:

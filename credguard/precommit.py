@@ -115,6 +115,12 @@ def fresh(hits: list[Finding], file: StagedFile, settings: Settings) -> list[Fin
     return here + settings.judged(beside, b"", file.path)
 
 
+def in_names(scanner: Engine, names: Collection[bytes]) -> list[Finding]:
+    """Own secrets in the names of files and references; a finding's line counts the names."""
+    own = scanner.own
+    return own.merged(b"\n".join(names), b"(a name)", []) if own is not None and names else []
+
+
 def findings(
     cwd: str | None = None, unread_ok: Collection[bytes] = (), against: str | None = None
 ) -> tuple[list[Finding], Look]:
@@ -124,10 +130,13 @@ def findings(
     compare with instead of HEAD. Raises CredguardError when that cannot be told.
     """
     staging = Staging(cwd, against)  # git works while the rules are loaded
-    look = Look(engine(), unread_ok, IndexedRules(cwd))
+    scanner = engine()
+    look = Look(scanner, unread_ok, IndexedRules(cwd))
     settings: Settings | None = None
     found: list[Finding] = []
+    names = []
     for file in staging:
+        names.append(file.path)
         hits = look.hits(file.data, file.path)
         if hits:
             from credguard.sources.indexed import Settings
@@ -136,7 +145,7 @@ def findings(
             found += fresh(hits, file, settings)
     if settings is not None:
         settings.tell()
-    return found, look
+    return found + in_names(scanner, names), look
 
 
 def kept(found: list[Hit]) -> list[Hit]:

@@ -6,12 +6,14 @@ import os
 import sys
 from time import monotonic
 
-from credguard.precommit import PUSH, Look, engine, fresh, guarded, leave_with, say
+from credguard.precommit import PUSH, Look, engine, fresh, guarded, in_names, leave_with, say
 from credguard.sources.indexed_rules import IndexedRules
 from credguard.sources.push import pushed, updates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from credguard.precommit import Found
     from credguard.report.blocked import Hit
     from credguard.scan.model import Finding
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _SILENT_S = 1.0
 _TICK_S = 0.2
+_NOTED = 1000
 
 
 class _Progress:
@@ -51,16 +54,19 @@ def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> Fou
     sent = [each for each in updates(lines) if each.local is not None]
     if not sent:
         return [], [], 0
-    look = Look(engine(), (), IndexedRules(cwd, [each.local or "" for each in sent]))
+    scanner = engine()
+    look = Look(scanner, (), IndexedRules(cwd, [each.local or "" for each in sent]))
     settings: Settings | None = None
     progress = _Progress()
     found: dict[tuple[str, bytes, bytes], Hit] = {}
     known: dict[tuple[str, bytes], list[Finding]] = {}
     commits: dict[str, None] = {}
+    names = {each.ref: each.local or "" for each in sent}
     files = 0
     try:
         for file in pushed(cwd, sent, remote, url):
             commits[file.commit] = None
+            names[file.path] = file.commit
             files += 1
             progress.tick(len(commits), files)
             key = (file.oid, file.path)
@@ -77,9 +83,13 @@ def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> Fou
         progress.end()
     if settings is not None:
         settings.tell()
+    by_name = list(names.values())
+    for hit in in_names(scanner, names):
+        found[hit.rule_id, hit.path, hit.value] = (hit, by_name[hit.line - 1])
     order = {commit: number for number, commit in enumerate(commits)}
     hits_found = sorted(
-        found.values(), key=lambda hit: (-order[hit[1]], hit[0].path, hit[0].line, hit[0].column)
+        found.values(),
+        key=lambda hit: (-order.get(hit[1], 0), hit[0].path, hit[0].line, hit[0].column),
     )
     return hits_found, look.problems, look.scanned
 
@@ -91,9 +101,35 @@ def _input() -> bytes:
     return b"".join(parts)
 
 
-def run(remote: str, url: str) -> int:
-    """Look at what a push sends, tell the person, give the exit code."""
-    return guarded(PUSH, lambda: findings(_input(), remote, url))
+def _note(lines: bytes, url: str) -> None:
+    """Leave word of a push that no tracking branch will tell of: it has no remote's name."""
+    from credguard.sources.notes import PUSHES, leave
+
+    sent = [each.local for each in updates(lines) if each.local is not None]
+    scheme, mark, rest = url.partition("://")
+    if mark:  # such as https://user:token@host/path
+        host, slash, path = rest.partition("/")
+        url = scheme + mark + host.rpartition("@")[2] + slash + path
+    if sent:
+        leave(PUSHES, url, os.getcwd(), os.environ.get("GIT_DIR", ""), *sent[:_NOTED])
+
+
+def run(remote: str, url: str, read: Callable[[], bytes] = _input) -> int:
+    """Look at what a push sends, tell the person, give the exit code.
+
+    `read` gives what git gives the hook on standard input.
+    """
+    given = []
+
+    def look() -> Found:
+        given.append(read())
+        return findings(given[0], remote, url)
+
+    code = guarded(PUSH, look)
+    # Git gives the URL for both where no remote of that name is configured.
+    if code == 0 and remote and remote == url:
+        _note(given[0], url)
+    return code
 
 
 def main() -> None:

@@ -5,10 +5,10 @@ comes back as it was on uninstall. Ours are recognised by their second line.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from credguard import paths
-from credguard.app import hooktemplate
+from credguard.app import hookconfig, hooktemplate
 from credguard.app.context import Context
 from credguard.app.hookfiles import (
     Place,
@@ -61,12 +61,18 @@ _ALL = (
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`state`: installed, partly, shadowed (git looks elsewhere) or absent."""
+    """`state`: installed, partly, shadowed (git looks elsewhere) or absent.
+
+    `configured`: the hooks that git's configuration names, which run before those of the folder.
+    `by_config`: it is by these alone that git runs ours.
+    """
 
     repository: str
     hooks_path: str
     state: str
     global_: bool
+    configured: list[hookconfig.Configured] = field(default_factory=list)
+    by_config: bool = False
 
 
 def install(ctx: Context, repository: str | None, *, global_: bool) -> list[str]:
@@ -131,10 +137,15 @@ def _install_global(ctx: Context) -> list[str]:
         for name in _ALL:
             data = shim(name, global_=True, chain_to=chain_to)
             write_private(os.path.join(folder, name), data, 0o755)
+        everywhere = hookconfig.install(folder)
     except OSError as exc:
         raise GitError(f"cannot install the hooks in {folder}: {exc.strerror}") from exc
     run(paths.home(), "config", "--global", "core.hooksPath", folder, hooks=True)
-    notes = ["a repository with an own core.hooksPath (husky) is not covered: install there too"]
+    notes = []
+    if not everywhere:
+        notes.append(
+            "a repository with an own core.hooksPath (husky) is not covered: install there too"
+        )
     if chain_to is not None:
         notes.append(f"the hooks in {chain_to} still run, after ours")
     return notes
@@ -187,6 +198,7 @@ def _uninstall_global(ctx: Context) -> list[str]:
     elif known is not None and current is not None:
         notes.append(f"core.hooksPath was changed to {current} since and stays")
     try:
+        hookconfig.uninstall(folder)
         for name in _ALL:
             path = os.path.join(folder, name)
             if is_ours(path):
@@ -231,6 +243,8 @@ def refresh_all(ctx: Context) -> list[str]:
         folder = hook.hooks_path
         if not os.path.isdir(folder):
             continue
+        if global_ and hookconfig.refresh(folder):
+            changed.append(folder)
         # An earlier version had two hooks for a repository; the rest is this version's to add.
         early = not global_ and {name for name in INSTALLED if is_ours(f"{folder}/{name}")} == {
             "pre-commit",
@@ -263,4 +277,9 @@ def status(ctx: Context, repository: str | None) -> Status:
     state = "installed" if all(ours) else "partly" if any(ours) else "absent"
     if state == "absent" and (store.get(ctx.db, place.key) or store.get(ctx.db, store.GLOBAL)):
         state = "shadowed"
-    return Status(place.top, place.folder, state, place.folder == _global_folder())
+    configured = hookconfig.configured(place.top)
+    by_config = state != "installed" and hookconfig.covers(configured)
+    return Status(
+        place.top, place.folder, "installed" if by_config else state,
+        place.folder == _global_folder(), configured, by_config,
+    )  # fmt: skip

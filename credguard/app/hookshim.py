@@ -42,9 +42,13 @@ def _kept_lines(name: str, chain_to: str | None, *, global_: bool) -> str:
         return f'kept="${{0%/*}}/{name}{KEPT}"\n'
     if chain_to is not None:
         return f"kept={shlex.quote(os.path.join(chain_to, name))}\n"
+    # While it makes a repository, git runs reference-transaction in what is none yet (2.55 does).
+    ask, fail = "git rev-parse --git-common-dir", "exit 2"
+    if name not in CHECKED:
+        ask, fail = f"{ask} 2>/dev/null", "common=${GIT_DIR:-.git}"
     return (
         'if [ -z "$GIT_DIR" ] && [ -d .git ]; then common=.git\n'
-        "else common=$(git rev-parse --git-common-dir) || exit 2; fi\n"
+        f"else common=$({ask}) || {fail}; fi\n"
         f"kept=$common/hooks/{name}\n"
     )
 
@@ -54,7 +58,27 @@ def shim(name: str, *, global_: bool = False, chain_to: str | None = None) -> by
 
     `chain_to`: the folder whose hook runs after ours; None with `global_`: the repository's own.
     """
-    kept = _kept_lines(name, chain_to, global_=global_)
+    removal = _removal(global_=global_, chain_to=chain_to)
+    return _shim(name, _kept_lines(name, chain_to, global_=global_), removal)
+
+
+def configured_shim(name: str) -> bytes:
+    """The text of our hook `name` for git's configuration.
+
+    It runs no other hook, and leaves all to the one in git's hooks folder where that is ours.
+    """
+    lines = [
+        "second=",
+        f"ours=$(git rev-parse --git-path hooks)/{name}",
+        '{ read -r first; read -r second; } 2>/dev/null <"$ours"',
+        f"case $second in '{MARK.decode()}'*) [ ! -x \"$ours\" ] || exit 0 ;; esac",
+        "kept=",
+    ]
+    unset = f"git config --global --remove-section hook.credguard-{name}"
+    return _shim(name, "\n".join(lines) + "\n", f"  remove={shlex.quote(unset)}\n")
+
+
+def _shim(name: str, kept: str, removal: str) -> bytes:
     chain = _template("chain.sh")
     if name in NOTED:
         inbox = shlex.quote(os.path.join(paths.inbox_dir(), COMMITS))
@@ -79,7 +103,7 @@ def shim(name: str, *, global_: bool = False, chain_to: str | None = None) -> by
         ("@PYTHON@", shlex.quote(sys.executable)),
         ("@ENTRY@", shlex.quote(os.path.join(root, "credguard", f"{entry}.py"))),
         ("@CODE@", shlex.quote(code)),
-        ("@REMOVE@\n", _removal(global_=global_, chain_to=chain_to)),
+        ("@REMOVE@\n", removal),
     ):
         text = text.replace(word, value)
     return (text + chain).encode("utf-8", "surrogateescape")

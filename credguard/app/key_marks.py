@@ -3,7 +3,6 @@
 Each mark is a problem in the store, so it stands in `status` until no profile hands out the key.
 """
 
-import shlex
 from shlex import quote
 
 from credguard.app.context import Context
@@ -14,24 +13,27 @@ LOCKED_OUT = "locked out"
 _SUBJECT = "key "
 
 
-def mark(ctx: Context, key_id: str, kind: str) -> None:
-    """`kind`: LEAKED or LOCKED_OUT; in place of the other. Raises StoreError."""
+def mark(ctx: Context, key_id: str, kind: str, hint: str = "") -> None:
+    """`kind`: LEAKED or LOCKED_OUT; in place of the other. Raises StoreError.
+
+    `hint`: what a person does about a key that was locked out; empty: it needs another.
+    """
     names = [each.name for each in profiles.profiles(ctx.db) if each.key.key_id == key_id]
-    name = shlex.quote(names[0]) if names else "PROFILE"
+    name = quote(names[0]) if names else "PROFILE"
     if kind == LEAKED:
         what = "it leaked, and no other took over yet"
         hint = (
-            f"it is tried again; or now: credguard rotate --emergency {quote(name)};"
-            f" or stop it: credguard rotate --lock-out {quote(name)}"
+            f"it is tried again; or now: credguard rotate --emergency {name};"
+            f" or stop it: credguard rotate --lock-out {name}"
         )
     else:
-        what, hint = "it was stopped for good, without a successor", _another(name)
+        what = "it was stopped for good"
+        hint = hint or f"give the profile another key: credguard add {name}"
+    known = problems.of(ctx.db, _SUBJECT + key_id)
+    if known is not None and known.hint != hint:
+        problems.solve(ctx.db, ctx.now(), known.subject)
     problems.put(ctx.db, ctx.now(), _SUBJECT + key_id, kind, what, hint)
     problems.mark_told(ctx.db, _SUBJECT + key_id)  # who typed it knows
-
-
-def _another(name: str) -> str:
-    return f"give the profile another key: credguard add {quote(name)}"
 
 
 def kind_of(ctx: Context, key_id: str) -> str:

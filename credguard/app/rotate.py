@@ -30,8 +30,11 @@ from credguard.rotation.driver import Ended, begin, resume
 from credguard.rotation.model import Action, Limits, Mode, Record, State, Step, from_json
 from credguard.rotation.precheck import Wishes, policy
 from credguard.secret import Secret
-from credguard.store import events, journal, profiles
+from credguard.store import events, journal, problems, profiles, schedule
+from credguard.store.db import transaction
 
+SUBJECT = "rotation of "
+"""Of problems and of the next try, before the identity."""
 OnStep = Callable[[str, Step], None]
 
 
@@ -164,18 +167,25 @@ def guarded(ctx: Context, identity: str, act: Callable[[], Outcome]) -> Outcome:
     try:
         with alone(identity, *profiles.user_ids(ctx.db, identity)):
             ctx.look_again()
-            return act()
+            done = act()
+            cleared = done.state == "aborted" and not done.why
+            if cleared or done.state in {"waiting", "done"}:  # what kept it is over, by whomever
+                with transaction(ctx.db):
+                    problems.solve(ctx.db, ctx.now(), SUBJECT + identity)
+                    schedule.remove(ctx.db, SUBJECT + identity)
+            return done
     except NeedsCode as error:
-        return outcome(ctx, identity, "needs-code", _midway_or_none(ctx, identity), error=error)
+        return outcome(ctx, identity, "needs-code", midway_or_none(ctx, identity), error=error)
     except NotPermitted as error:
         if "iam:" in str(error) and "{" not in error.hint:
             error.hint += ", with this policy:\n" + policy(identity.split("/")[0])
-        return outcome(ctx, identity, "failed", _midway_or_none(ctx, identity), error=error)
+        return outcome(ctx, identity, "failed", midway_or_none(ctx, identity), error=error)
     except CredguardError as error:
-        return outcome(ctx, identity, "failed", _midway_or_none(ctx, identity), error=error)
+        return outcome(ctx, identity, "failed", midway_or_none(ctx, identity), error=error)
 
 
-def _midway_or_none(ctx: Context, identity: str) -> Record | None:
+def midway_or_none(ctx: Context, identity: str) -> Record | None:
+    """The journalled rotation of `identity`; None: none, or its journal is damaged."""
     with contextlib.suppress(StoreError):
         return record_of(ctx, identity)
     return None
@@ -243,7 +253,7 @@ def _one(ctx: Context, identity: str, wanted: Wanted, asked: bool) -> Outcome:
     if (mode := _once_more(record, ended, asked=asked)) is not None:
         record = start(ctx, effects, users(ctx)[effects.user.identity], wanted, mode)
         ended = go_on(ctx, effects, record, wanted)
-    done = told(ctx, effects.user.identity, record, ended)
+    done = told(ctx, effects.user.identity, ended)
     return _looked_at(effects, begun, ended.record, replaced(done)) if asked else done
 
 
@@ -330,14 +340,14 @@ def go_on(ctx: Context, effects: RealEffects, record: Record, wanted: Wanted) ->
     )
 
 
-def told(ctx: Context, identity: str, before: Record, ended: Ended) -> Outcome:
-    """The Outcome of a run that began with `before`."""
+def told(ctx: Context, identity: str, ended: Ended) -> Outcome:
+    """The Outcome of a run."""
     if ended.record is None and ended.done:
-        return outcome(ctx, identity, "done", before, ended.step)
+        return outcome(ctx, identity, "done", ended.last, ended.step)
     if ended.record is None:
         return replace(
-            outcome(ctx, identity, "aborted", before, ended.step),
-            why=_given_up(ctx, identity, before.transaction),
+            outcome(ctx, identity, "aborted", ended.last, ended.step),
+            why=_given_up(ctx, identity, ended.last.transaction),
         )
     state = "asks" if ended.step.action is Action.ASK else "waiting"
     return outcome(ctx, identity, state, ended.record, ended.step)

@@ -12,7 +12,9 @@ from credguard.app.rotate import (
     effects_for,
     go_on,
     guarded,
+    midway_or_none,
     outcome,
+    profile_of,
     record_of,
     replaced,
     start,
@@ -22,9 +24,17 @@ from credguard.app.rotate import (
 from credguard.app.rotate_effects import RealEffects
 from credguard.app.rotate_names import identity_of
 from credguard.app.rotate_precheck import refuse_root
-from credguard.errors import InvalidKey, NotPermitted, QuotaExceeded, RotationRefused, StoreError
-from credguard.rotation.machine import after_leak, rolled_back, signers
-from credguard.rotation.model import Mode, Record
+from credguard.errors import (
+    CredguardError,
+    InvalidKey,
+    NotPermitted,
+    QuotaExceeded,
+    RotationRefused,
+    StoreError,
+)
+from credguard.ipc import calls as agent
+from credguard.rotation.machine import after_leak, locked_out, rolled_back, signers
+from credguard.rotation.model import Mode, Record, State
 from credguard.store import events, journal, profiles
 from credguard.store.db import transaction
 
@@ -46,11 +56,13 @@ def _rollback(ctx: Context, identity: str, wanted: Wanted) -> Outcome:
             f"no rotation of {identity} is on the way, so there is no key to go back to",
             hint="see: credguard rotate --status",
         )
-    if record.new_id in record.baseline and record.old_id not in record.baseline:
+    turned = record.new_id in record.baseline and record.old_id not in record.baseline
+    if turned and record.mode is not Mode.LOCKED_OUT:
         raise RotationRefused(
             f"the rotation of {identity} was rolled back already: {record.new_id}, the key of"
             f" before, is the one handed out, and {record.old_id} is to go",
-            hint="for another key, end this one: credguard rotate --deactivate, then rotate again",
+            hint="for another key, end this one first:"
+            f" credguard rotate {quote(profile_of(ctx, identity))} --deactivate",
         )
     effects = effects_for(ctx, identity, wanted)
     back = rolled_back(record, effects.pointer(record), effects.now())
@@ -69,7 +81,7 @@ def _rollback(ctx: Context, identity: str, wanted: Wanted) -> Outcome:
         ctx.db, ctx.now(), "rotation.rollback", identity,
         old_id=record.old_id, new_id=record.new_id,
     )  # fmt: skip
-    return told(ctx, identity, back, go_on(ctx, effects, back, wanted))
+    return told(ctx, identity, go_on(ctx, effects, back, wanted))
 
 
 def emergency(ctx: Context, name: str, wanted: Wanted, leaked: str | None = None) -> Outcome:
@@ -104,7 +116,7 @@ def _emergency(ctx: Context, identity: str, wanted: Wanted, leaked: str | None) 
             f"no profile hands out key {leaked}", hint="see: credguard rotate --status"
         )
     record = start(ctx, effects, group, wanted, Mode.EMERGENCY)
-    return replaced(told(ctx, identity, record, go_on(ctx, effects, record, wanted)))
+    return replaced(told(ctx, identity, go_on(ctx, effects, record, wanted)))
 
 
 def _hasten(
@@ -117,33 +129,58 @@ def _hasten(
     ended = go_on(ctx, effects, record, wanted)
     if ended.record is None and leaked in {each.key.key_id for each in users(ctx)[identity]}:
         return None
-    return told(ctx, identity, record, ended)
+    return told(ctx, identity, ended)
 
 
 def lock_out(ctx: Context, name: str, wanted: Wanted) -> Outcome:
     """Deactivate the key of profile `name` without a successor: nothing works with it any more.
 
-    Where that is refused (AWS's quarantine policy denies it) the key is deleted. A person decides.
+    Where that is refused (AWS's quarantine policy denies it) the key is deleted. A rotation on the
+    way is told first: a new key that is not in use yet takes over, and to the old key only a person
+    goes back, also after a crash midway. Raises UnknownProfile; anything else is in the Outcome.
     """
     identity = identity_of(ctx, name)
-    return guarded(ctx, identity, lambda: _lock_out(ctx, identity, wanted))
+    return guarded(ctx, identity, lambda: _lock_out(ctx, identity, name, wanted))
 
 
-def _lock_out(ctx: Context, identity: str, wanted: Wanted) -> Outcome:
+def _lock_out(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
     effects = effects_for(ctx, identity, wanted)
-    key_id = effects.user.key_id
+    group = users(ctx)[identity]
+    key_id = next((each for each in group if each.name == name), group[0]).key.key_id
     refuse_root(effects.user)
-    how = "deactivated"
+    record = midway_or_none(ctx, identity)
+    if record is not None and key_id in {record.old_id, record.new_id}:
+        record = locked_out(record, key_id, effects.now())
+        effects.write(record)
+    hint, how = _after_lock_out(effects, record, name), "deactivated"
     try:
         effects.set_active(key_id, key_id, False)
     except NotPermitted:
         effects.delete(key_id, key_id)
         how = "deleted"
+    with contextlib.suppress(CredguardError):  # what was got with it is not handed out any more
+        agent.drop(identity)
     with transaction(ctx.db):
-        key_marks.mark(ctx, key_id, key_marks.LOCKED_OUT)
+        key_marks.mark(ctx, key_id, key_marks.LOCKED_OUT, hint)
         events.record(ctx.db, ctx.now(), "rotation.locked_out", identity, key_id=key_id, how=how)
-    done = outcome(ctx, identity, "locked-out")
-    return replace(done, why=f"key {key_id} is {how}; sessions made from it may live on for hours")
+    done = outcome(ctx, identity, "locked-out", record)
+    why = f"key {key_id} is {how}; sessions made from it may live on for hours"
+    return replace(done, why=f"{why}; {hint}")
+
+
+def _after_lock_out(effects: RealEffects, record: Record | None, name: str) -> str:
+    """What a person does next. `record`: what `locked_out` gave; None: no rotation."""
+    name = quote(name)
+    another = f"give the profile another key: credguard add {name}"
+    if record is None or record.state is State.DELETED:
+        return another
+    new = record.new_id
+    if record.state not in {State.SWITCHED, State.DEACTIVATED} and new and effects.known({new}):
+        return f"{new} takes over once it is proven: credguard rotate {name}"
+    another = f"give the rotation up: credguard rotate --rebuild {name}, then: credguard add {name}"
+    if record.mode is Mode.LOCKED_OUT and record.state is State.SWITCHED:
+        return f"go back to {record.old_id}: credguard rotate --rollback {name}; or {another}"
+    return another
 
 
 def rebuild(ctx: Context, name: str, wanted: Wanted) -> Outcome:
@@ -155,9 +192,15 @@ def rebuild(ctx: Context, name: str, wanted: Wanted) -> Outcome:
     return guarded(ctx, identity, lambda: _rebuild(ctx, identity, name, wanted))
 
 
-def _dead(effects: RealEffects, record: Record) -> bool:
-    """Whether AWS takes none of the keys of a rotation: then nothing is left to go on with."""
-    for key_id in effects.known(set(signers(record))):
+def _dead(ctx: Context, effects: RealEffects, record: Record) -> bool:
+    """Whether a rotation has nothing left to go on with: AWS takes none of its keys.
+
+    Where the key in use was locked out it alone is asked about: nothing goes back to the other.
+    """
+    keys, pointer = set(signers(record)), effects.pointer(record)
+    if pointer == record.new_id and key_marks.kind_of(ctx, pointer) == key_marks.LOCKED_OUT:
+        keys = {pointer}
+    for key_id in effects.known(keys):
         with contextlib.suppress(InvalidKey):
             effects.identity(key_id)
             return False
@@ -168,16 +211,18 @@ def _rebuild(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome:
     effects = effects_for(ctx, identity, wanted)
     try:
         record = record_of(ctx, identity)
-        if record is not None and not _dead(effects, record):
+        if record is not None and not _dead(ctx, effects, record):
             raise RotationRefused(
                 f"the journal of {identity} is whole", hint=f"run: credguard rotate {quote(name)}"
             )
     except StoreError:
         pass
+    key_id = effects.user.key_id
     with transaction(ctx.db):
         journal.remove(ctx.db, identity)
         events.record(ctx.db, ctx.now(), "rotation.rebuilt", identity)
-    key_id = effects.user.key_id
+        if key_marks.kind_of(ctx, key_id) == key_marks.LOCKED_OUT:  # its hint was of the rotation
+            key_marks.mark(ctx, key_id, key_marks.LOCKED_OUT)
     try:
         listed = effects.listed(key_id)
     except InvalidKey:

@@ -95,7 +95,8 @@ class RealEffects:
         key_id = self.pointer(record)
         old_leaked = record.mode is Mode.EMERGENCY and key_id == record.old_id
         with transaction(self._ctx.db):
-            if old_leaked or record.mode is Mode.CLEAR:
+            stopped = key_marks.kind_of(self._ctx, key_id) == key_marks.LOCKED_OUT
+            if (old_leaked or record.mode is Mode.CLEAR) and not stopped:
                 key_marks.mark(self._ctx, key_id, key_marks.LEAKED)
             journal.remove(self._ctx.db, self._user.identity)
             events.record(

@@ -51,7 +51,8 @@ def precheck(
     if len(ids) > 1:
         raise RotationRefused(
             f"profiles hand out two keys of {key.identity}: {', '.join(ids)}",
-            hint="IAM allows two keys, so none can be made; remove one profile's key first",
+            hint="IAM allows two keys, so none can be made; give one up, first here:"
+            f" credguard remove {quote(group[0].name)}, then in IAM",
         )
     if key.key_id in wishes.delete:
         raise RotationRefused(
@@ -74,7 +75,8 @@ def precheck(
         raise missing(lacking, key.partition)
     verdict = _second_slot(ctx, effects, key, listed, wishes)
     if verdict.slot is Slot.REFUSE:
-        raise QuotaExceeded(f"{key.user_name}: {verdict.why}", hint=verdict.hint)
+        hint = verdict.hint.replace("PROFILE", quote(group[0].name))
+        raise QuotaExceeded(f"{key.user_name}: {verdict.why}", hint=hint)
     if verdict.slot is Slot.TAKE_UP:
         return Checked(tuple(sorted(listed)), verdict.key_id)
     if verdict.slot is Slot.DELETE and not dry_run:

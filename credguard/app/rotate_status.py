@@ -5,12 +5,19 @@ from shlex import quote
 
 from credguard.app import key_marks
 from credguard.app.context import Context
-from credguard.app.rotate import limits, profile_of, record_of, rotation_midway, users
+from credguard.app.rotate import (
+    SUBJECT,
+    limits,
+    profile_of,
+    record_of,
+    rotation_midway,
+    users,
+)
 from credguard.app.rotate_due import due_at
-from credguard.errors import StoreError
+from credguard.errors import NeedsCode, StoreError
 from credguard.rotation.machine import hastened
 from credguard.rotation.model import Limits, Record, State
-from credguard.store import profiles
+from credguard.store import problems, profiles, schedule
 
 # What the old key does in each state, in a person's words.
 _RESTING = {State.SWITCHED: "grace", State.DEACTIVATED: "soak", State.DELETED: "deleted"}
@@ -20,9 +27,9 @@ _RESTING = {State.SWITCHED: "grace", State.DEACTIVATED: "soak", State.DELETED: "
 class KeyState:
     """One key for `--status`.
 
-    `state`: active, leaked, locked out, grace, soak, deleted, stray, a state of the rotation, or
-    UNKNOWN; `next_at`: Unix seconds, None: not by itself; `why`: what it waits for or asks, or
-    empty.
+    `state`: active, leaked, locked out, needs code, grace, soak, deleted, stray, a state of the
+    rotation, or UNKNOWN; `next_at`: Unix seconds, None: not by itself; `why`: what it waits for or
+    asks, or empty; `hint`: what to type about it, empty: it follows from `why`.
     """
 
     identity: str
@@ -33,6 +40,7 @@ class KeyState:
     next_step: str
     next_at: float | None
     why: str = ""
+    hint: str = ""
 
 
 def statuses(ctx: Context) -> list[KeyState]:
@@ -45,28 +53,48 @@ def statuses(ctx: Context) -> list[KeyState]:
         try:
             record = record_of(ctx, identity)
         except StoreError as error:
-            found += _damaged(identity, group, profile_of(ctx, identity), str(error))
+            found += _damaged(identity, group, profile_of(ctx, identity), error)
             continue
         if record is None:
-            found += _at_rest(ctx, identity, group)
+            rows = _at_rest(ctx, identity, group)
         else:
             names = [each.name for each in group]
-            found += _midway(record, names, created, hastened(limits(ctx), record.mode))
-    return [_marked(ctx, each) for each in found]
+            rows = _midway(record, names, created, hastened(limits(ctx), record.mode))
+        rows = [_kept_up(ctx, rows[0]), *rows[1:]]
+        found += [_marked(ctx, each, record) for each in rows]
+    return found
 
 
-def _marked(ctx: Context, row: KeyState) -> KeyState:
+def _kept_up(ctx: Context, row: KeyState) -> KeyState:
+    """`row`, the user's first, with what kept the service from going on when it tried last."""
+    subject = SUBJECT + row.identity
+    problem = problems.of(ctx.db, subject)
+    if problem is None or problem.kind.startswith(("asks", "aborted")):  # the record says that
+        return row
+    state = "needs code" if problem.kind == NeedsCode.__name__ else row.state
+    again = schedule.get(ctx.db, subject).next_run
+    return replace(row, state=state, next_at=again, why=problem.what, hint=problem.hint)
+
+
+def _marked(ctx: Context, row: KeyState, record: Record | None) -> KeyState:
     """`row` with what a person said of the key that is handed out."""
     kind = key_marks.kind_of(ctx, row.key_id) if row.profiles else ""
     if kind == key_marks.LOCKED_OUT:
-        step = f"needs another key: credguard add {quote(row.profiles[0])}"
+        if record is None or record.state is State.DELETED:
+            step = f"needs another key: credguard add {quote(row.profiles[0])}"
+        elif row.key_id == record.old_id and record.state is not State.INTENT:
+            step = row.next_step
+        else:
+            step = "needs you"
         return replace(row, state=kind, next_step=step, next_at=None)
     if kind == key_marks.LEAKED:
         return replace(row, state=kind, next_step="replace at once", next_at=ctx.now())
     return row
 
 
-def _damaged(identity: str, group: list[profiles.Profile], name: str, why: str) -> list[KeyState]:
+def _damaged(
+    identity: str, group: list[profiles.Profile], name: str, error: StoreError
+) -> list[KeyState]:
     return [
         KeyState(
             identity,
@@ -76,7 +104,8 @@ def _damaged(identity: str, group: list[profiles.Profile], name: str, why: str) 
             each.key.created,
             f"rebuild: credguard rotate --rebuild {quote(name)}",
             None,
-            why,
+            str(error),
+            error.hint,
         )
         for each in group
     ]

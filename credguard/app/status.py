@@ -4,10 +4,10 @@ import os
 import sys
 from dataclasses import dataclass, replace
 
-from credguard import config as settings
 from credguard import paths
 from credguard.app import password, service
 from credguard.app.context import Context
+from credguard.app.rotate_due import due_at
 from credguard.errors import ConfigError, CredguardError, StoreError
 from credguard.store import findings, profiles, schedule, watches
 from credguard.store import problems as table
@@ -55,10 +55,10 @@ def status(ctx: Context) -> Status:
     """Read config and store; what cannot be read is in `unreadable`, and the rest is told."""
     unreadable = []
     try:
-        config = ctx.config
-        backend, state = config.vault.backend or "not chosen", _vault_state(config.vault.backend)
+        chosen = ctx.config.vault.backend
+        backend, state = chosen or "not chosen", _vault_state(chosen)
     except ConfigError as exc:
-        config, backend, state = settings.Config(), UNKNOWN, UNKNOWN
+        backend, state = UNKNOWN, UNKNOWN
         unreadable.append(str(exc))
     known = Status(
         vault_backend=backend,
@@ -76,7 +76,7 @@ def status(ctx: Context) -> Status:
         unreadable=unreadable,
     )
     try:
-        return _with_store(ctx, known, settings.seconds(config.rotation.max_age))
+        return _with_store(ctx, known)
     except StoreError as exc:
         unreadable.append(str(exc))
     return known
@@ -88,16 +88,16 @@ def key_list(ctx: Context) -> list[KeyStatus]:
     Raises StoreError.
     """
     try:
-        return _keys(ctx, settings.seconds(ctx.config.rotation.max_age), know_due=True)
+        return _keys(ctx, know_due=True)
     except ConfigError:
-        return _keys(ctx, 0, know_due=False)
+        return _keys(ctx, know_due=False)
 
 
-def _with_store(ctx: Context, known: Status, max_age: int) -> Status:
+def _with_store(ctx: Context, known: Status) -> Status:
     rows = ctx.db.execute("SELECT repository FROM hook ORDER BY repository")
     return replace(
         known,
-        keys=_keys(ctx, max_age, know_due=not known.unreadable),
+        keys=_keys(ctx, know_due=not known.unreadable),
         rotations_midway=ctx.db.execute("SELECT count(*) FROM rotation").fetchone()[0],
         passwords_due=[] if known.unreadable else password.due(ctx),
         hooks=[row["repository"] for row in rows],
@@ -114,18 +114,19 @@ def _root_state(root: str) -> str:
     return "ok" if os.access(root, os.R_OK | os.X_OK) else "not readable"
 
 
-def _keys(ctx: Context, limit: int, *, know_due: bool) -> list[KeyStatus]:
+def _keys(ctx: Context, *, know_due: bool) -> list[KeyStatus]:
     now = ctx.now()
     result = []
     for profile in profiles.profiles(ctx.db):
         created = profile.key.created
+        due = due_at(ctx, profile.key) if know_due else None
         result.append(
             KeyStatus(
                 profile.name,
                 profile.key.key_id,
                 profile.key.identity,
                 None if created is None else (now - created) / _DAY_S,
-                (created + limit - now) / _DAY_S if created is not None and know_due else None,
+                None if due is None else (due - now) / _DAY_S,
                 profile.consent,
             )
         )

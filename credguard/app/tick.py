@@ -15,9 +15,9 @@ from credguard.errors import (
     RotationRefused,
     Throttled,
 )
+from credguard.rotation.leak import Answer
 from credguard.store import events, leaks, problems, profiles, schedule
 
-_SUBJECT = "rotation of "
 # These pass by themselves mostly: a laptop in a train is no reason to interrupt anybody.
 _PASSING = (NetworkDown, Throttled, Busy)
 _PATIENCE_S = 86400.0
@@ -48,7 +48,7 @@ def tick(ctx: Context) -> list[Note]:
     Each problem is kept in the store until it is over, so that `status` shows it and nobody is
     notified of it twice. Raises StoreError, ConfigError.
     """
-    answered = [_leaked(each) for each in leak.answer_due(ctx)]
+    answered = [_leaked(ctx, each) for each in leak.answer_due(ctx)]
     own.refresh(ctx)
     if not profiles.profiles(ctx.db):
         return answered  # no key, no vault to unlock
@@ -64,24 +64,26 @@ def tick(ctx: Context) -> list[Note]:
     for identity in due:
         for outcome in rotate.rotate_users(ctx, [identity]):
             note = _note(ctx, outcome)
-            if note is None:
-                problems.solve(ctx.db, ctx.now(), _SUBJECT + identity)
-                schedule.remove(ctx.db, _SUBJECT + identity)
-            else:
+            if note is not None:
                 notes.append(note)
         notes += _happened(ctx, identity, now)
-    waiting = {_SUBJECT + each for each in [*rotate_due.due(ctx), *_ageless(ctx)]}
+    waiting = {rotate.SUBJECT + each for each in [*rotate_due.due(ctx), *_ageless(ctx)]}
     for problem in problems.present(ctx.db):
-        if problem.subject.startswith(_SUBJECT) and problem.subject not in waiting:
+        if problem.subject.startswith(rotate.SUBJECT) and problem.subject not in waiting:
             problems.solve(ctx.db, ctx.now(), problem.subject)
     return notes
 
 
-def _leaked(answered: leaks.Leak) -> Note:
-    done = answered.state == leaks.ANSWERED
-    title = "credguard: a leak was answered" if done else "credguard: a leak needs you"
+def _leaked(ctx: Context, answered: leaks.Leak) -> Note:
     hint = "see: credguard leak report"
-    return Note(answered.title, answered.answer, hint, not done, True, title, problem=False)
+    if answered.state != leaks.ANSWERED:
+        subject, title = leak.PROBLEM + answered.title, "credguard: a leak needs you"
+        problem = problems.of(ctx.db, subject)
+        fresh = problem is not None and not problem.told
+        return Note(subject, answered.answer, hint, True, fresh, title)
+    asks = answered.answer.startswith(f"{Answer.TELL}:")
+    title = "credguard: a leak needs you" if asks else "credguard: a leak was answered"
+    return Note(answered.title, answered.answer, hint, False, True, title, problem=False)
 
 
 def _learn_age(ctx: Context, identity: str) -> rotate.Outcome | None:
@@ -110,7 +112,7 @@ def told(ctx: Context, note: Note) -> None:
 
 
 def _next_try(ctx: Context, identity: str) -> float:
-    at = schedule.get(ctx.db, _SUBJECT + identity).next_run or 0.0
+    at = schedule.get(ctx.db, rotate.SUBJECT + identity).next_run or 0.0
     return 0.0 if at - ctx.now() > _LATEST_S else at  # a clock that was ahead had set it
 
 
@@ -131,7 +133,7 @@ def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
         return None
     if outcome.state == "needs-code":
         hint = f"run: credguard rotate {quote(name)}"
-    subject, now = _SUBJECT + outcome.identity, ctx.now()
+    subject, now = rotate.SUBJECT + outcome.identity, ctx.now()
     problem = problems.put(ctx.db, now, subject, kind, what, hint)
     if not isinstance(error, RotationRefused):  # a refusal asks nobody, and a yes ends it at once
         pause = min(max(now - problem.since, _SOONEST_S), _LATEST_S)
@@ -196,4 +198,4 @@ def _happened(ctx: Context, identity: str, since: float) -> list[Note]:
 
 
 def _news(identity: str, title: str, what: str, hint: str) -> Note:
-    return Note(_SUBJECT + identity, what, hint, False, True, title, problem=False)
+    return Note(rotate.SUBJECT + identity, what, hint, False, True, title, problem=False)

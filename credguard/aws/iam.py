@@ -89,3 +89,14 @@ def get_user(creds: Credentials, user_name: str) -> str:
     """The unique id of `user_name`. Reads only."""
     with translated("iam:GetUser", f"user {user_name}"), closing(client("iam", creds)) as iam:
         return str(iam.get_user(UserName=user_name)["User"]["UserId"])
+
+
+def login_created(creds: Credentials, user_name: str) -> float | None:
+    """When the user's console password was made, Unix seconds; None: there is none. Reads only."""
+    with translated("iam:GetLoginProfile", f"user {user_name}"), closing(client("iam", creds)) as i:
+        try:
+            return float(
+                i.get_login_profile(UserName=user_name)["LoginProfile"]["CreateDate"].timestamp()
+            )
+        except i.exceptions.NoSuchEntityException:
+            return None

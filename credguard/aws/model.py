@@ -81,6 +81,28 @@ class LastUsed:
 
 
 @dataclass(frozen=True, slots=True)
+class TrailEvent:
+    """One call as CloudTrail recorded it. `at`, `until`: Unix seconds; "": not recorded.
+
+    `address`, `agent`: what the caller came from and said of itself; `error`: why it was refused;
+    `subject`: what it was about; `made`: the id of the key or session that it gave, which ends
+    at `until` (None: no session, or it is not said).
+    """
+
+    at: float
+    name: str
+    service: str
+    region: str
+    key_id: str
+    address: str
+    agent: str
+    error: str
+    subject: str
+    made: str
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class KeyPair:
     """An EC2 key pair of one region. `created`: Unix seconds; None fields: EC2 did not say."""
 

@@ -12,7 +12,7 @@ import click
 from credguard import paths
 from credguard.app.context import Context
 from credguard.app.doctor.model import FAIL, OK, UNKNOWN, WARN, Check
-from credguard.cli import complete
+from credguard.cli import complete, options
 from credguard.report.text import printable
 
 _COLOURS = {OK: "green", FAIL: "red", UNKNOWN: "yellow", WARN: "yellow"}
@@ -50,21 +50,25 @@ def doctor(click_ctx: click.Context, online: bool, verbose: bool, as_json: bool)
     epilog="Example: credguard doctor rotation work",
 )
 @click.argument("profile", shell_complete=complete.profiles)
+@options.code_stdin
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def rotation(profile: str, as_json: bool) -> None:
+def rotation(profile: str, code_stdin: bool, as_json: bool) -> None:
     """Check everything that replacing the key of PROFILE needs; changes nothing.
 
     Exit code 0: all is well, 2: something is missing or cannot be told.
     """
     from credguard.app.doctor import rotation as app
+    from credguard.app.doctor.run import well
     from credguard.app.rotate import Wanted
+    from credguard.cli.ask import code_asker, code_from_stdin
 
-    checks = app.rotation(Context(), profile, Wanted())
+    code = code_from_stdin() if code_stdin else None
+    checks = app.rotation(Context(), profile, Wanted(code=code, ask=code_asker()))
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(each) for each in checks], indent=2))
     else:
         show(checks)
-    if any(each.state == FAIL for each in checks):
+    if not well(checks):
         raise click.exceptions.Exit(2)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 
 import click
 
@@ -10,6 +11,7 @@ from credguard.app import hooktemplate
 from credguard.app.context import Context
 from credguard.app.findings import FORMATS
 from credguard.app.hookshim import CHECKED
+from credguard.report.text import printable
 
 _GLOBAL = click.option("--global", "global_", is_flag=True, help="For all your repositories.")
 _TEMPLATE = click.option(
@@ -71,10 +73,20 @@ def status(path: str | None, as_json: bool) -> None:
             "hooks_path": now.hooks_path,
             "state": now.state,
             "global": now.global_,
+            "by_config": now.by_config,
+            "configured": [asdict(each) for each in now.configured],
         }
         click.echo(json.dumps(row, indent=2))
         return
-    click.echo(f"{now.state}: {now.hooks_path}" + (" (global)" if now.global_ else ""))
+    how = " (global)" if now.global_ else " (by git's configuration)" if now.by_config else ""
+    click.echo(printable(f"{now.state}: {now.hooks_path}{how}"))
+    for each in now.configured:
+        if not each.ours:
+            off = "" if each.enabled else ", switched off"
+            said = f"{each.event}: {each.name} ({each.scope}{off}) runs before: {each.command}"
+            click.echo(printable(said))
+        elif not each.enabled:
+            click.echo(printable(f"{each.event}: switched off by hook.*.enabled: {each.name}"))
 
 
 @hook.command(

@@ -28,7 +28,7 @@ def list_(as_json: bool) -> None:
         rows = [
             {"item": each.item, "title": each.title, "state": each.state, "answer": each.answer,
              "commit": each.place.oid, "git_dir": each.place.git_dir, "path": each.place.path,
-             "line": each.place.line, "at": each.at, "due": each.due}
+             "line": each.place.line, "how": each.how, "at": each.at, "due": each.due}
             for each in found
         ]  # fmt: skip
         click.echo(json.dumps(rows, indent=2))
@@ -39,7 +39,9 @@ def list_(as_json: bool) -> None:
         state = each.state
         if state == "waiting":
             state += " until " + time.strftime("%Y-%m-%d %H:%M", time.localtime(each.due))
-        place = f"{each.place.path}:{each.place.line} in {each.place.oid[:12]}"
+        place = f"{each.place.path}:{each.place.line}"
+        if each.place.oid:
+            place += f" in {each.place.oid[:12]}"
         click.echo(printable(f"{each.title}: {place}: {state}  {each.answer}".rstrip()))
 
 
@@ -59,17 +61,54 @@ def stop() -> None:
 
 
 @leak.command(
+    "answer",
+    epilog="Example: credguard leak answer",
+    short_help="Answer at once what waits.",
+)
+@click.pass_context
+def answer(click_ctx: click.Context) -> None:
+    """Answer what waits without waiting for the end of the countdown."""
+    from credguard.app import leak as app
+    from credguard.app.context import Context
+    from credguard.report.text import printable
+
+    done = app.answer_now(Context())
+    for each in done:
+        click.echo(printable(f"{each.title}: {each.state}: {each.answer}"), err=True)
+    if any(each.state != "answered" for each in done):
+        click_ctx.exit(2)
+
+
+@leak.command(
     "report",
     epilog="Example: credguard leak report > incident.txt",
     short_help="Tell the whole story of each leak.",
 )
-def report() -> None:
-    """Print the whole story of each leak, for whoever looks after security."""
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--no-aws", is_flag=True, help="Ask AWS nothing.")
+@click.option(
+    "--region", "regions", multiple=True, metavar="REGION",
+    help="Ask CloudTrail in REGION too; may be given several times.",
+)  # fmt: skip
+def report(as_json: bool, no_aws: bool, regions: tuple[str, ...]) -> None:
+    """Print the whole story of each leak, for whoever looks after security.
+
+    What was done with a key is asked of CloudTrail in the main region and in each REGION.
+    """
     from credguard.app import leak as app
+    from credguard.app import leak_report
     from credguard.app.context import Context
+    from credguard.report import leak as shown
 
     ctx = Context()
     found = app.listed(ctx)
+    stories = [
+        leak_report.story(ctx, each, ask=not no_aws, regions=list(regions)) for each in found
+    ]
+    if as_json:
+        rows = [shown.as_json(each) for each in stories]
+        click.echo(json.dumps({"version": shown.VERSION, "leaks": rows}, indent=2))
+        return
     if not found:
         click.echo("no own secret is known to have got out", err=True)
-    click.echo("\n".join(app.report(ctx, each) for each in found), nl=False)
+    click.echo("\n".join(shown.text(each) for each in stories), nl=False)

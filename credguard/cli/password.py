@@ -14,6 +14,7 @@ from credguard.app.mfa import Codes
 from credguard.cli import complete
 from credguard.cli.ask import code_asker
 from credguard.errors import CredguardError, NeedsCode
+from credguard.report.users import short_names
 from credguard.secret import Secret
 
 _DAY_S = 86400
@@ -168,6 +169,7 @@ def status(as_json: bool) -> None:
 def _table(rows: list[app.Row]) -> None:
     now = time.time()
     table = [("USER", "STATE", "AGE", "DUE", "PROFILES")]
+    users = short_names(row.identity for row in rows)
     for row in rows:
         age = "UNKNOWN" if row.changed is None else f"{(now - row.changed) / _DAY_S:.0f} d"
         when = "UNKNOWN"
@@ -177,7 +179,7 @@ def _table(rows: list[app.Row]) -> None:
         state = row.state
         if len(row.candidates) > 1 or state == "unknown":
             state += f" (one of {', '.join(str(each) for each in row.candidates)})"
-        user = row.identity.rsplit("/", 1)[-1] if row.profiles else row.identity
+        user = users[row.identity] if row.profiles else row.identity
         table.append((user, state, age, when, ", ".join(row.profiles) or "-"))
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     for line in table:

@@ -12,6 +12,7 @@ from credguard.app.context import Context
 from credguard.app.rotate_status import KeyState, statuses
 from credguard.cli import complete, options
 from credguard.cli.ask import code_asker, code_from_stdin, confirm
+from credguard.report.users import short_names
 from credguard.rotation.model import Action, Step
 
 _SAID = {
@@ -85,6 +86,12 @@ def _decision(why: str, name: str) -> str:
             f"move what uses it, then: credguard rotate {quote(name)} --deactivate;"
             f" or go back: credguard rotate {quote(name)} --rollback"
         )
+    if "it was locked out" in why:
+        return (
+            f"go back to the old key: credguard rotate --rollback {quote(name)};"
+            f" or give the rotation up: credguard rotate --rebuild {quote(name)},"
+            f" then: credguard add {quote(name)}"
+        )
     if "the key in use" in why and "AWS does not accept" in why:
         return (
             f"activate it in the IAM console; or go back to the old key:"
@@ -157,13 +164,18 @@ def _status(ctx: Context, as_json: bool) -> None:
         click.echo(json.dumps([_status_row(row) for row in rows], indent=2))
         return
     if not rows:
-        click.echo("no keys in the vault; next: credguard import --all", err=True)
+        click.echo(
+            "no profile has a key here; next: credguard import --all"
+            " (was the state database lost: credguard vault recover)",
+            err=True,
+        )
         return
     table = [("USER", "KEY", "STATE", "AGE", "PROFILES", "NEXT", "WHEN")]
+    users = short_names(row.identity for row in rows)
     for row in rows:
         age = "UNKNOWN" if row.created is None else f"{(time.time() - row.created) / 86400:.0f} d"
         names = ", ".join(row.profiles) or "-"
-        user = row.identity.rsplit("/", 1)[-1]
+        user = users[row.identity]
         table.append((user, row.key_id, row.state, age, names, row.next_step, _when(row.next_at)))
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     for line in table:
@@ -174,7 +186,8 @@ def _status(ctx: Context, as_json: bool) -> None:
             name = next(
                 (n for each in rows for n in each.profiles if each.identity == row.identity), ""
             )
-            click.echo(f"  hint: {_decision(row.why, name or 'PROFILE')}", err=True)
+            hint = row.hint or _decision(row.why, name or "PROFILE")
+            click.echo(f"  hint: {hint}", err=True)
 
 
 def _status_row(row: KeyState) -> dict[str, object]:
@@ -189,6 +202,7 @@ def _status_row(row: KeyState) -> dict[str, object]:
         "next_step": row.next_step,
         "next_at": row.next_at,
         "why": row.why,
+        "hint": row.hint,
     }
 
 

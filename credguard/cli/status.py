@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from credguard.report.text import printable
+from credguard.report.users import short_names
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +56,8 @@ def _show(console: Console, current: Status) -> None:
             f"Rotation  {current.rotations_midway} on the way, see: credguard rotate --status"
         )
     if current.passwords_due:
-        due = ", ".join(printable(each.rsplit("/", 1)[-1]) for each in current.passwords_due)
+        users = short_names(current.passwords_due)
+        due = ", ".join(printable(each) for each in users.values())
         console.print(f"Password  of {due} is due, run: credguard password rotate PROFILE")
     for problem in current.problems:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(problem.since))

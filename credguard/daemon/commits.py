@@ -11,7 +11,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from credguard.daemon.worker import Scanner, fingerprint, shown
+from credguard.daemon.worker import Scanner, TooLarge, fingerprint, read_regular, shown
 from credguard.errors import ConfigError, CredguardError, GitError
 from credguard.report.text import printable
 from credguard.scan.engine import on_lines, plain
@@ -35,6 +35,7 @@ _DAY_S = 86_400.0
 _KEPT_S = 90 * _DAY_S
 """Which commits were looked at is remembered so long; older entries of a reflog are passed over."""
 _FILES = 64
+_SMALL = 8192
 
 
 def _not_allowed(hits: list[Finding], file: CommittedFile, git_dir: str) -> list[Finding]:
@@ -68,8 +69,11 @@ class Commits:
         max_bytes: int,
         tell: Callable[[str, str, Callable[[], None]], None],
         now: Callable[[], float],
+        follow: Callable[[str], None] = lambda _repository: None,
     ) -> None:
-        """As Worker."""
+        """As Worker. `follow` is told of each repository, once."""
+        self._follow = follow
+        self._followed: set[str] = set()
         self._scanner = scanner
         self._db = connection
         self._key = key
@@ -169,12 +173,14 @@ class Commits:
     def _looked(self, git_dir: str, noted: list[str]) -> Iterator[None]:
         """Look at what is new in `git_dir`, some files a step."""
         try:
-            since = commits.since(self._db, shown(git_dir), self._now() - _FIRST_S)
-            moved = [move for move in reflog.moves(git_dir) if move.at >= since]
-            if not noted and not moved:
-                return
+            if git_dir not in self._followed:
+                self._follow(reflog.repository(git_dir))
+                self._followed.add(git_dir)
             repository = reflog.repository(git_dir)
             name = shown(repository)
+            moved = self._moved(git_dir, name)
+            if not noted and not moved:
+                return
             fresh = set(commits.unseen(self._db, name, [move.new for move in moved]))
             made = reflog.made(git_dir, [move for move in moved if move.new in fresh])
             oids = commits.unseen(self._db, name, [*noted, *made])
@@ -186,6 +192,19 @@ class Commits:
         except (GitError, OSError) as exc:
             _LOG.warning("commits of %s cannot be looked at: %s", shown(git_dir), exc)
             self._resting[git_dir] = self._now() + _REST_S
+
+    def _moved(self, git_dir: str, name: str) -> list[reflog.Move]:
+        """HEAD's moves that count. Their times are the committer's to choose, so they tell only
+        what was old when the repository was seen first.
+        """
+        moved = reflog.moves(git_dir)
+        if commits.is_known(self._db, shown(git_dir)):
+            return moved
+        since = commits.since(self._db, shown(git_dir), self._now() - _FIRST_S)
+        old = [move.new for move in moved if move.at < since]
+        with transaction(self._db):
+            commits.mark_seen(self._db, name, old, self._now())
+        return [move for move in moved if move.at >= since]
 
     def _scanned(self, git_dir: str, repository: str, oids: list[str]) -> Iterator[None]:
         found: dict[str, tuple[Finding, str]] = {}
@@ -337,11 +356,7 @@ def git_folder(folder: str) -> str | None:
 
 def linked(file: str) -> str | None:
     """The git folder that the `.git` file of a linked worktree or a submodule names, absolute."""
-    try:
-        with open(file, "rb") as opened:
-            line = opened.read(8192)
-    except OSError:
-        return None
+    line = _small(file) or b""
     if not line.startswith(b"gitdir: "):
         return None
     named = os.fsdecode(line[8:].rstrip(b"\r\n"))
@@ -352,8 +367,14 @@ def work_tree(git_dir: str) -> str:
     """The folder that a person knows the repository by."""
     if os.path.basename(git_dir) == ".git":
         return os.path.dirname(git_dir)
+    named = _small(os.path.join(git_dir, "gitdir"))
+    return os.path.dirname(os.fsdecode(named.rstrip(b"\n"))) if named else git_dir
+
+
+def _small(path: str) -> bytes | None:
+    """The first bytes of a regular file; None: it is none (a FIFO would be waited for) or gone."""
     try:
-        with open(os.path.join(git_dir, "gitdir"), "rb") as file:
-            return os.path.dirname(os.fsdecode(file.read(8192).rstrip(b"\n")))
-    except OSError:
-        return git_dir
+        content = read_regular(path, _SMALL)
+    except (OSError, TooLarge):
+        return None
+    return None if content is None else content[0]

@@ -1,98 +1,192 @@
-"""Own secrets in commits: notices when one gets out, and has the answer begin in time."""
+"""Own secrets in commits and files: notices when one gets out, and has the answer begin in time."""
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 
 from credguard.app.context import Context
 from credguard.app.leak import countdown
 from credguard.app.noting import title_of
+from credguard.daemon.commits import git_folder
+from credguard.daemon.outgoing import Outgoing, Stamp, stamp
 from credguard.daemon.scheduler import TASK
+from credguard.daemon.worker import Scanner, real, shown
 from credguard.errors import GitError
 from credguard.report.text import printable
+from credguard.scan.model import Finding
+from credguard.sources import reflog, synced
 from credguard.sources.git import run
-from credguard.store import events, leaks, schedule
+from credguard.sources.notes import PUSHES, Taken
+from credguard.sources.staging import is_oid
+from credguard.store import events, exported, leaks, schedule
 from credguard.store.db import transaction
 
 _LOG = logging.getLogger("credguard.daemon.leaks")
 _EVERY_S = 5.0
-Stamp = tuple[tuple[str, int], ...]
+_KEPT_S = 90 * 86_400.0
+_KEY_ID = re.compile(rb"(?<![A-Z0-9])A[KS]IA[A-Z2-7]{16}(?![A-Z0-9])")
+Asked = tuple[Stamp, tuple[str, ...]]
 
 
-def _stamp(git_dir: str) -> Stamp:
-    """Changes whenever a remote-tracking ref does: a push or a fetch."""
-    found = []
-    top = os.path.join(git_dir, "refs", "remotes")
-    files = [os.path.join(git_dir, name) for name in ("packed-refs", "reftable/tables.list")]
-    for folder, _, names in os.walk(top):
-        files += [os.path.join(folder, name) for name in names]
-    for file in files:
-        try:
-            found.append((file, os.stat(file).st_mtime_ns))
-        except OSError:
-            continue
-    return tuple(sorted(found))
+def _exported(found: Finding, written: set[str]) -> bool:
+    if found.own:
+        return found.own.startswith("key/") and found.own.rpartition("/")[2] in written
+    return found.rule_id.startswith("aws-")
 
 
 class Leaks:
-    """Call `poll()` often. Places come by `leaks.put_place`, from who looks at commits."""
+    """Call `poll()` often, and `step()` while there is something to do.
+
+    Places come by `leaks.put_place`, from who looks at commits; `follow`: see Outgoing.
+    """
 
     def __init__(
         self,
         ctx: Context,
+        scanner: Scanner,
         tell: Callable[[str, str, Callable[[], None]], None],
         now: Callable[[], float],
     ) -> None:
-        """`tell(title, body, done)` shows a notification later; `now` gives Unix seconds."""
+        """`tell(title, body, done)` shows a notification later; `now` gives Unix seconds.
+
+        Raises ConfigError.
+        """
         self._db = ctx.db
+        most = ctx.config.watch.max_file_mb * 1_000_000
+        self._outgoing = Outgoing(scanner, ctx.db, max_bytes=most, out=self.out, now=now)
+        self.follow, self.step = self._outgoing.follow, self._outgoing.step
         self._countdown = countdown(ctx)
+        self._synced = synced.folders(ctx.config.leak.synced)
         self._tell = tell
         self._now = now
         self._polled = 0.0
         # What was asked about last, and how its repository's refs were then.
-        self._asked: dict[tuple[str, str], Stamp] = {}
+        self._asked: dict[tuple[str, str], Asked] = {}
+
+    @property
+    def folders(self) -> list[str]:
+        """The synced folders that are there."""
+        return [each for each in self._synced if os.path.isdir(each)]
 
     def poll(self) -> None:
         """Look which commits got out meanwhile, and whether an answer is due. Raises StoreError."""
+        self._outgoing.poll()
         now = self._now()
         if abs(now - self._polled) < _EVERY_S:
             return
         self._polled = now
+        self._take_pushes(now)
         for place in leaks.kept_in(self._db):
-            if self._is_out(place):
-                self._out(place)
+            how = self._how_out(place)
+            if how:
+                self.out(place, how)
         waiting = [each for each in leaks.all_(self._db) if each.state == leaks.WAITING]
         if any(each.due <= now for each in waiting):
             entry = schedule.get(self._db, TASK)
             if entry.next_run is None or entry.next_run > now:
                 schedule.put(self._db, TASK, schedule.Entry(entry.last_run, now))
 
-    def _is_out(self, place: leaks.Place) -> bool:
-        stamp, asked = _stamp(place.git_dir), (place.git_dir, place.oid)
-        if self._asked.get(asked) == stamp:
-            return False
-        self._asked[asked] = stamp
-        args = ("for-each-ref", "--count=1", f"--contains={place.oid}", "--format=x")
+    def in_file(self, path: str, data: bytes, found: list[Finding]) -> list[Finding]:
+        """Those of `found` in the file `path`, absolute, that a person is to be told of.
+
+        Not what `credguard export` wrote there. An own secret below a synced folder got out.
+        Raises StoreError.
+        """
+        if not found:
+            return found
+        written = {each.key_id for each in exported.of_path(self._db, os.path.realpath(path))}
+        ids = {each.decode() for each in _KEY_ID.findall(data)}
+        if ids and ids <= written:
+            found = [each for each in found if not _exported(each, written)]
+        service = synced.service_of(path, self._synced) if any(f.own for f in found) else None
+        if service is not None:
+            for each in found:
+                if each.own:
+                    place = leaks.Place(each.own, "", "", shown(path), each.line, self._now())
+                    self.out(place, f"it is in a file of a synced folder ({service})")
+        return found
+
+    def _take_pushes(self, now: float) -> None:
         try:
-            return bool(run(place.git_dir, *args, "refs/remotes"))
+            taken = Taken(PUSHES)
+            notes = taken.read()
+            for note in notes or ():
+                self._pushed(note, now)
+            if notes is not None:
+                taken.done()
+                leaks.forget_pushes_before(self._db, now - _KEPT_S)
+        except OSError as exc:
+            _LOG.warning("cannot take the notes of pushes: %s", exc)
+
+    def _pushed(self, note: list[str], now: float) -> None:
+        if len(note) < 4 or not os.path.isabs(note[1]):
+            return
+        url, folder, given = note[:3]
+        git_dir = os.path.join(folder, given) if given else git_folder(folder)
+        if git_dir is None:
+            return
+        try:
+            repository = reflog.repository(git_dir)
+        except GitError as exc:
+            _LOG.info("a push from %s cannot be followed: %s", shown(folder), exc)
+            return
+        for oid in note[3:]:
+            if is_oid(oid):
+                leaks.note_push(
+                    self._db, leaks.PushNote(shown(repository), oid, printable(shown(url)), now)
+                )
+
+    def _how_out(self, place: leaks.Place) -> str:
+        """How the commit got out, in words; empty: it did not, as far as can be told."""
+        if not place.git_dir:
+            return ""
+        repository = real(place.git_dir)
+        service = synced.service_of(repository, self._synced)
+        if service is not None:
+            return f"its repository is in a synced folder ({service})"
+        pushes = leaks.pushes(self._db, place.git_dir)
+        now = (stamp(repository), tuple(each.oid for each in pushes))
+        asked = (place.git_dir, place.oid)
+        if self._asked.get(asked) == now:
+            return ""
+        self._asked[asked] = now
+        try:
+            args = ("--count=1", f"--contains={place.oid}", "--format=%(refname:lstrip=2)")
+            said = run(repository, "for-each-ref", *args, "refs/remotes")
+            if said.strip():
+                branch = printable(said.strip().decode("utf-8", "backslashreplace"))
+                return f"it was pushed: the remote-tracking branch {branch} holds it"
+            for each in pushes:
+                if self._holds(repository, each.oid, place.oid):
+                    return f"it was pushed to {each.url}"
         except GitError as exc:  # such as a commit that was pruned
             _LOG.info("cannot tell whether %s got out: %s", place.oid, exc)
-            return False
+        return ""
 
-    def _out(self, place: leaks.Place) -> None:
+    def _holds(self, repository: str, tip: str, oid: str) -> bool:
+        """Whether `oid` is `tip` or behind it; tags are followed."""
+        said = run(repository, "rev-list", "--ignore-missing", "--max-count=1", oid, "--not", tip)
+        return not said.strip()
+
+    def out(self, place: leaks.Place, how: str) -> None:
+        """`place` got out, in the way `how`, in words: told and answered once a value, ever."""
         now = self._now()
         title = title_of(place.item)
         with transaction(self._db):
-            if not leaks.got_out(self._db, place, title, now, now + self._countdown):
+            leaks.put_place(self._db, place)
+            if not leaks.got_out(self._db, place, title, now, now + self._countdown, how):
                 return
-            events.record(
-                self._db, now, "leak.out", title, place=f"{place.path}:{place.line}",
-                commit=place.oid[:12], repository=place.git_dir,
-                key_id=place.item.rpartition("/")[2] if place.item.startswith("key/") else None,
-            )  # fmt: skip
-        _LOG.warning("got out: %s, commit %s of %s", title, place.oid, place.git_dir)
-        body = f"{title} was pushed: {place.path}:{place.line}, commit {place.oid[:12]}."
+            detail = {"place": f"{place.path}:{place.line}", "how": how}
+            if place.oid:
+                detail |= {"commit": place.oid[:12], "repository": place.git_dir}
+            if place.item.startswith("key/"):
+                detail["key_id"] = place.item.rpartition("/")[2]
+            events.record(self._db, now, "leak.out", title, **detail)
+        _LOG.warning("got out: %s: %s:%d: %s", title, place.path, place.line, how)
+        where = f", commit {place.oid[:12]}" if place.oid else ""
+        body = f"{title}: {place.path}:{place.line}{where}: {how}."
         if self._countdown:
             at = time.strftime("%H:%M", time.localtime(now + self._countdown))
             body += f" It is answered at {at}; to stop that: credguard leak stop"

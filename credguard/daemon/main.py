@@ -17,6 +17,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from credguard import logs, notify
 from credguard.app.context import Context
@@ -68,21 +69,21 @@ def run(ctx: Context) -> None:
             logs.to_stderr()
         agent.start(_AGENT_S)
         config = ctx.config.watch
-        announcer = Announcer(
-            notify.start if config.notify else _told_nobody, time.monotonic, notify.DEADLINE_S
-        )
+        start = notify.start if config.notify else _told_nobody
+        announcer = Announcer(start, time.monotonic, notify.DEADLINE_S)
         ctx.db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
         _compile_rules()
         engine = Layered(load_engine(paths.private_dir(paths.cache_dir())))
         key = fingerprint_key()
+        leaks = Leaks(ctx, engine, announcer.tell, time.time)
         most = config.max_file_mb * 1_000_000
-        worker = Worker(engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time)
-        commits = Commits(engine, ctx.db, key, max_bytes=most, tell=announcer.tell, now=time.time)
+        both: Any = {"max_bytes": most, "tell": announcer.tell, "now": time.time}
+        worker = Worker(engine, ctx.db, key, own=leaks.in_file, **both)
+        commits = Commits(engine, ctx.db, key, follow=leaks.follow, **both)
         shadow = Shadow(ctx, announcer.tell, time.time)
         scheduler = Scheduler(
             ctx.db, Tick, wall=time.time, monotonic=time.monotonic, tell=announcer.tell
         )
-        leaks = Leaks(ctx, announcer.tell, time.time)
         again = Daemon(ctx.db, worker, commits, shadow, leaks, scheduler, announcer).serve()
     finally:
         agent.stop()
@@ -247,8 +248,8 @@ class Daemon:
             elif self._worker.changed(old):
                 self._worker.scan(old)
         self._commits.poll()
-        committed = self._commits.step()
-        return bool(paths or self._backlog or committed)
+        more = [self._commits.step(), self._leaks.step()]
+        return bool(paths or self._backlog or any(more))
 
     def _repository(self, dot_git: str) -> None:
         """A repository was come upon: what is committed in it is looked at from now on."""
@@ -281,7 +282,7 @@ class Daemon:
         )
 
     def _refresh_roots(self) -> None:
-        wanted = set(watches.roots(self._db))
+        wanted = {*watches.roots(self._db), *self._leaks.folders}
         for root in set(self._roots) - wanted:
             _LOG.info("no longer watched: %s", shown(root))
             self._forget(root)

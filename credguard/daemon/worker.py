@@ -15,6 +15,7 @@ from credguard.report.text import printable
 from credguard.scan.allow import Allow
 from credguard.scan.engine import plain
 from credguard.scan.model import MEDIUM, Finding
+from credguard.sources import synced
 from credguard.store import findings
 from credguard.store.db import transaction
 
@@ -60,12 +61,13 @@ class TooLarge(Exception):
 
 
 def read_regular(path: str, max_bytes: int) -> tuple[bytes, os.stat_result] | None:
-    """The bytes and status of a regular file; None for anything else.
+    """The bytes and status of a regular file; None for anything else, or it is on a server alone.
 
     Never opens a FIFO, socket or device, follows no symlink. Raises OSError (FileNotFoundError:
     gone) and TooLarge (over `max_bytes`).
     """
-    if not stat.S_ISREG(os.lstat(path).st_mode):
+    known = os.lstat(path)
+    if not stat.S_ISREG(known.st_mode) or synced.elsewhere(known):
         return None
     try:
         descriptor = os.open(path, _OPEN)  # it may have been replaced since
@@ -94,9 +96,14 @@ class Worker:
         max_bytes: int,
         tell: Callable[[str, str, Callable[[], None]], None],
         now: Callable[[], float],
+        own: Callable[[str, bytes, list[Finding]], list[Finding]] = lambda _p, _d, found: found,
     ) -> None:
-        """`tell(title, body, done)` shows a notification later; `now` gives Unix seconds."""
+        """`tell(title, body, done)` shows a notification later; `now` gives Unix seconds.
+
+        `own` is asked which findings of a file are to be told.
+        """
         self._scanner = scanner
+        self._own = own
         self._db = connection
         self._key = key
         self._max_bytes = max_bytes
@@ -143,6 +150,7 @@ class Worker:
             ]
             Allow().judge(found, plain(data), os.fsencode(path))
             found = [finding for finding in found if not finding.allowed]
+            found = self._own(path, data, found)
         self._store(shown(path), found)
         if signature is not None:  # only now: a file whose findings were not stored is read again
             self._snapshot[hash(shown(path))] = signature

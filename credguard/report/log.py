@@ -49,7 +49,7 @@ SENTENCES = {
     "rotation.rebuilt": "{user}: a journal of no more use was given up",
     "rotation.ended": "{user}: the rotation is over",
     "finding.committed": "{rule} came past the hooks: {place}, commit {commit} of {subject}",
-    "leak.out": "{subject} got out: {place}, commit {commit} of {repository} was pushed",
+    "leak.out": "{subject} got out: {place}: {how}",
     "leak.answered": "{subject} that got out was answered: {answer}: {why}",
     "leak.failed": "the answer to {subject} that got out failed, and is tried again: {why}",
     "leak.stopped": "a person stopped the answer to {subject} that got out",

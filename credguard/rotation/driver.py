@@ -62,11 +62,16 @@ _REPEATS = 10
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run came to rest. `record` None: the journal is empty; `done`: a new key took over."""
+    """How a run came to rest. `record` None: the journal is empty; `done`: a new key took over.
+
+    `last`: the record that the run ended with, also where the journal is empty now; on a way back
+    its two keys have changed their parts.
+    """
 
     record: Record | None
     step: Step
     done: bool
+    last: Record
 
 
 Tell = Callable[[Record, Step], None]
@@ -156,7 +161,8 @@ def resume(
             step = Step(Action.WAIT, step.key_id, now, "AWS's answers do not agree yet")
         tell(record, step)
         if step.action in _RESTS:
-            return Ended(_rested(effects, record, step), step, done=False)
+            record = _rested(effects, record, step)
+            return Ended(record, step, done=False, last=record)
         if step.action in {Action.END, Action.FORGET_OLD}:
             return _finish(effects, record, step)
         again = taken[record.state, step.action] > 1
@@ -300,7 +306,7 @@ def _finish(effects: Effects, record: Record, step: Step) -> Ended:
     elif record.state is State.ABORTING and record.new_id is not None:
         effects.forget(record.new_id)
     effects.end(record)
-    return Ended(None, step, done=step.action is Action.FORGET_OLD)
+    return Ended(None, step, done=step.action is Action.FORGET_OLD, last=record)
 
 
 def _signer(record: Record, facts: Facts) -> str:

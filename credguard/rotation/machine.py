@@ -33,6 +33,9 @@ MAX_SKEW_S = 300.0
 EMERGENCY_SOAK_S = 3600.0
 # The list of keys lags: what it says is believed after so many looks alike, or `passes` if more.
 MIN_LOOKS = 3
+_LOCKED_OUT = "it was locked out"
+# In these the old key has all its time.
+_PATIENT = frozenset({Mode.NORMAL, Mode.LOCKED_OUT})
 
 
 def next_step(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
@@ -68,7 +71,7 @@ def next_step(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
 def hastened(limits: Limits, mode: Mode) -> Limits:
     """The limits that hold in `mode`."""
     match mode:
-        case Mode.NORMAL | Mode.BACK:
+        case Mode.NORMAL | Mode.BACK | Mode.LOCKED_OUT:
             return limits
         case Mode.EMERGENCY:
             return replace(limits, grace=0.0, soak=min(limits.soak, EMERGENCY_SOAK_S))
@@ -85,7 +88,10 @@ def signers(record: Record) -> tuple[str, ...]:
 
 
 def rolled_back(record: Record, pointer: str, now: float) -> Record | None:
-    """`record` on its way back to the old key, to be journalled; None: the old key is gone."""
+    """`record` on its way back to the old key, to be journalled; None: the old key is gone.
+
+    A key that was locked out rests no longer than one that leaked.
+    """
     match record.state:
         case State.INTENT:  # what the request made, if anything, is still to be found, then goes
             return replace(record, mode=Mode.BACK)
@@ -97,7 +103,8 @@ def rolled_back(record: Record, pointer: str, now: float) -> Record | None:
             return None
         case _:
             to = State.REVERTING
-    return replace(record, state=to, since=now, mode=Mode.NORMAL, why="", until=0.0)
+    mode = Mode.EMERGENCY if record.mode is Mode.LOCKED_OUT else Mode.NORMAL
+    return replace(record, state=to, since=now, mode=mode, why="", until=0.0)
 
 
 def after_leak(record: Record, pointer: str, key_id: str, now: float) -> Record:
@@ -107,6 +114,8 @@ def after_leak(record: Record, pointer: str, key_id: str, now: float) -> Record:
     emergency mode, is next.
     """
     if key_id == record.new_id:
+        if record.mode is Mode.LOCKED_OUT:  # it cannot make another
+            return record
         if record.state in {State.SWITCHED, State.DEACTIVATED, State.DELETED}:
             return replace(record, mode=Mode.CLEAR)
         return replace(rolled_back(record, pointer, now) or record, mode=Mode.EMERGENCY)
@@ -119,6 +128,24 @@ def after_leak(record: Record, pointer: str, key_id: str, now: float) -> Record:
     else:
         return replace(record, mode=Mode.EMERGENCY)
     return replace(record, state=to, since=now, mode=Mode.EMERGENCY, why="", until=0.0)
+
+
+def locked_out(record: Record, pointer: str, now: float) -> Record:
+    """`record` where a person stops `pointer`, the key in use, for good; journalled before it is.
+
+    A new key on the way takes over, as after a leak. The old one never does by itself: whoever
+    stops a key was told that nothing works then.
+    """
+    if pointer == record.old_id and record.state is not State.REVERTING:
+        return after_leak(record, pointer, pointer, now)
+    if pointer == record.old_id:  # it went back already: the other is the old one now
+        record = replace(exchanged(record, now), mode=Mode.NORMAL)
+    elif record.state in {State.STORED, State.PROVEN, State.REVERTING}:
+        record = replace(record, state=State.SWITCHED, since=now)
+    if record.mode in {Mode.EMERGENCY, Mode.CLEAR}:  # no way back already
+        return record
+    why = f"AWS does not accept {pointer} any more; {_LOCKED_OUT}"
+    return replace(record, mode=Mode.LOCKED_OUT, why=why, until=0.0)
 
 
 def exchanged(record: Record, now: float) -> Record:
@@ -246,6 +273,8 @@ def _stored(record: Record, facts: Facts, now: float) -> Step:
 def _way_back(record: Record, why: str) -> Step:
     if record.mode in {Mode.EMERGENCY, Mode.CLEAR}:  # not to a key that leaked, without a person
         return Step(Action.ASK, record.new_id or "", why=f"{why}; the old key leaked")
+    if record.mode is Mode.LOCKED_OUT:
+        return Step(Action.ASK, record.new_id or "", why=f"{why}; {_LOCKED_OUT}")
     return Step(Action.REVERT, record.old_id, why=why)
 
 
@@ -290,13 +319,15 @@ def _unsafe(
 
 def _resting(record: Record, facts: Facts) -> bool:
     """Whether all that can be seen without asking AWS is well, so that time may pass."""
+    if record.mode is Mode.LOCKED_OUT:  # the key in use does not work, unless somebody woke it
+        return False
     return facts.pointer == record.new_id and record.new_id in facts.known
 
 
 def _grace(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
     old = record.old_id
     until = record.since + limits.grace
-    if record.mode is Mode.NORMAL and limits.grace > 0:  # a grace of zero is a person's word
+    if record.mode in _PATIENT and limits.grace > 0:  # a grace of zero is a person's word
         until = max(until, facts.own_use_until, facts.sessions_until)
     if now < until and not facts.person and _resting(record, facts):
         return Step(Action.WAIT, old, until, "grace")
@@ -310,7 +341,7 @@ def _grace(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
         return _gone(record, facts, limits, now, Step(Action.OLD_GONE, old))
     if facts.failed == record.new_id:
         return Step(Action.WAIT, old, now, "AWS does not accept the new key just now")
-    if record.mode is Mode.NORMAL and not facts.person and facts.listed[old].active:
+    if record.mode in _PATIENT and not facts.person and facts.listed[old].active:
         use = (facts.used or {}).get(old, UNKNOWN_USE)
         if blocked := _foreign_use(record, facts, use):
             return Step(Action.ASK, old, why=blocked)
@@ -345,11 +376,11 @@ def _soak(record: Record, facts: Facts, limits: Limits, now: float) -> Step:
     if facts.failed == record.new_id:
         return Step(Action.WAIT, old, now, "AWS does not accept the new key just now")
     if facts.listed[old].active:
-        if facts.person or record.mode is not Mode.NORMAL:
+        if facts.person or record.mode not in _PATIENT:
             return Step(Action.DEACTIVATE, old)
         return Step(Action.ASK, old, why="someone activated the old key again")
     use = (facts.used or {}).get(old, UNKNOWN_USE)
-    if record.mode is Mode.NORMAL and not facts.person:
+    if record.mode in _PATIENT and not facts.person:
         if not use.known:
             why = "blocked: IAM does not say whether the old key is still used"
             return Step(Action.ASK, old, why=why)

@@ -26,6 +26,7 @@ class Mode(StrEnum):
     EMERGENCY = "emergency"  # the old key leaked: no grace, an hour of soak at most
     BACK = "back"  # a person wants the old key, before it shows whether a new one was made
     CLEAR = "clear"  # the new key leaked too: the old one goes at once, to free its slot
+    LOCKED_OUT = "locked-out"  # a person stopped the key in use: back only by a person's word
 
 
 class Action(StrEnum):

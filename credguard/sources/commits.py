@@ -16,7 +16,6 @@ from credguard.sources.git import (
     git_command,
     git_environment,
     printable,
-    run,
 )
 from credguard.sources.staging import StagedFile, entry, is_oid
 
@@ -83,24 +82,32 @@ def parse(feed: Iterator[bytes]) -> Iterator[Change]:
         raise GitError("git diff-tree ended midway", hint="run it again")
 
 
-def walk(cwd: str | None, revisions: list[str], *, inherit: bool = True) -> Iterator[Change]:
+def walk(
+    cwd: str | None, revisions: list[str], *, inherit: bool = True, more: list[str] | None = None
+) -> Iterator[Change]:
     """The changes of the commits that `git rev-list REVISIONS` names, newest first.
 
-    `inherit`: the caller's GIT_DIR and kin hold. Raises GitError.
+    `inherit`: the caller's GIT_DIR and kin hold. `more`: further revisions, as many as there are;
+    a command line would not hold them. Raises GitError.
     """
-    listing = ("rev-list", *revisions, "--")
+    fed = "".join(f"{each}\n" for each in more or ()).encode()
+    at = revisions.index("--not") if "--not" in revisions else len(revisions)
+    # What stands before it holds for what is read there, --ignore-missing for one.
+    given = ["--stdin"] if fed else []
+    listing = ("rev-list", *revisions[:at], *given, *revisions[at:], "--")
     environment = git_environment(inherit=inherit)
     command = git_command(cwd, _TREES, hooks=False)
     if sys.platform == "win32":
         from credguard.sources.git import run_portable
 
-        oids = run(cwd, *listing, inherit=inherit)
+        walked = git_command(cwd, listing, hooks=False)
+        oids = run_portable(walked, environment, fed)
         yield from parse(iter([run_portable(command, environment, oids)]))
         return
     walker = Process(git_command(cwd, listing, hooks=False), environment)
     differ = None
     try:
-        walker.close_stdin()
+        walker.feed(fed)
         differ = Process(command, environment, walker)
         yield from parse(chunks(differ))
         if walker.finish() != 0:
@@ -120,20 +127,38 @@ def committed(
     inherit: bool = True,
     most: int | None = None,
     too_large: list[bytes] | None = None,
+    more: list[str] | None = None,
 ) -> Iterator[CommittedFile]:
     """Every file and message that the commits of `git rev-list REVISIONS` bring, newest first.
 
     A few at a time are in memory; the same content at the same path comes once for every commit
-    that brings it. `most`, `too_large`: as `blobs`. Raises GitError.
+    that brings it. `most`, `too_large`: as `blobs`; `more`: as `walk`. Raises GitError.
     """
     waiting: list[Change] = []
-    for change in walk(cwd, revisions, inherit=inherit):
+    for change in walk(cwd, revisions, inherit=inherit, more=more):
         waiting.append(change)
         if len(waiting) == _TOGETHER:
             yield from _read(cwd, waiting, inherit, most, too_large)
             waiting = []
     if waiting:
         yield from _read(cwd, waiting, inherit, most, too_large)
+
+
+def message(data: bytes) -> bytes:
+    """The message of the commit object `data`, and the text of each tag that a merge kept in it.
+
+    The other headers hold only names, ids and signatures.
+    """
+    head, _, text = data.partition(b"\n\n")
+    if b"\nmergetag " not in head:
+        return text
+    kept = [text]
+    inside = False
+    for line in head.split(b"\n"):
+        inside = line.startswith(b"mergetag ") or (inside and line.startswith(b" "))
+        if inside and line.startswith(b" "):
+            kept.append(line[1:])
+    return b"\n".join(kept)
 
 
 def _read(
@@ -148,9 +173,7 @@ def _read(
     contents = blobs(cwd, oids, names, inherit=inherit, most=most, too_large=too_large)
     for (commit, file), data in zip(waiting, contents, strict=True):
         if file is None:
-            # The headers before it hold only names, ids and signatures.
-            data = data.partition(b"\n\n")[2]  # noqa: PLW2901
-            yield CommittedFile(MESSAGE, data, None, cwd, commit=commit, oid=commit)
+            yield CommittedFile(MESSAGE, message(data), None, cwd, commit=commit, oid=commit)
             continue
         path, oid, old = file
         known = [each for each in old if each is not None]

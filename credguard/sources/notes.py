@@ -15,6 +15,8 @@ COMMITS = "commits"
 """Object id of the new HEAD, the folder the hook ran in, GIT_DIR (may be empty)."""
 SKIPS = "skips"
 """Folder, place (path:line), rule, reason of a finding that a person let pass."""
+PUSHES = "pushes"
+"""URL without user and password, the folder the hook ran in, GIT_DIR (may be empty), object ids."""
 _MOST = 4 << 20
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from credguard.errors import GitError
 from credguard.sources.commits import CommittedFile, committed
-from credguard.sources.git import blobs, printable, run
+from credguard.sources.git import blobs, kinds, printable, run
 from credguard.sources.staging import entries, is_oid
 
 TYPE_CHECKING = False
@@ -51,11 +51,13 @@ def excluded(cwd: str | None, remote: str, url: str) -> list[str]:
     """Arguments of rev-list for what the remote had when it was last asked: its own tracking refs.
 
     `remote`: its name, or the URL where it has none; another remote of that URL then counts. What
-    lies below another remote's tracking refs does not: `origin/team`
-    may be a remote beside `origin`.
+    lies below another remote's tracking refs does not: `origin/team` may be a remote beside
+    `origin`. They tell of the place that is fetched from: one that is pushed to by a URL of its own
+    may lack it all.
     """
     fetches: dict[str, list[str]] = {}
     urls: dict[str, set[str]] = {}
+    own_push: set[str] = set()
     output = run(
         cwd, "config", "-z", "--get-regexp", r"^remote\..*\.(fetch|url|pushurl)$",
         inherit=True, ok=(0, 1),
@@ -67,9 +69,15 @@ def excluded(cwd: str | None, remote: str, url: str) -> list[str]:
             target = value.removeprefix("+").partition(":")[2]
             if target.startswith("refs/"):
                 fetches.setdefault(name, []).append(target)
+        elif kind == "pushurl":
+            own_push.add(name)
         elif name:
-            urls.setdefault(name, set()).add(value)
-    ours = {remote} if remote in fetches else {n for n, all_ in urls.items() if url in all_}
+            urls.setdefault(name, set()).add(place_of(value))
+    if remote in fetches:
+        elsewhere = remote in own_push and place_of(url) not in urls.get(remote, set())
+        ours = set() if elsewhere else {remote}
+    else:
+        ours = {name for name, all_ in urls.items() if place_of(url) in all_}
     targets = [target for name in sorted(ours) for target in fetches.get(name, [])]
     others = [
         target
@@ -86,6 +94,24 @@ def excluded(cwd: str | None, remote: str, url: str) -> list[str]:
     return found
 
 
+def place_of(url: str) -> str:
+    """The host and path of a remote's URL: the same by https, by ssh, and as `host:path`.
+
+    https://git-scm.com/docs/git-fetch#_git_urls
+    """
+    scheme, mark, rest = url.partition("://")
+    if mark:
+        host, _, path = rest.partition("/")
+        host = "" if scheme == "file" else host.rpartition("@")[2].partition(":")[0].lower()
+    else:
+        host, colon, path = url.partition(":")
+        if not colon or "/" in host or len(host) == 1:  # a path, or one of a Windows drive
+            host, path = "", url
+        host = host.rpartition("@")[2].lower()
+    path = path.strip("/").removesuffix(".git").rstrip("/")
+    return f"{host}/{path}"
+
+
 def _below(inner: str, outer: str) -> bool:
     base = outer.partition("*")[0]
     return inner != outer and "*" in outer and inner.startswith(base)
@@ -99,37 +125,48 @@ def pushed(cwd: str | None, sent: list[Update], remote: str, url: str) -> Iterat
     """
     tips = list(dict.fromkeys(each.local for each in sent if each.local is not None))
     commits: list[str] = []
-    for tip in tips:
-        yield from _unwrapped(cwd, tip, commits)
+    yield from _unwrapped(cwd, tips, commits)
     if not commits:
         return
-    had = [each.remote for each in sent if each.remote is not None]
+    had = [f"^{each.remote}" for each in sent if each.remote is not None]
     # An object that the remote has and we do not is passed over.
-    revisions = ["--ignore-missing", *commits, "--not", *had, *excluded(cwd, remote, url)]
-    yield from committed(cwd, revisions)
+    revisions = ["--ignore-missing", "--not", *excluded(cwd, remote, url)]
+    yield from committed(cwd, revisions, more=[*commits, *had])
 
 
-def _unwrapped(cwd: str | None, tip: str, commits: list[str]) -> Iterator[CommittedFile]:
+def _unwrapped(cwd: str | None, tips: list[str], commits: list[str]) -> Iterator[CommittedFile]:
     """Tags down to what they name; a commit is added to `commits`."""
-    oid = tip
+    level = {tip: tip for tip in tips}  # object -> the reference's own
     for _ in range(_CHAIN):
-        kind = run(cwd, "cat-file", "-t", oid, inherit=True).strip()
-        if kind == b"commit":
-            commits.append(oid)
+        if not level:
             return
-        if kind == b"tree":
-            yield from _tree(cwd, oid, tip)
-            return
-        (data,) = blobs(cwd, [oid], [tip.encode()])
-        if kind == b"blob":
-            yield CommittedFile(b"(a file without a name)", data, None, cwd, commit=tip, oid=oid)
-            return
-        head, _, text = data.partition(b"\n\n")
-        yield CommittedFile(b"tag message", text, None, cwd, commit=tip, oid=oid)
-        oid = head.partition(b"\n")[0].removeprefix(b"object ").decode("ascii", "replace")
-        if not is_oid(oid):
-            break
-    raise GitError(f"the tag {tip} cannot be followed to a commit", hint="run: git fsck")
+        tags = []
+        for oid, kind in zip(level, kinds(cwd, list(level)), strict=True):
+            if kind == "commit":
+                commits.append(oid)
+            elif kind == "tree":
+                yield from _tree(cwd, oid, level[oid])
+            elif kind == "blob":
+                (data,) = blobs(cwd, [oid], [oid.encode()])
+                name = b"(a file without a name)"
+                yield CommittedFile(name, data, None, cwd, commit=level[oid], oid=oid)
+            else:
+                tags.append(oid)
+        below: dict[str, str] = {}
+        for oid, data in zip(tags, blobs(cwd, tags, [t.encode() for t in tags]), strict=True):
+            head, _, text = data.partition(b"\n\n")
+            yield CommittedFile(b"tag message", text, None, cwd, commit=level[oid], oid=oid)
+            named = head.partition(b"\n")[0].removeprefix(b"object ").decode("ascii", "replace")
+            if not is_oid(named):
+                raise _no_end(level[oid])
+            below.setdefault(named, level[oid])
+        level = below
+    if level:
+        raise _no_end(next(iter(level.values())))
+
+
+def _no_end(tip: str) -> GitError:
+    return GitError(f"the tag {tip} cannot be followed to a commit", hint="run: git fsck")
 
 
 def _tree(cwd: str | None, oid: str, tip: str) -> Iterator[CommittedFile]:

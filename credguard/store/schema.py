@@ -126,6 +126,14 @@ MIGRATIONS = (
     );
     """,
     """
+    ALTER TABLE leak ADD COLUMN how TEXT NOT NULL DEFAULT '';
+    CREATE TABLE push_note (          -- pushes to a bare URL: no tracking branch tells of them
+        repository TEXT NOT NULL, oid TEXT NOT NULL, url TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (repository, oid)
+    );
+    CREATE TABLE remote_tips (repository TEXT PRIMARY KEY, tips TEXT NOT NULL, at REAL NOT NULL);
+    """,
+    """
     CREATE TABLE audit_run (
         id INTEGER PRIMARY KEY, account TEXT NOT NULL, scope TEXT NOT NULL, at REAL NOT NULL,
         passed INTEGER NOT NULL, failed INTEGER NOT NULL, unknown INTEGER NOT NULL,

@@ -9,6 +9,7 @@ from credguard.app.context import Context
 from credguard.app.rotate import Wanted
 from credguard.app.rotate_status import statuses
 from credguard.cli import rotate as cli
+from credguard.errors import RotationRefused
 from credguard.store import problems, profiles
 from tests.support import in_memory
 from tests.support.fault_table import Fault
@@ -17,6 +18,7 @@ from tests.support.simulator import Simulator
 
 IDENTITY = "aws/123456789012/dev"
 YES = Wanted(yes=True)
+DAY = 86400.0
 
 
 @pytest.fixture
@@ -83,11 +85,93 @@ def test_a_key_activated_after_a_lock_out_is_active(ctx: Context, simulator: Sim
     assert row.state == "active"
 
 
-def test_a_lock_out_in_grace_is_said_of_the_new_key(ctx: Context, simulator: Simulator) -> None:
+@pytest.fixture
+def stopped(ctx: Context) -> str:
+    """The new key, locked out in its grace."""
     rotate.rotate(ctx, ["work"])
     new = handed_out(ctx)
-    rotate_decide.lock_out(ctx, "work", YES)
-    assert {row.key_id: row.state for row in statuses(ctx)} == {
-        simulator.key_id: "grace",
-        new: "locked out",
+    outcome = rotate_decide.lock_out(ctx, "work", YES)
+    assert (outcome.state, outcome.error) == ("locked-out", None)
+    assert f"key {new} is deactivated" in outcome.why
+    assert "--rollback work" in outcome.why
+    return new
+
+
+def test_after_a_lock_out_in_grace_only_a_person_goes_back(
+    ctx: Context, stopped: str, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {row.key_id: (row.state, row.next_step) for row in statuses(ctx)}
+    assert said == {
+        simulator.key_id: ("needs you", "deactivate"),
+        stopped: ("locked out", "needs you"),
     }
+    for seconds in (3600, 1.1 * DAY, 8 * DAY):
+        in_memory.later(monkeypatch, ctx, seconds)
+        tick.tick(ctx)
+        assert handed_out(ctx) == stopped
+        keys_now = dict(simulator.iam().keys("dev"))
+        assert keys_now == {simulator.key_id: "Active", stopped: "Inactive"}
+    (row, _new) = statuses(ctx)
+    assert row.why == f"AWS does not accept {stopped} any more; it was locked out"
+    assert "--rollback work" in cli._decision(row.why, "work")
+    rotate_decide.rollback(ctx, "work", YES)
+    assert handed_out(ctx) == simulator.key_id
+    in_memory.later(monkeypatch, ctx, 3700)  # it is not kept for longer than one that leaked
+    tick.tick(ctx)
+    assert problems.present(ctx.db) == []
+    assert simulator.iam().keys("dev") == [(simulator.key_id, "Active")]
+
+
+def test_after_a_lock_out_in_grace_the_rotation_can_be_given_up(
+    ctx: Context, stopped: str, simulator: Simulator
+) -> None:
+    outcome = rotate_decide.rebuild(ctx, "work", YES)
+    assert outcome.state == "rebuilt", outcome
+    (row,) = statuses(ctx)
+    assert (row.key_id, row.state) == (stopped, "locked out")
+    (problem,) = problems.present(ctx.db)
+    assert problem.hint == "give the profile another key: credguard add work"
+    keys.add(ctx, "work", simulator.key_id, simulator.secret)
+    (row,) = statuses(ctx)
+    assert (row.key_id, row.state) == (simulator.key_id, "active")
+    assert problems.present(ctx.db) == []
+
+
+def test_a_key_woken_after_its_lock_out_keeps_its_rotation(
+    ctx: Context, stopped: str, simulator: Simulator
+) -> None:
+    simulator.iam().set_status(stopped, "Active")
+    outcome = rotate_decide.rebuild(ctx, "work", YES)
+    assert isinstance(outcome.error, RotationRefused)  # its journal is of use
+    (outcome,) = rotate.rotate(ctx, ["work"])
+    assert (outcome.state, outcome.why) == ("waiting", "grace")
+
+
+def test_a_lock_out_before_the_switch_lets_the_new_key_take_over(
+    faults: FaultProxy, ctx: Context, simulator: Simulator
+) -> None:
+    faults.script(Fault("sts:*", "invalid-key", when=lambda r: r.key_id != simulator.key_id))
+    (outcome,) = rotate.rotate(ctx, ["work"])
+    assert outcome.why == "AWS does not accept the new key yet"
+    outcome = rotate_decide.lock_out(ctx, "work", YES)
+    assert f"{outcome.new_id} takes over once it is proven" in outcome.why
+    assert {row.key_id: row.state for row in statuses(ctx)} == {
+        simulator.key_id: "locked out",
+        outcome.new_id: "stored",
+    }
+    faults.script()
+    (after,) = rotate.rotate(ctx, ["work"])
+    assert after.why == "soak"
+    assert handed_out(ctx) == outcome.new_id
+    assert dict(simulator.iam().keys("dev"))[simulator.key_id] == "Inactive"
+
+
+def test_a_lock_out_stops_the_key_of_the_profile_that_is_named(
+    ctx: Context, simulator: Simulator
+) -> None:
+    other, secret = simulator.iam().create_key("dev")
+    keys.add(ctx, "my other", other, secret)
+    rotate_decide.lock_out(ctx, "my other", YES)
+    assert dict(simulator.iam().keys("dev")) == {simulator.key_id: "Active", other: "Inactive"}
+    (problem,) = problems.present(ctx.db)
+    assert problem.hint == "give the profile another key: credguard add 'my other'"

@@ -213,6 +213,18 @@ def test_the_new_key_deleted_in_the_console_goes_back_to_the_old(
     assert [key.key_id for key in profiles.keys(ctx.db)] == [simulator.key_id]
 
 
+def test_a_way_back_in_one_run_names_the_key_that_is_in_use(
+    ctx: Context, simulator: Simulator
+) -> None:
+    new = switched(ctx)
+    for name in ("grace", "soak"):
+        config.set_value(f"rotation.{name}", "0s")
+    ctx.__dict__.pop("config", None)
+    outcome = rotate_decide.rollback(ctx, "work", YES)
+    assert (outcome.state, outcome.new_id, outcome.old_id) == ("done", simulator.key_id, new)
+    assert simulator.iam().keys("dev") == [(simulator.key_id, "Active")]
+
+
 def test_both_keys_dead_is_said_and_nothing_is_thrown_away(
     ctx: Context, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from credguard import config, paths
-from credguard.app import rotate
+from credguard.app import rotate, tick
 from credguard.app.context import Context
+from credguard.app.doctor.rotation import rotation as rotation_checks
 from credguard.app.mfa import STEP_S, Codes
 from credguard.app.rotate import Wanted
+from credguard.app.rotate_status import statuses
 from credguard.errors import CredguardError, NeedsCode
 from credguard.secret import Secret
-from credguard.store import journal, mfa, passwords
+from credguard.store import journal, mfa, passwords, profiles
 from tests.support import in_memory
 from tests.support.fault_table import Fault, MfaDevice
 from tests.support.faults import FaultProxy
@@ -67,6 +69,29 @@ def test_one_code_serves_the_whole_run(
 def test_a_given_code_is_enough(ctx: Context, device: MfaDevice) -> None:
     (outcome,) = rotate.rotate(ctx, ["work"], wanted=Wanted(yes=True, code=Secret(device.code())))
     assert outcome.why == "grace"
+
+
+def test_the_doctor_takes_a_code_and_without_one_tells_the_rest(
+    ctx: Context, device: MfaDevice
+) -> None:
+    found = {each.name: each for each in rotation_checks(ctx, "work", Wanted())}
+    assert found["iam"].state == "UNKNOWN"
+    assert "--code-stdin" in found["iam"].fix
+    assert {"vault", "journal", "key", "consent"} < set(found)
+    given = Wanted(code=Secret(device.code()))
+    found = {each.name: each for each in rotation_checks(ctx, "work", given)}
+    assert found["iam:ListAccessKeys"].state == "ok"
+
+
+def test_the_status_says_that_the_service_needs_a_code(ctx: Context, device: MfaDevice) -> None:
+    (profile,) = profiles.profiles(ctx.db)
+    profiles.set_created(ctx.db, profile.key.key_id, ctx.now() - 40 * 86400)
+    tick.tick(ctx)
+    (row,) = statuses(ctx)
+    assert (row.state, row.hint) == ("needs code", "run: credguard rotate work")
+    assert device.serial in row.why
+    rotate.rotate(ctx, ["work"], wanted=Wanted(code=Secret(device.code())))
+    assert [each.state for each in statuses(ctx)] == ["grace", "active"]
 
 
 def test_when_nobody_is_there_it_needs_a_code_and_makes_no_key(

@@ -63,6 +63,8 @@ def test_a_message_and_a_push(repo: Path) -> None:
     line = f"refs/heads/main {head} refs/heads/main {'0' * 40}\n"
     code, out, _ = run(repo, "pre-push", "origin", "url", "--format", "json", stdin=line)
     assert (code, paths(out)) == (1, ["old"])
+    (row,) = json.loads(out)["findings"]
+    assert (row["commit"], row["author"]) == (head, "Test Person <test@example.invalid>")
     code, _, said = run(repo, "pre-push", "origin", "url", stdin="what is this\n")
     assert code == 2
     assert "cannot be understood" in said

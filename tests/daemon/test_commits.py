@@ -266,3 +266,17 @@ def test_what_the_hook_lets_pass_is_not_told_as_a_commit(repo: Path, service: Se
     service.commits.look(str(repo / ".git"))
     service.turn()
     assert len(service.told) == 1
+
+
+def test_a_commit_that_says_it_is_old_is_looked_at(
+    repo: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reflog has the committer's date, which is his to choose: rebase and am copy it, too."""
+    git_dir = service.commits.repositories(str(repo / ".git"))[0]
+    service.commits.look(git_dir)
+    service.turn()
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "@1000000000 +0000")
+    bypass(repo, leak())
+    service.commits.look(git_dir)
+    service.turn()
+    assert len(service.told) == 1

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from credguard.app import hook
 from credguard.app.context import Context
+from credguard.daemon import commits
 from credguard.store import commits as store
 from tests.daemon.test_commits import Service
 from tests.support import samples
@@ -215,3 +217,20 @@ def test_a_deep_and_a_wide_tree(repo: Path) -> None:
     git(repo, "update-ref", "refs/heads/side", oid)
     done = git(repo, "push", "origin", "side", ok=False)
     assert "commit message:1:25" in done.stderr, done.stderr[-500:]
+
+
+@pytest.mark.parametrize("name", [".git", "bare.git/gitdir"])
+def test_a_fifo_for_git_to_be_found_by_hangs_no_daemon(tmp_path: Path, name: str) -> None:
+    git(tmp_path, "init", "-q", "--bare", "bare.git")
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    found: list[object] = []
+
+    def look() -> None:
+        found.append(commits.linked(str(tmp_path / ".git")))
+        found.append(commits.work_tree(str(tmp_path / "bare.git")))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert found == [None, str(tmp_path / "bare.git")]

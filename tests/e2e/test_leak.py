@@ -1,27 +1,22 @@
 """An own key that was pushed: noticed, answered once, told; real git, the simulator's IAM."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from credguard import config, paths
-from credguard.app import keys, leak, own, rotate
+from credguard.app import keys, leak, rotate
 from credguard.app.context import Context
+from credguard.app.leak_report import story
 from credguard.app.log import Query, entries
-from credguard.app.noting import Noting
 from credguard.app.tick import tick
-from credguard.daemon.commits import Commits
-from credguard.daemon.leaks import Leaks
 from credguard.daemon.scheduler import TASK
+from credguard.report import leak as shown
 from credguard.report.log import sentence
-from credguard.sources.database import load_engine
-from credguard.sources.own import armed
 from credguard.store import leaks, profiles, schedule
-from credguard.store.fingerprint_key import fingerprint_key
-from tests.support import daemon, in_memory
+from tests.support import daemon
 from tests.support.daemon import until
+from tests.support.leaks import World, commit, repository
 from tests.support.person import add_key, credguard, file_vault, wait_for_nothing
 from tests.support.repositories import git
 from tests.support.simulator import Simulator
@@ -31,60 +26,7 @@ pytestmark = pytest.mark.usefixtures("compiled_rules")
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    git(tmp_path, "init", "-q", "--bare", "remote.git")
-    folder = tmp_path / "repo"
-    git(tmp_path, "init", "-q", "repo")
-    git(folder, "commit", "-q", "--allow-empty", "-m", "first")
-    git(folder, "remote", "add", "origin", "../remote.git")
-    return folder
-
-
-def commit(repo: Path, value: str, name: str = "notes.txt") -> str:
-    (repo / name).write_text(f"some words\n{value}\n")
-    git(repo, "add", ".")
-    git(repo, "commit", "-qnm", "x")
-    return git(repo, "rev-parse", "HEAD")
-
-
-class World:
-    """The daemon's part, turned by hand, beside a vault with the simulator's key."""
-
-    def __init__(self, simulator: Simulator, countdown: int) -> None:
-        for name in ("soak", "orphan_wait", "prove_interval"):
-            config.set_value(f"rotation.{name}", "1h" if name == "soak" else "0s")
-        config.set_value("leak.countdown", f"{countdown}s")
-        self.simulator = simulator
-        self.ctx = in_memory.context(simulator, "work")
-        self.ctx.__dict__["vault"] = Noting(self.ctx.vault)
-        own.refresh(self.ctx)
-        self.told: list[str] = []
-        self.at = time.time()
-
-        def tell(_title: str, body: str, done: Callable[[], None]) -> None:
-            self.told.append(body)
-            done()
-
-        engine = armed(load_engine(paths.cache_dir()))
-        self.commits = Commits(
-            engine, self.ctx.db, fingerprint_key(), max_bytes=1_000_000, tell=tell,
-            now=lambda: self.at,
-        )  # fmt: skip
-        self.leaks = Leaks(self.ctx, tell, lambda: self.at)
-
-    def look(self, repo: Path) -> list[leaks.Leak]:
-        self.at += 10
-        self.commits.look(str(repo / ".git"))
-        while self.commits.step():
-            pass
-        self.leaks.poll()
-        return leaks.all_(self.ctx.db)
-
-    def later(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-        in_memory.later(monkeypatch, self.ctx, seconds)
-
-    @property
-    def statuses(self) -> dict[str, str]:
-        return dict(self.simulator.iam().keys("dev"))
+    return repository(tmp_path)
 
 
 def test_a_key_that_was_pushed_is_replaced_once(simulator: Simulator, repo: Path) -> None:
@@ -100,7 +42,7 @@ def test_a_key_that_was_pushed_is_replaced_once(simulator: Simulator, repo: Path
     next_run = schedule.get(world.ctx.db, TASK).next_run
     assert next_run is not None
     assert next_run <= world.at
-    world.ctx.__dict__["now"] = lambda: world.at
+    world.due()
     notes = tick(world.ctx)
     assert [note.title for note in notes if "leak" in note.title] == [
         "credguard: a leak was answered"
@@ -118,7 +60,7 @@ def test_a_key_that_was_pushed_is_replaced_once(simulator: Simulator, repo: Path
     said = [sentence(each) for each in entries(world.ctx, Query())]
     assert any(line.startswith("the key of profile work got out: notes.txt:2") for line in said)
     assert any("got out was answered: emergency" in line for line in said)
-    report = leak.report(world.ctx, answered)
+    report = shown.text(story(world.ctx, answered, regions=[]))
     for part in (oid, simulator.key_id, new, "deactivated", "aws:TokenIssueTime", "lookup-events"):
         assert part in report
     for text in [*world.told, *said, report]:
@@ -148,7 +90,7 @@ def test_the_previous_key_in_its_grace_is_stopped_now(simulator: Simulator, repo
     commit(repo, simulator.secret.reveal()[::-1])
     git(repo, "push", "-q", "origin", "HEAD:main")
     assert len(world.look(repo)) == 1
-    world.ctx.__dict__["now"] = lambda: world.at
+    world.due()
     [answered] = leak.answer_due(world.ctx)
     assert answered.answer.startswith("deactivate")
     assert world.statuses == {simulator.key_id: "Inactive", new: "Active"}
@@ -167,7 +109,7 @@ def test_a_dead_key_is_only_reported(simulator: Simulator, repo: Path) -> None:
     commit(repo, simulator.secret.reveal())
     git(repo, "push", "-q", "origin", "HEAD:main")
     assert len(world.look(repo)) == 1
-    world.ctx.__dict__["now"] = lambda: world.at
+    world.due()
     [answered] = leak.answer_due(world.ctx)
     assert answered.answer.startswith("report")
     assert world.statuses == before

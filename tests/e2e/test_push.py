@@ -8,7 +8,11 @@ import pytest
 
 from credguard.app import hook
 from credguard.app.context import Context
-from credguard.sources.push import excluded, pushed, updates
+from credguard.app.noting import Noting
+from credguard.secret import Secret
+from credguard.sources.push import excluded, place_of, pushed, updates
+from credguard.vault.base import secret_item
+from credguard.vault.memory import MemoryVault
 from tests.support import samples
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
@@ -288,3 +292,70 @@ def test_own_rules_of_what_is_pushed_stop_it(repo: Path) -> None:
     oid = ok(repo, "hash-object", "-w", "a")
     ok(repo, "tag", "of-a-file", oid)
     ok(repo, "push", "-q", "origin", "of-a-file")
+
+
+def test_what_the_fetch_url_has_is_new_to_another_push_url(repo: Path, tmp_path: Path) -> None:
+    """A fork to push to, the company's repository to fetch from: tracking branches tell of that."""
+    leak(repo)
+    ok(repo, "push", "-q", "--no-verify", "origin", "main")
+    ok(repo, "config", "remote.origin.pushurl", "../second")
+    stopped(repo, "origin", "main")
+    # The same place by another protocol is no other place.
+    url = f"file://{tmp_path}/up"
+    ok(repo, "config", "remote.origin.url", str(tmp_path / "up"))
+    ok(repo, "config", "remote.origin.pushurl", url)
+    ok(repo, "push", "-q", "origin", "HEAD:refs/heads/side")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://github.com/a/b.git", "git@github.com:a/b", True),
+        ("https://x:y@github.com/a/b", "ssh://git@github.com:22/a/b.git/", True),
+        ("https://github.com/a/b", "https://github.com/c/b", False),
+        ("https://github.com/a/b", "https://gitlab.com/a/b", False),
+        ("../up", "../second", False),
+        ("/srv/up", "file:///srv/up", True),
+        ("C:/src/up", "D:/src/up", False),
+    ],
+)
+def test_when_two_urls_are_one_place(one: str, other: str, same: bool) -> None:
+    assert (place_of(one) == place_of(other)) == same
+
+
+def test_a_thousand_tags_are_asked_about_together(repo: Path) -> None:
+    head = ok(repo, "rev-parse", "HEAD")
+    lines = "".join(f"create refs/tags/t{n} {head}\n" for n in range(3000))
+    subprocess.run(["git", "update-ref", "--stdin"], cwd=repo, input=lines.encode(), check=True)
+    leak(repo)
+    ok(repo, "tag", "-am", "x", "bad")
+    trace = repo.parent / "trace"
+    stopped(repo, "-q", "other", "--tags", GIT_TRACE2_EVENT=str(trace))
+    assert trace.read_text().count('"event":"start"') < 30
+
+
+def test_the_text_of_a_tag_that_a_merge_keeps_is_seen(repo: Path) -> None:
+    ok(repo, "checkout", "-qb", "side")
+    clean(repo)
+    # Git keeps the text of signed tags.
+    signature = "-----BEGIN PGP SIGNATURE-----\n\nnone\n-----END PGP SIGNATURE-----"
+    ok(repo, "tag", "-am", f"x\n\n{LEAK}\n{signature}", "v1")
+    ok(repo, "checkout", "-q", "main")
+    clean(repo, "d")
+    ok(repo, "merge", "-q", "-m", "merged", "v1")
+    assert "mergetag" in ok(repo, "cat-file", "-p", "HEAD")
+    stopped(repo, "origin", "main")
+
+
+def test_own_secrets_in_names_are_seen(repo: Path) -> None:
+    value = samples.text(40, 9)
+    Noting(MemoryVault()).put(secret_item("token"), Secret(value))
+    (repo / f"backup-{value}.txt").write_text("nothing\n")
+    ok(repo, "add", ".")
+    assert "own-secret" in git(repo, "commit", "-qm", "x").stderr
+    ok(repo, "commit", "-qnm", "x")
+    said = git(repo, "push", "origin", "main").stderr
+    assert "own-secret" in said
+    assert value not in said
+    ok(repo, "reset", "-q", "--hard", "HEAD~1")
+    assert "own-secret" in git(repo, "push", "origin", f"HEAD:refs/heads/{value}").stderr

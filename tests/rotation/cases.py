@@ -10,6 +10,7 @@ OLD_KEY, NEW_KEY = Remote(True, 0.0), Remote(True, 1001.0)
 BOTH = {"old": OLD_KEY, "new": NEW_KEY}
 RESTING = {"old": Remote(False, 0.0), "new": NEW_KEY}
 HELD = frozenset({"old", "new"})
+PATIENT = {Mode.NORMAL, Mode.LOCKED_OUT}  # in which the old key has all its time
 
 
 def at(state: State, since: float = 1000.0, mode: Mode = Mode.NORMAL) -> Record:

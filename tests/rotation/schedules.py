@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from credguard.errors import CredguardError, QuotaExceeded, RotationRefused
 from credguard.rotation.driver import Ended, begin, resume
-from credguard.rotation.machine import MAX_SKEW_S, after_leak, rolled_back
+from credguard.rotation.machine import MAX_SKEW_S, after_leak, locked_out, rolled_back
 from credguard.rotation.model import Action, Limits, Mode, State
 from tests.rotation.failures import Crash, Fail
 from tests.rotation.world import OLD, FakeEffects, World
@@ -91,6 +91,19 @@ def emergency(world: World, effects: FakeEffects, limits: Limits) -> Ended | Non
         if ended.record is not None:
             return ended
     return ended
+
+
+def lock_out(world: World, effects: FakeEffects, limits: Limits) -> Ended | None:
+    """`rotate --lock-out` for what is handed out now, then runs of the service."""
+    if world.journal is None:
+        return None
+    if "locked" not in world.log:
+        key_id = effects.pointer(world.journal)
+        effects.write(locked_out(world.journal, key_id, effects.now()))
+        world.kill(key_id, "deactivated")
+        world.log += ["locked", f"stopped {key_id}"]
+    ended = _resume(world, effects, limits)
+    return ended if ended.record is not None else None
 
 
 def reached(state: State, limits: Limits) -> World:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from credguard.errors import VaultError
-from credguard.rotation.driver import begin, resume
-from credguard.rotation.model import Limits, Proof, State
+from credguard.rotation.driver import Ended, begin, resume
+from credguard.rotation.model import Action, Limits, Proof, State
 from tests.rotation.failures import FAILURES, failing
 from tests.rotation.schedules import (
     DEFAULT,
@@ -18,6 +18,7 @@ from tests.rotation.schedules import (
     doubles,
     emergency,
     finish,
+    lock_out,
     over,
     reached,
     rotate,
@@ -146,6 +147,34 @@ def test_a_decision_at_every_state_with_every_failure(
         fail = failing(failure, numbers)
         finish(world, limits, None, lambda at, fail=fail: fail if at < 3 else None, attempt=attempt)
         _as_decided(world, start, attempt)
+
+
+@LIMITS
+@pytest.mark.parametrize("state", STATES)
+def test_a_lock_out_at_every_state_with_every_crash(limits: Limits, state: State) -> None:
+    """What was stopped stays so; to the old key nothing goes back but a person."""
+    start = reached(state, limits)
+    for points in [{}, *singles([12, 12])]:
+        world = start.copy()
+        stopped, before = world.handed_out, len(world.log)
+        last = run(world, limits, points, attempt=lock_out)
+        said = world.log[before:]
+        assert f"stopped {stopped}" in said
+        assert f"set_active {stopped} True" not in said
+        assert not world.works(stopped)
+        if stopped == OLD:
+            no_other = state in {State.INTENT, State.CREATED}  # its secret is nowhere
+            assert (world.handed_out == OLD) == no_other, said
+            continue
+        assert isinstance(last, Ended)
+        assert last.step.action is Action.ASK
+        assert world.handed_out == stopped
+        assert world.keys[OLD].active == (state is not State.DEACTIVATED)
+        if not world.keys[OLD].active:
+            world.wake(OLD)  # nothing else can: no key is left to sign it
+        world.log.append("a person:")
+        finish(world, limits, points, attempt=back)
+        assert world.handed_out == OLD
 
 
 def test_the_old_key_deactivated_at_once_with_every_double_crash() -> None:

@@ -8,7 +8,9 @@ from credguard.rotation.machine import (
     MAX_SKEW_S,
     PROVE_BUDGET_S,
     after_leak,
+    locked_out,
     next_step,
+    rolled_back,
 )
 from credguard.rotation.model import (
     NEVER,
@@ -185,6 +187,27 @@ CASES = [
     (at(State.REVERTING), seen(BOTH, known=frozenset()), 1002, Action.ASK),
     (at(State.REVERTING), seen(BOTH, known=GONE_OLD, pointer="old"), 1002, Action.ASK),
     (at(State.REVERTING), seen(BOTH, known=GONE_OLD, rejected=GONE_OLD), 1002, Action.ASK),
+    (at(State.ABORTING), facts("old", rejected=HELD), 1002, Action.ASK),
+    (at(State.DEACTIVATED), facts(rejected=HELD), 1200, Action.ASK),
+    (KNOWN, stray({"old": OLD_KEY}), 1299, Action.WAIT),
+    (KNOWN, stray({"old": OLD_KEY}, looks=3), 1300, Action.END),
+    # The key in use was locked out: nothing rests, and nothing goes back without a person.
+    (at(State.SWITCHED, mode=Mode.LOCKED_OUT), facts(), 1001, Action.LOOK),
+    (at(State.SWITCHED, mode=Mode.LOCKED_OUT),
+     seen(BOTH, looks=3, rejected=frozenset({"new"})), 9e9, Action.ASK),
+    (at(State.DEACTIVATED, mode=Mode.LOCKED_OUT), facts(), 1001, Action.LOOK),
+    (at(State.DEACTIVATED, mode=Mode.LOCKED_OUT),
+     seen(BOTH, looks=3, rejected=frozenset({"new"})), 9e9, Action.ASK),
+    # Somebody woke it: the old one has its time, and is asked about, as ever.
+    (at(State.SWITCHED, mode=Mode.LOCKED_OUT), seen(BOTH), 1099, Action.WAIT),
+    (at(State.SWITCHED, mode=Mode.LOCKED_OUT),
+     seen(BOTH, own_use_until=1200.0), 1199, Action.WAIT),
+    (at(State.SWITCHED, mode=Mode.LOCKED_OUT), seen(BOTH, Use(1901.0)), 9e9, Action.ASK),
+    (at(State.SWITCHED, mode=Mode.LOCKED_OUT), seen(BOTH), 1100, Action.DEACTIVATE),
+    (at(State.DEACTIVATED, mode=Mode.LOCKED_OUT), seen(RESTING), 1199, Action.WAIT),
+    (at(State.DEACTIVATED, mode=Mode.LOCKED_OUT), seen(BOTH), 1200, Action.ASK),
+    (at(State.DEACTIVATED, mode=Mode.LOCKED_OUT), seen(RESTING, UNKNOWN_USE), 1200, Action.ASK),
+    (at(State.DEACTIVATED, mode=Mode.LOCKED_OUT), seen(RESTING), 1200, Action.DELETE_OLD),
 ]  # fmt: skip
 
 
@@ -312,3 +335,51 @@ def test_a_leak_takes_the_record_on_from_now(
 def test_a_leak_hastens_what_goes_that_way_already(state: State, key: str, mode: Mode) -> None:
     record = at(state)
     assert after_leak(record, "new", key, 2000.0) == replace(record, mode=mode)
+
+
+LOCK_OUTS = [
+    # Before the switch the old key is stopped: the new one takes over, as after a leak.
+    (at(State.STORED), "old", replace(at(State.STORED), mode=Mode.EMERGENCY)),
+    (at(State.ABORTING), "old", replace(at(State.STORED, 2000.0), mode=Mode.EMERGENCY)),
+    # The new one is stopped: it stays where it is, and the way back ends.
+    (at(State.SWITCHED), "new", at(State.SWITCHED)),
+    (at(State.DEACTIVATED), "new", at(State.DEACTIVATED)),
+    (at(State.STORED), "new", at(State.SWITCHED, 2000.0)),
+    (at(State.PROVEN), "new", at(State.SWITCHED, 2000.0)),
+    (at(State.REVERTING), "new", at(State.SWITCHED, 2000.0)),
+    # Nothing goes back here anyway.
+    (at(State.SWITCHED, mode=Mode.EMERGENCY), "new", at(State.SWITCHED, mode=Mode.EMERGENCY)),
+    (at(State.DEACTIVATED, mode=Mode.CLEAR), "new", at(State.DEACTIVATED, mode=Mode.CLEAR)),
+]
+
+
+@pytest.mark.parametrize(("record", "pointer", "expected"), LOCK_OUTS)
+def test_a_lock_out_leaves_no_way_back_by_itself(
+    record: Record, pointer: str, expected: Record
+) -> None:
+    after = locked_out(replace(record, why="it waits", until=5000.0), pointer, 2000.0)
+    if expected.mode is Mode.NORMAL:
+        why = "AWS does not accept new any more; it was locked out"
+        expected = replace(expected, mode=Mode.LOCKED_OUT, why=why)
+    elif expected.state is record.state:
+        expected = replace(expected, why="it waits", until=5000.0)
+    assert after == expected
+    assert after_leak(after, pointer, pointer, 3000.0).mode is not Mode.NORMAL
+
+
+def test_a_lock_out_after_the_way_back_keeps_the_parts_exchanged() -> None:
+    after = locked_out(at(State.REVERTING), "old", 2000.0)
+    assert (after.state, after.new_id, after.old_id) == (State.SWITCHED, "old", "new")
+    assert (after.mode, after.since) == (Mode.LOCKED_OUT, 2000.0)
+    assert after.why == "AWS does not accept old any more; it was locked out"
+
+
+def test_a_leak_of_a_key_that_was_locked_out_changes_nothing() -> None:
+    record = at(State.SWITCHED, mode=Mode.LOCKED_OUT)
+    assert after_leak(record, "new", "new", 2000.0) == record
+
+
+def test_the_way_back_from_a_key_that_was_locked_out_leaves_it_no_grace() -> None:
+    back = rolled_back(at(State.SWITCHED, mode=Mode.LOCKED_OUT), "new", 2000.0)
+    assert back is not None
+    assert (back.state, back.mode) == (State.REVERTING, Mode.EMERGENCY)

@@ -18,7 +18,7 @@ from credguard.rotation.model import (
     State,
     Use,
 )
-from tests.rotation.cases import LIMITS
+from tests.rotation.cases import LIMITS, PATIENT
 
 _IDS = st.sampled_from(["old", "new", "foreign", "stray"])
 _USES = st.sampled_from([NEVER, UNKNOWN_USE, Use(10.0, "s3", "r"), Use(99999.0, "s3", "r")])
@@ -75,14 +75,14 @@ def test_the_old_key_is_touched_only_when_the_new_one_carries(
     if step.action is Action.DELETE_OLD:
         assert facts.listed is not None
         assert not facts.listed["old"].active
-        assert now >= record.since + (200 if record.mode is Mode.NORMAL else 0)
+        assert now >= record.since + (200 if record.mode in PATIENT else 0)
 
 
 @given(_RECORDS, _FACTS, _NOW)
 def test_unattended_a_key_in_use_elsewhere_stays(record: Record, facts: Facts, now: float) -> None:
     facts = replace(facts, person=False)
     step = next_step(record, facts, LIMITS, now)
-    if step.action is not Action.DEACTIVATE or record.mode is not Mode.NORMAL:
+    if step.action is not Action.DEACTIVATE or record.mode not in PATIENT:
         return
     if facts.listed is None or not facts.listed["old"].active:
         return  # it was deactivated before

@@ -14,7 +14,7 @@ from credguard.errors import (
     VaultError,
 )
 from credguard.rotation.driver import Ended, resume
-from credguard.rotation.machine import after_leak, rolled_back
+from credguard.rotation.machine import after_leak, locked_out, rolled_back
 from credguard.rotation.model import (
     NEVER,
     UNKNOWN_USE,
@@ -103,6 +103,17 @@ class Rotations(RuleBasedStateMachine):
         assert record is not None
         pointer = effects.pointer(record)
         effects.write(after_leak(record, pointer, pointer, effects.now()))
+
+    @precondition(lambda self: self.world.journal is not None)
+    @rule()
+    def lock_out(self) -> None:
+        self.mischief = True  # only a person goes on
+        effects = FakeEffects(self.world)
+        record = self.world.journal
+        assert record is not None
+        pointer = effects.pointer(record)
+        effects.write(locked_out(record, pointer, effects.now()))
+        self.world.kill(pointer, "deactivated")
 
     @rule(seconds=st.sampled_from([5.0, 60.0, 600.0, 7200.0, 90_000.0, 700_000.0]))
     def time_passes(self, seconds: float) -> None:

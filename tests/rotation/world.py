@@ -27,6 +27,7 @@ from credguard.errors import (
 )
 from credguard.rotation.model import NEVER, UNKNOWN_USE, Mode, Proof, Record, Remote, State, Use
 from credguard.secret import Secret
+from tests.rotation.cases import PATIENT
 from tests.rotation.failures import Fail
 from tests.rotation.remote_key import LONG_AGO, SECRET, SLACK_S, RemoteKey
 
@@ -220,6 +221,7 @@ class FakeEffects:
         self._called("write")
         world = self.world
         assert SECRET not in repr(record), ("H3", world.log)
+        assert (type(record.since), type(record.until)) == (float, float)
 
         def act() -> None:
             if record.state is State.INTENT:
@@ -231,6 +233,7 @@ class FakeEffects:
 
     def end(self, record: Record) -> None:
         self._called("end")
+        assert record.identity
         self._change("end", lambda: setattr(self.world, "journal", None))
 
     def _accepted(self, key_id: str, lag: float) -> None:
@@ -317,7 +320,7 @@ class FakeEffects:
         assert key_id != world.handed_out, ("H6", world.log)
         record = world.journal
         assert record is not None
-        if key_id in world.served and record.mode is Mode.NORMAL and not world.person:
+        if key_id in world.served and record.mode in PATIENT and not world.person:
             assert world.clock >= world.switched + world.grace - SLACK_S, ("H9", world.log)
 
     def delete(self, signer: str, key_id: str) -> None:
@@ -328,7 +331,7 @@ class FakeEffects:
         assert key_id != world.handed_out, ("I1", world.log)
         if key_id in world.served:
             soak = world.soak
-            if world.journal is not None and world.journal.mode is not Mode.NORMAL:
+            if world.journal is not None and world.journal.mode not in PATIENT:
                 soak = min(soak, 3600.0) if world.journal.mode is Mode.EMERGENCY else 0.0
             assert not world.keys[key_id].active or key_id in world.woken, ("H5", world.log)
             rested = world.deactivated.get(key_id, LONG_AGO) + soak

@@ -39,6 +39,7 @@ from tests.support.key_view import KeyView
 from tests.support.loopback import LoopbackServer, Reply
 from tests.support.roles import Role, check_role, check_web_identity
 from tests.support.simulator import Simulator
+from tests.support.trail import Trail
 from tests.support.wire import Answer, Request, refusal
 
 _WITHOUT_MFA = {"GetSessionToken", "GetCallerIdentity"}
@@ -65,8 +66,8 @@ class _Refused(Exception):
 class FaultProxy:
     """The proxy and its switches: `lag`, `date_offset`, `clock`, script(), add_mfa_device().
 
-    `roles`: what a role asks for, by ARN; those that are not there ask for nothing. `web_tokens`:
-    the web identity tokens that are accepted.
+    `trail`: what CloudTrail has. `roles`: what a role asks for, by ARN; those that are not there
+    ask for nothing. `web_tokens`: the web identity tokens that are accepted.
 
     `date_offset`: seconds added to AWS's clock, in the Date header and where AWS judges the age of
     a signature.
@@ -91,6 +92,7 @@ class FaultProxy:
         self._devices: dict[str, MfaDevice] = {}
         self.roles: dict[str, Role] = {}
         self.web_tokens: set[str] = set()
+        self.trail = Trail()
         self._closing = threading.Event()
         self._server = LoopbackServer(self.handle, lambda: time.time() + self.date_offset)
         self.url = self._server.url
@@ -209,6 +211,8 @@ class FaultProxy:
             self._check_role(request, device)
             if request.action == "AssumeRoleWithWebIdentity":
                 forwarded = self._signed_for_moto(request)
+            if request.service == "cloudtrail":
+                return self._looked_up(request)
         except _Refused as refused:
             return refused.answer
         answer = self._execute(request, forwarded, call)
@@ -317,6 +321,13 @@ class FaultProxy:
         named = replace(request, service="sts", region="us-east-1")
         simulator = self._simulator
         return wire.signed_again(named, simulator.key_id, simulator.secret.reveal())
+
+    def _looked_up(self, request: Request) -> Answer:
+        """Raises _Refused."""
+        known = self._admin.find(request.key_id)
+        if known is None or not wire.signed_by(request, known.secret_access_key):
+            raise _Refused(refusal("bad-signature", request))
+        return self.trail.answer(request)
 
     def _execute(self, request: Request, forwarded: Request, call: Call) -> Answer:
         key_id = request.parameters.get("AccessKeyId", "")

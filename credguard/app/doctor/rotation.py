@@ -34,7 +34,10 @@ def rotation(ctx: Context, name: str, wanted: Wanted) -> list[Check]:
     reached = _try("key", lambda: _key(effects, key))
     checks.append(reached)
     if reached.state == OK:
-        checks += _iam(effects, key, midway=identity in rotation_midway(ctx))
+        try:
+            checks += _iam(effects, key, midway=identity in rotation_midway(ctx))
+        except CredguardError as error:  # no code for MFA, no answer: the rest is told all the same
+            checks.append(Check("iam", UNKNOWN, str(error), error.hint))
     checks.append(_consent(group))
     return checks
 
