@@ -94,11 +94,24 @@ class VerifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slack_url: str = "https://slack.com"
 
 
+class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The background service's log. `json`: one JSON object a line, for programs."""
+
+    json: bool = False
+
+
 class SshConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Regions that a new SSH key is registered in when none is named."""
+    """SSH keys. `regions`: where a new one is registered when none is named.
+
+    `owner`: the owner tag of key pairs; "": the IAM user's name. `max_age`: from when on a key is
+    old. `lifetime`: how long ssh-agent keeps one. `user`: whom to log in as on instances.
+    """
 
     regions: list[str] = []
     owner: str = ""
+    max_age: str = "90d"
+    lifetime: str = "12h"
+    user: str = "ec2-user"
 
 
 class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,6 +176,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     watch: WatchConfig = WatchConfig()
     scan: ScanConfig = ScanConfig()
     verify: VerifyConfig = VerifyConfig()
+    log: LogConfig = LogConfig()
     ssh: SshConfig = SshConfig()
     leak: LeakConfig = LeakConfig()
     audit: AuditConfig = AuditConfig()
@@ -191,6 +205,8 @@ _DURATIONS = {
     "rotation.delete_foreign_inactive",
     "password.max_age",
     "password.clipboard_clear",
+    "ssh.max_age",
+    "ssh.lifetime",
 }
 AUDIT_SCOPES = ("account", "self")
 BACKENDS = {

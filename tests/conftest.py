@@ -22,11 +22,13 @@ pytest_plugins = [
         "keepassxc",
         "desktop",
         "openssh",
+        "cloud",
         "daemon",
         "agent",
         "display",
         "portals",
         "compiled",
+        "user_manager",
         "audited",
     )
     if (Path(__file__).parent / "support" / f"{name}.py").exists()

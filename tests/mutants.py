@@ -8,6 +8,7 @@ from the original has survived.
 """
 
 import functools
+import gc
 import json
 import os
 import random
@@ -90,6 +91,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     done = {each["mutant"] for each in before}
     kills = Counter(each["by"] for each in before)
     counted: Counter[str] = Counter()
+    gc.collect()
+    gc.freeze()  # a child that collects garbage would copy every page
     for function, mutant in todo:
         name = f"{function.rpartition('.')[0]}.{mutant}"
         if name in done:

@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 import stat
@@ -29,7 +30,7 @@ def log() -> Iterator[logging.Logger]:
 def test_every_file_of_a_rotated_log_is_private(log: logging.Logger) -> None:
     old = os.umask(0o022)
     for _ in range(5):
-        log.info("x" * 900_000)
+        log.info("x " * 450_000)
     os.umask(old)
     files = sorted(Path(paths.state_dir()).glob("credguard.log*"))
     assert len(files) > 1
@@ -75,3 +76,61 @@ def test_a_place_that_cannot_be_written_is_an_error_of_its_own() -> None:
     os.makedirs(paths.log_file())
     with pytest.raises(StoreError, match="cannot open"):
         logs.to_file()
+
+
+def test_json_lines_hold_one_record_each_and_no_secret() -> None:
+    code = (
+        "import logging, sys\n"
+        "from credguard import logs\n"
+        "logs.to_file(as_json=True)\n"
+        "log = logging.getLogger('credguard.daemon')\n"
+        r"log.info('%s: %s', 'a\n\x1b[2Jb', sys.stdin.read())" + "\n"
+        "try: raise ValueError('password=' + 'hunter2hunter2')\n"
+        "except ValueError: log.exception('failed')\n"
+    )
+    secret = samples.aws_secret()
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=secret, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    text = Path(paths.log_file()).read_text()
+    first, second = (json.loads(line) for line in text.splitlines())
+    assert (first["level"], first["logger"]) == ("INFO", "credguard.daemon")
+    assert first["message"] == "a\n\x1b[2Jb: ***"
+    assert "\x1b" not in text
+    assert first["time"].endswith("Z")
+    assert second["error"].startswith("Traceback")
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
+    ("before", "secret", "after"),
+    [
+        ("", samples.aws_secret(), ""),
+        ("token ghp_", samples.text(36), " refused"),
+        ("url https://me:", samples.text(12), "@host/path"),
+        ("password: ", samples.text(12), ", then"),
+        ('{"api_key": "', samples.text(20), '"}'),
+        ("Authorization token=Bearer ", samples.text(30), ""),
+        ("session ", samples.text(60) * 3 + "==", " end"),
+        ("-----BEGIN " + "PRIVATE KEY-----\n", samples.text(64), "\n-----END PRIVATE KEY-----"),
+        ("key sk-", samples.text(40), ""),
+    ],
+)  # fmt: skip
+def test_what_has_the_shape_of_a_secret_is_blotted_out(
+    before: str, secret: str, after: str
+) -> None:
+    found = logs.redacted(before + secret + after)
+    assert "***" in found
+    for start in range(len(secret) - 8):
+        assert secret[start : start + 8] not in found
+
+
+def test_what_a_log_is_read_by_stays() -> None:
+    for text in (
+        f"commit {'0123456789abcdef' * 2}01234567 of /home/ada/src",
+        "secret token was read, password of ada is due",
+        "https://host:8443/path and ada@example.com",
+        f"key {samples.aws_key_id()} is in the vault",
+    ):
+        assert logs.redacted(text) == text

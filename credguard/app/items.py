@@ -9,9 +9,10 @@ from credguard.app import password
 from credguard.app.context import Context
 from credguard.errors import StoreError
 from credguard.store import journal, profiles, secrets, ssh
-from credguard.vault.base import Vault, key_item, profile_item, secret_item, ssh_item
+from credguard.vault.base import Vault, key_item, profile_item, secret_item, ssh_item, ssh_key_item
 
 _SSH_PREFIX = "credguard_"
+_UNSURE = (ssh.MAKING, ssh.REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,13 @@ def known(ctx: Context) -> Items:
     """
     listed = [key_item(key.partition, key.account, key.key_id) for key in profiles.keys(ctx.db)]
     listed += [secret_item(name) for name in secrets.names(ctx.db)]
-    listed += [ssh_item(key.name) for key in ssh.keys(ctx.db)]
+    listed += [_ssh_item(key) for key in ssh.keys(ctx.db) if key.state not in _UNSURE]
     # Notes are written after the pointer, and only help when the database is lost.
     likely = [profile_item(each.name) for each in profiles.profiles(ctx.db)]
     likely += _midway(ctx)
     likely += password.items(ctx)  # a change midway names generations that have no value yet
     likely += _ssh_on_disk()
+    likely += [_ssh_item(key) for key in ssh.keys(ctx.db) if key.state in _UNSURE]
     likely += [profile_item(name) for name in _asking_profiles()]
     return Items(listed, [item for item in dict.fromkeys(likely) if item not in listed])
 
@@ -71,6 +73,10 @@ def _midway(ctx: Context) -> list[str]:
         ids = [row.get("old_id"), row.get("new_id"), row.get("stray_id")]
         found += [key_item(partition, account, each) for each in ids if isinstance(each, str)]
     return found
+
+
+def _ssh_item(key: ssh.SshKey) -> str:
+    return ssh_key_item(key.name) if key.held == ssh.VAULT else ssh_item(key.name)
 
 
 def _ssh_on_disk() -> list[str]:

@@ -4,6 +4,7 @@ from credguard import config as settings
 from credguard.app import leak_ssh, password, rotate, rotate_decide
 from credguard.app.context import Context
 from credguard.errors import CredguardError, InvalidKey
+from credguard.report.text import path_text
 from credguard.rotation.leak import (
     Answer,
     KeyStanding,
@@ -13,6 +14,8 @@ from credguard.rotation.leak import (
     still_works,
 )
 from credguard.rotation.model import Record
+from credguard.scan.model import Finding
+from credguard.sources.reflog import repository
 from credguard.store import events, leaks, problems, profiles
 from credguard.store.db import transaction
 
@@ -68,7 +71,7 @@ def _acted(ctx: Context, leak: leaks.Leak) -> tuple[Answer, str]:
     name = leak.item.partition("/")[2]
     if what is Answer.PASSWORD:
         return what, f"{why}; {_password_changed(ctx, leak.item)}"
-    if what is Answer.SSH:
+    if what is Answer.REVOKE:
         return leak_ssh.answered(ctx, name)
     if what not in {Answer.EMERGENCY, Answer.DEACTIVATE}:
         return what, why
@@ -176,6 +179,22 @@ def _standing(ctx: Context, item: str) -> Standing | None:
         return KeyStanding(key_id, False, False, False, None)
     known = key.identity in rotate.users(ctx)
     return KeyStanding(key_id, _handed_out(ctx, key_id), True, known, _record(ctx, key))
+
+
+def note_commits(ctx: Context, folder: str, found: list[Finding]) -> int:
+    """Have the service follow the own secrets among `found` in commits of the repository around
+    `folder`; how many there are. Raises GitError, StoreError.
+    """
+    own = [(each, each.commit) for each in found if each.own and each.commit is not None]
+    if own:
+        git_dir = repository(folder).encode("utf-8", "surrogateescape")
+        shown = git_dir.decode("utf-8", "backslashreplace")
+        for each, commit in own:
+            path = path_text(each.path)
+            leaks.put_place(
+                ctx.db, leaks.Place(each.own, shown, commit.oid, path, each.line, ctx.now())
+            )
+    return len(own)
 
 
 def stop(ctx: Context) -> list[leaks.Leak]:

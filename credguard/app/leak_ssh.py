@@ -1,12 +1,37 @@
 """The answer to an SSH key of the vault whose private half got out."""
 
+from credguard.app import ssh_revoke
 from credguard.app.context import Context
+from credguard.errors import CredguardError
+from credguard.keypairs.revocation import Kind, State
 from credguard.rotation.leak import Answer
+from credguard.store import ssh
 
 
-def answered(_ctx: Context, _name: str) -> tuple[Answer, str]:
-    """What was done about the SSH key of that name, in words.
+def answered(ctx: Context, name: str) -> tuple[Answer, str]:
+    """What was done about the SSH key of that name, in words: its key pairs are deleted.
 
-    Raises CredguardError: it is tried again later.
+    Its private half stays here, since a person needs it to get at the machines that it opens, which
+    `credguard ssh revoke --list` names. Raises CredguardError: it is tried again later.
     """
-    return Answer.TELL, "make another key, and take this one from every server it opens"
+    if ssh.key(ctx.db, name) is None:
+        return Answer.TELL, "make another key, and take this one from every server it opens"
+    records, unread = ssh_revoke.revoke(ctx, ssh_revoke.Target(name), parts=ssh_revoke.OF_A_LEAK)
+    undone = [
+        f"{item.where}: {item.why}"
+        for record in records
+        for item in record.items
+        if item.kind is Kind.PAIR and item.state is State.FAILED
+    ]
+    known = {each.region for each in ssh.registrations(ctx.db, name)}
+    undone += [f"{region}: {error}" for region, error in unread.items() if region in known]
+    if undone:
+        raise CredguardError(
+            "its key pairs are not deleted everywhere: " + "; ".join(undone),
+            hint="see what is left: credguard ssh revoke --list",
+        )
+    left = ssh_revoke.left(records)
+    return Answer.REVOKE, (
+        f"its key pairs are deleted, so that no new instance gets it; {left} things are left for a"
+        " person: credguard ssh revoke --list"
+    )

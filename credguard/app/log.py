@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from credguard import config as settings
 from credguard.app.context import Context
@@ -16,18 +16,23 @@ from credguard.store import chain, events, handouts, profiles
 HANDOUT = "handout"
 FAMILIES = frozenset(kind.split(".")[0] for kind in SENTENCES)
 _POLL_S = 0.5
+_DAYS = {"today": 0, "yesterday": 1}
 _DURATION = re.compile(r"\d+[smhdw]\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which entries. `kinds`: families or whole kinds, empty: all; `since`: Unix seconds."""
+    """Which entries. `kinds`: families or whole kinds, empty: all.
+
+    `since`, before `until`: Unix seconds; None: no bound.
+    """
 
     limit: int = 50
     profile: str | None = None
     kinds: frozenset[str] = frozenset()
     key_id: str | None = None
     since: float | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +44,22 @@ class Place:
 
 
 def moment(text: str, now: float) -> float:
-    """Unix seconds of "7d" ago, or of an ISO date or time, local unless it names a zone.
+    """Unix seconds of "7d" ago, of an ISO date or time, or of "today" or "yesterday".
 
-    Raises CredguardError for anything else.
+    Local unless it names a zone. Raises CredguardError for anything else.
     """
     try:
+        if text in _DAYS:
+            here = datetime.fromtimestamp(now, UTC).astimezone()
+            day = here.date() - timedelta(days=_DAYS[text])
+            return datetime.fromisoformat(day.isoformat()).timestamp()
         if _DURATION.match(text):
             return now - settings.seconds(text)
         return datetime.fromisoformat(text).timestamp()
     except (CredguardError, ValueError, OverflowError, OSError) as exc:
         raise CredguardError(
-            f"{text!r} is neither a duration nor a date", hint="such as 7d, 12h or 2026-11-01"
+            f"{text!r} is neither a duration nor a date",
+            hint="such as 7d, 12h, yesterday or 2026-11-01",
         ) from exc
 
 
@@ -108,6 +118,7 @@ def _events(ctx: Context, query: Query, after: Place) -> list[Entry]:
         subjects=_subjects(ctx, query.profile),
         key_id=query.key_id,
         since=query.since,
+        until=query.until,
         after_id=after.event_id,
     )
     # Newest first from the store; turned, so that the sort keeps the order of equal times.
@@ -131,6 +142,7 @@ def _handouts(ctx: Context, query: Query, after: Place) -> list[Entry]:
         profile=query.profile,
         key_id=query.key_id,
         since=query.since,
+        until=query.until,
         after_id=after.handout_id,
     )
     return [_handout(each) for each in reversed(rows)]

@@ -23,9 +23,9 @@ _LOG = logging.getLogger("credguard.app.own")
 _KEY_BYTES = 32
 _MADE = ("key/", "password/", "ssh/")
 """Items whose values come from a generator: AWS's or ours."""
-_KINDS = (*_MADE, "secret/")
 PRIVATE = "ssh-key/"
-"""Before the name of an SSH key whose private half is known; no item of the vault."""
+"""Before the name of an SSH key whose private half is known; an item only where no file has it."""
+_KINDS = (*_MADE, "secret/", PRIVATE)
 
 
 class Noting:

@@ -54,6 +54,8 @@ def _value(ctx: Context, item: str) -> Secret | None:
     from credguard.ssh import keys
 
     key = next(each for each in ssh.keys(ctx.db) if PRIVATE + each.name == item)
+    if key.held == ssh.VAULT:
+        return ctx.vault.get(item)
     passphrase = ctx.vault.get(ssh_item(key.name))
     return None if passphrase is None else keys.decrypted(key.path, passphrase)
 
@@ -73,7 +75,8 @@ def _titles(ctx: Context) -> dict[str, str]:
     for name in secrets.names(ctx.db):
         found[secret_item(name)] = plain_title(secret_item(name))
     for made in ssh.keys(ctx.db):
-        found[ssh_item(made.name)] = plain_title(ssh_item(made.name))
+        if made.held != ssh.VAULT:
+            found[ssh_item(made.name)] = plain_title(ssh_item(made.name))
         found[PRIVATE + made.name] = plain_title(PRIVATE + made.name)
     for item in password.items(ctx):
         found[item] = plain_title(item)

@@ -2,53 +2,30 @@
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from credguard import config as settings
 from credguard import paths
-from credguard.app import password, service
+from credguard.app import audits, hook, password, rotate_due, rotate_status, service
 from credguard.app.context import Context
-from credguard.app.rotate_due import due_at
 from credguard.errors import ConfigError, CredguardError, StoreError
-from credguard.store import findings, profiles, schedule, watches
+from credguard.report.overview import (
+    UNKNOWN,
+    FindingRow,
+    HookStatus,
+    KeyStatus,
+    LeakRow,
+    PasswordStatus,
+    ProblemRow,
+    Resting,
+    RootStatus,
+    SshStatus,
+    Status,
+)
+from credguard.store import findings, leaks, profiles, schedule, ssh, watches
 from credguard.store import problems as table
 
-UNKNOWN = "UNKNOWN"
 _DAY_S = 86400
-
-
-@dataclass(frozen=True, slots=True)
-class KeyStatus:
-    """A profile's key. `age_days`, `due_in_days`: None when IAM's creation time is not known."""
-
-    profile: str
-    key_id: str
-    identity: str
-    age_days: float | None
-    due_in_days: float | None
-    consent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The whole picture; a text UNKNOWN where it cannot be told.
-
-    `unreadable`: why the settings or the state database cannot be read; then what they hold is
-    empty here and nothing can be told of it. `problems`: what does not work and needs a look.
-    """
-
-    vault_backend: str
-    vault_state: str
-    keys: list[KeyStatus]
-    rotations_midway: int
-    passwords_due: list[str]
-    hooks: list[str]
-    watched: dict[str, str]
-    open_findings: list[findings.StoredFinding]
-    daemon: str
-    service: str
-    last_tick: float | None
-    problems: list[table.Problem]
-    unreadable: list[str]
 
 
 def status(ctx: Context) -> Status:
@@ -61,18 +38,24 @@ def status(ctx: Context) -> Status:
         backend, state = UNKNOWN, UNKNOWN
         unreadable.append(str(exc))
     known = Status(
+        now=ctx.now(),
         vault_backend=backend,
         vault_state=state,
         keys=[],
+        resting=[],
         rotations_midway=0,
+        passwords=[],
         passwords_due=[],
+        ssh=[],
         hooks=[],
-        watched={},
+        watched=[],
         open_findings=[],
+        leaks=[],
         daemon=daemon_state(),
         service=_service_state(),
         last_tick=None,
         problems=[],
+        audit=None,
         unreadable=unreadable,
     )
     try:
@@ -94,24 +77,36 @@ def key_list(ctx: Context) -> list[KeyStatus]:
 
 
 def _with_store(ctx: Context, known: Status) -> Status:
-    rows = ctx.db.execute("SELECT repository FROM hook ORDER BY repository")
+    settings_read = not known.unreadable
+    keys = _keys(ctx, know_due=settings_read)
+    resting: list[Resting] = []
+    if settings_read:
+        keys, resting = _rotating(ctx, keys)
+    found = findings.open_findings(ctx.db)
+    made = audits.audits(ctx)
     return replace(
         known,
-        keys=_keys(ctx, know_due=not known.unreadable),
+        keys=keys,
+        resting=resting,
         rotations_midway=ctx.db.execute("SELECT count(*) FROM rotation").fetchone()[0],
-        passwords_due=[] if known.unreadable else password.due(ctx),
-        hooks=[row["repository"] for row in rows],
-        watched={root: _root_state(root) for root in watches.roots(ctx.db)},
-        open_findings=findings.open_findings(ctx.db),
+        passwords=_passwords(ctx) if settings_read else [],
+        passwords_due=password.due(ctx) if settings_read else [],
+        ssh=_ssh(ctx),
+        hooks=[HookStatus(*each) for each in hook.states(ctx)],
+        watched=_roots(ctx, [each.path for each in found]),
+        open_findings=[_finding(each) for each in found],
+        leaks=[
+            LeakRow(each.title, each.state, each.due)
+            for each in leaks.all_(ctx.db)
+            if each.state != leaks.ANSWERED
+        ],
         last_tick=schedule.get(ctx.db, "tick").last_run,
-        problems=table.present(ctx.db),
+        problems=[
+            ProblemRow(each.subject, each.kind, each.what, each.hint, each.since, each.told)
+            for each in table.present(ctx.db)
+        ],
+        audit=made[-1] if made else None,
     )
-
-
-def _root_state(root: str) -> str:
-    if not os.path.isdir(root):
-        return "missing"
-    return "ok" if os.access(root, os.R_OK | os.X_OK) else "not readable"
 
 
 def _keys(ctx: Context, *, know_due: bool) -> list[KeyStatus]:
@@ -119,7 +114,7 @@ def _keys(ctx: Context, *, know_due: bool) -> list[KeyStatus]:
     result = []
     for profile in profiles.profiles(ctx.db):
         created = profile.key.created
-        due = due_at(ctx, profile.key) if know_due else None
+        due = rotate_due.due_at(ctx, profile.key) if know_due else None
         result.append(
             KeyStatus(
                 profile.name,
@@ -128,9 +123,89 @@ def _keys(ctx: Context, *, know_due: bool) -> list[KeyStatus]:
                 None if created is None else (now - created) / _DAY_S,
                 None if due is None else (due - now) / _DAY_S,
                 profile.consent,
+                settings.seconds(ctx.config.rotation.max_age) / _DAY_S if know_due else None,
             )
         )
     return result
+
+
+def _rotating(ctx: Context, keys: list[KeyStatus]) -> tuple[list[KeyStatus], list[Resting]]:
+    """`keys` with what their rotations do; and the keys of rotations that nothing hands out."""
+    handed: dict[str, rotate_status.KeyState] = {}
+    resting = []
+    for each in rotate_status.statuses(ctx):
+        if each.profiles:
+            handed[each.key_id] = each
+        else:
+            resting.append(
+                Resting(
+                    each.key_id, each.identity, each.state, each.next_step, each.next_at, each.why
+                )
+            )
+    shown = [
+        replace(key, state=handed[key.key_id].state, next_step=handed[key.key_id].next_step)
+        if key.key_id in handed
+        else key
+        for key in keys
+    ]
+    return shown, resting
+
+
+def _passwords(ctx: Context) -> list[PasswordStatus]:
+    now = ctx.now()
+    return [
+        PasswordStatus(
+            row.identity,
+            row.profiles,
+            row.state,
+            None if row.changed is None else (now - row.changed) / _DAY_S,
+            None if row.due_at is None else (row.due_at - now) / _DAY_S,
+        )
+        for row in password.statuses(ctx)
+        if row.state != "not kept"
+    ]
+
+
+def _ssh(ctx: Context) -> list[SshStatus]:
+    rows = []
+    for key in ssh.keys(ctx.db):
+        regions = [each.region for each in ssh.registrations(ctx.db, key.name)]
+        rows.append(SshStatus(key.name, (ctx.now() - key.created) / _DAY_S, regions))
+    return rows
+
+
+def _roots(ctx: Context, found: list[str]) -> list[RootStatus]:
+    rows = []
+    for root in watches.roots(ctx.db):
+        below = os.path.join(root, "")
+        rows.append(
+            RootStatus(
+                root,
+                _root_state(root),
+                None,
+                None,
+                sum(path.startswith(below) for path in found),
+            )
+        )
+    return rows
+
+
+def _finding(each: findings.StoredFinding) -> FindingRow:
+    return FindingRow(
+        each.path,
+        each.line,
+        each.rule_id,
+        each.masked,
+        each.first_seen,
+        each.last_seen,
+        each.state,
+    )
+
+
+def _root_state(root: str) -> str:
+    if not os.path.isdir(root):
+        return "missing"
+    return "ok" if os.access(root, os.R_OK | os.X_OK) else "not readable"
 
 
 def _vault_state(backend: str) -> str:

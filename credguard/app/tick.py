@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from credguard import config as settings
-from credguard.app import key_marks, leak, own, password, rotate, rotate_due
+from credguard.app import key_marks, leak, own, password, rotate, rotate_due, ssh_look
 from credguard.app.context import Context
 from credguard.errors import (
     Busy,
@@ -53,7 +53,7 @@ def tick(ctx: Context) -> list[Note]:
     if not profiles.profiles(ctx.db):
         return answered  # no key, no vault to unlock
     key_marks.settle(ctx)
-    notes = [*answered, *_soon(ctx), *_old_passwords(ctx)]
+    notes = [*answered, *_soon(ctx), *_old_passwords(ctx), *_old_ssh_keys(ctx)]
     now = ctx.now()
     unaged = [each for each in _ageless(ctx) if _next_try(ctx, each) <= now]
     for identity in unaged:
@@ -180,6 +180,19 @@ def _old_passwords(ctx: Context) -> list[Note]:
             name = group[0].name if group else "PROFILE"
             what, hint = f"the {subject} is old", f"run: credguard password rotate {quote(name)}"
             title = "credguard: a console password is old"
+            notes.append(Note(subject, what, hint, False, True, title, problem=False))
+    return notes
+
+
+def _old_ssh_keys(ctx: Context) -> list[Note]:
+    """A reminder of each SSH key past its age, once a month."""
+    now, notes = ctx.now(), []
+    for key in ssh_look.old(ctx):
+        subject = f"SSH key {key.name}"
+        if problems.first_time(ctx.db, now, subject, str(now // _MONTH_S)):
+            what = f"the {subject} is {int((now - key.created) // 86400)} days old"
+            hint = f"run: credguard ssh rotate {quote(key.name)}"
+            title = "credguard: an SSH key is old"
             notes.append(Note(subject, what, hint, False, True, title, problem=False))
     return notes
 

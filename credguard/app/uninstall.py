@@ -22,7 +22,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What only the vault can open: `secrets` by name, `ssh_keys` as paths of private keys.
+    """What only the vault can open: `secrets` by name, `ssh_keys`: what of SSH keys, in words.
 
     `passwords`: the identities whose console password it holds, often as the only copy.
     """
@@ -39,7 +39,12 @@ def held(ctx: Context) -> Held:
     from credguard.store import secrets, ssh
 
     kept = {each.identity for each in passwords.passwords(ctx.db)} | set(passwords.changes(ctx.db))
-    return Held(secrets.names(ctx.db), [key.path for key in ssh.keys(ctx.db)], sorted(kept))
+    ssh_keys = [
+        f"the passphrase of {key.path}" if key.path else f"the private key {key.name}, in no file"
+        for key in ssh.keys(ctx.db)
+        if key.state != ssh.REVOKED
+    ]
+    return Held(secrets.names(ctx.db), ssh_keys, sorted(kept))
 
 
 def used() -> bool:
@@ -86,6 +91,7 @@ def uninstall(ctx: Context, plan: Plan, on_step: Callable[[str], None]) -> None:
 
         for note in hook.uninstall_all(ctx):
             on_step(note)
+        _undo_ssh(on_step)
         if plan.delete_vault:
             _empty_vault(ctx, on_step)
             ctx.db.close()
@@ -111,6 +117,17 @@ def _stop_service(on_step: Callable[[str], None]) -> None:
         raise CredguardError(
             "credguard daemon run is still running", hint="stop it, then uninstall again"
         )
+
+
+def _undo_ssh(on_step: Callable[[str], None]) -> None:
+    from credguard.app import ssh_agent
+    from credguard.ssh import config
+
+    for note in config.remove():
+        on_step(note)
+    if ssh_agent.stop():
+        on_step("ended the ssh-agent")
+    remove(os.path.join(paths.data_dir(), "askpass"))
 
 
 def _write_back(ctx: Context, on_step: Callable[[str], None]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from credguard import paths
 from credguard.app.context import Context
+from credguard.errors import Unsupported
 from credguard.store import db
 
 
@@ -15,11 +16,11 @@ def check() -> None:
 
 
 def finish(ctx: Context, on_step: Callable[[str], None]) -> None:
-    """Bring the state database and the text of installed hooks to this version. Safe to repeat.
+    """Bring state database, text of installed hooks and the service's definition to this version.
 
-    `on_step` gets one line for each thing that was not as this version writes it. A crash midway
-    leaves what is done; nothing here stops a hook or a key from being served. Raises StoreError,
-    GitError.
+    Safe to repeat. `on_step` gets one line for each thing that was not as it writes it. A crash
+    midway leaves what is done; nothing here stops a hook or a key from being served. Raises
+    StoreError, GitError.
     """
     if not os.path.exists(paths.database_file()):
         return
@@ -32,3 +33,10 @@ def finish(ctx: Context, on_step: Callable[[str], None]) -> None:
 
     for place in hook.refresh_all(ctx):
         on_step(f"the hooks in {place} are now this version's")
+    from credguard.app import service
+
+    try:
+        if service.refresh():
+            on_step("the background service's definition is now this version's")
+    except Unsupported as error:
+        on_step(f"{error}; {error.hint}")

@@ -11,7 +11,7 @@ from credguard.app.context import Context
 from credguard.atomic import remove
 from credguard.errors import ConfigError, VaultCorrupt, VaultError
 from credguard.secret import Secret
-from credguard.store import passwords, profiles, secrets
+from credguard.store import passwords, profiles, secrets, ssh
 from credguard.store.db import transaction
 from credguard.vault.encfile import EncryptedFile
 from credguard.vault.passphrase import obtain
@@ -79,6 +79,7 @@ def backup(ctx: Context, path: str, passphrase_file: str | None = None) -> int:
         "secrets": secrets.names(ctx.db),
         "passwords": [asdict(each) for each in passwords.passwords(ctx.db)],
         "password_changes": passwords.changes(ctx.db),
+        "ssh_keys": [asdict(each) for each in ssh.keys(ctx.db)],
     }
     copy = _copy(path, passphrase_file)
     try:
@@ -119,6 +120,7 @@ def restore(
         rows, names = index["profiles"], list(index["secrets"])
         set_before = [passwords.Password(**row) for row in index.get("passwords", [])]
         midway = dict(index.get("password_changes", {}))
+        ssh_keys = [ssh.SshKey(**row) for row in index.get("ssh_keys", [])]
     except (ValueError, TypeError, KeyError):
         raise VaultCorrupt(
             f"the backup {path} has no usable index",
@@ -136,6 +138,8 @@ def restore(
         profiles.add_key(ctx.db, key, now)
     for name in names:
         secrets.add(ctx.db, name, now)
+    for each in ssh_keys:
+        ssh.add_key(ctx.db, each)  # one that is known stays as it is
     _restore_passwords(ctx, set_before, midway)
     added, others, failed = _restore_profiles(ctx, rows, keys)
     return Restored(len(items), added, kept, others, failed)

@@ -1,6 +1,6 @@
 """What the AWS adapter takes and gives. Imports no AWS library, so anything may import it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from credguard.secret import Secret
@@ -100,18 +100,6 @@ class TrailEvent:
     subject: str
     made: str
     until: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """An EC2 key pair of one region. `created`: Unix seconds; None fields: EC2 did not say."""
-
-    name: str
-    key_type: str
-    fingerprint: str
-    public_key: str | None
-    tags: dict[str, str] = field(default_factory=dict)
-    created: float | None = None
 
 
 _SECOND_REGIONS = {

@@ -37,7 +37,13 @@ for _error, _codes in (
         errors.QuotaExceeded,
         "LimitExceeded LimitExceededException KeyPairLimitExceeded ResourceLimitExceeded",
     ),
-    (errors.NoSuchEntity, "NoSuchEntity InvalidKeyPair.NotFound"),
+    (
+        errors.NoSuchEntity,
+        (
+            "NoSuchEntity InvalidKeyPair.NotFound InvalidInstanceID.NotFound "
+            "EC2InstanceNotFoundException InvocationDoesNotExist TargetNotConnected"
+        ),
+    ),
     (
         errors.AlreadyExists,
         "EntityAlreadyExists InvalidKeyPair.Duplicate",

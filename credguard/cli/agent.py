@@ -24,7 +24,7 @@ def run() -> None:
     from credguard.daemon import alone
 
     settings = config.load()
-    logs.to_file()
+    logs.to_file(as_json=settings.log.json)
     if sys.stderr.isatty():
         logs.to_stderr()
     alone.run(settings)

@@ -46,6 +46,11 @@ def secret_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return _beginning(_column("SELECT name FROM secret_name"), incomplete)
 
 
+def ssh_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The names of the SSH keys made here."""
+    return _beginning(_column("SELECT name FROM ssh_key"), incomplete)
+
+
 def secret_pairs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """ENV=NAME once the variable is typed."""
     variable, equals, begun = incomplete.partition("=")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shlex
 import shutil
 import sys
 import textwrap
@@ -24,15 +25,25 @@ _PIPE_COLUMNS = 80
 @click.option("--online", is_flag=True, help="Ask AWS too: each key, and the clock.")
 @click.option("--verbose", is_flag=True, help="Show what is well too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: every check.")
+@click.option(
+    "--bundle", metavar="FILE", help="Write what a bug report needs to FILE, a zip without secrets."
+)
 @click.pass_context
-def doctor(click_ctx: click.Context, online: bool, verbose: bool, as_json: bool) -> None:
+def doctor(
+    click_ctx: click.Context, online: bool, verbose: bool, as_json: bool, bundle: str | None
+) -> None:
     """Look for what commonly goes wrong, and say what to type; changes nothing.
 
     Exit code 0: nothing is wrong (a WARN may be worth a look), 2: something is, or cannot be told.
     """
     if click_ctx.invoked_subcommand is not None:
-        if online or verbose or as_json:
+        if online or verbose or as_json or bundle:
             raise click.UsageError("give options after the subcommand's name")
+        return
+    if bundle:
+        if online or verbose or as_json:
+            raise click.UsageError("--bundle goes alone")
+        _bundle(bundle)
         return
     from credguard.app.doctor.run import everything, well
 
@@ -43,6 +54,22 @@ def doctor(click_ctx: click.Context, online: bool, verbose: bool, as_json: bool)
         _show_areas(checks, verbose=verbose)
     if not well(checks):
         raise click.exceptions.Exit(2)
+
+
+def _bundle(file: str) -> None:
+    from credguard.app.doctor.bundle import bundle
+    from credguard.cli.files import write
+
+    made = bundle(Context())
+    write(file, made.data)
+    click.echo(
+        f"written: {file}, {len(made.data) / 1000:.0f} kB: {', '.join(made.names)}", err=True
+    )
+    noun = "place that looks" if made.removed == 1 else "places that look"
+    click.echo(f"{made.removed} {noun} like a secret blotted out; names are made up", err=True)
+    for each in made.missing:
+        click.echo(f"not in it: {printable(each)}", err=True)
+    click.echo(f"look through it before you send it: unzip -p {shlex.quote(file)} | less", err=True)
 
 
 @doctor.command(

@@ -48,9 +48,13 @@ _LOUD = (
     "kinds",
     multiple=True,
     metavar="KIND",
-    help="Only handout, rotation, leak, password, profile, user, secret, ssh; or password.read.",
+    help="Only handout, rotation, leak, finding, problem, password, profile, user, secret, vault,"
+    " ssh; or a whole kind such as password.read. May be given again.",
 )
-@click.option("--since", metavar="WHEN", help="Not older: 7d, 12h, or 2026-11-01 (local time).")
+@click.option(
+    "--since", metavar="WHEN", help="Not older: 7d, 12h, yesterday, or 2026-11-01 (local time)."
+)
+@click.option("--until", metavar="WHEN", help="Older than that, written in the same way.")
 @click.option(
     "--key",
     "key_id",
@@ -61,7 +65,9 @@ _LOUD = (
 @click.option(
     "-n", "limit", type=click.IntRange(1), default=50, show_default=True, help="The newest N."
 )
-@click.option("--follow", is_flag=True, help="Go on with what is recorded, until interrupted.")
+@click.option(
+    "-f", "--follow", is_flag=True, help="Go on with what is recorded, until interrupted."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object a line.")
 @click.option("--verify", is_flag=True, help="Only tell whether the log was edited; exit 1 if so.")
@@ -69,6 +75,7 @@ def log(
     profile: str | None,
     kinds: tuple[str, ...],
     since: str | None,
+    until: str | None,
     key_id: str | None,
     limit: int,
     follow: bool,
@@ -83,6 +90,8 @@ def log(
 
     if follow and (as_json or verify):
         raise click.UsageError("--follow goes with text or --jsonl")
+    if follow and until:
+        raise click.UsageError("--follow goes on for ever, so not with --until")
     ctx = Context()
     if verify:
         _verify(ctx, as_json or as_jsonl)
@@ -93,6 +102,7 @@ def log(
         frozenset(kinds),
         key_id,
         None if since is None else app.moment(since, ctx.now()),
+        None if until is None else app.moment(until, ctx.now()),
     )
     if as_json:
         click.echo(json.dumps([entry_json(each) for each in app.entries(ctx, query)], indent=2))

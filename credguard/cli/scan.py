@@ -86,6 +86,7 @@ def scan(
     progress.end()
     if (include or exclude) and not result.scanned and not result.problems:
         result.notices.append("nothing was scanned: no file is left by --include and --exclude")
+    what.follow(result)
     if show(shown, result, started, what.noun):
         raise click.exceptions.Exit(1)
     if result.problems and not lenient:
@@ -132,6 +133,19 @@ class _What:
             raise click.UsageError("--path belongs to --stdin")
         if (self.branch or self.since or self.no_resume) and not self.history:
             raise click.UsageError("--branch, --since and --no-resume belong to --history")
+
+    def follow(self, result: app.Result) -> None:
+        """Have the service follow values of the vault that are in commits; says so."""
+        if not any(each.own and each.commit is not None for each in result.findings):
+            return
+        from credguard.app.context import Context
+        from credguard.app.leak import note_commits
+
+        note_commits(Context(), next(iter(self.path), "."), result.findings)
+        result.notices.append(
+            "values of your vault are among these: where they got out the service answers it, see:"
+            " credguard leak list"
+        )
 
     def scan(self, options: app.Options, progress: app.Progress) -> app.Result:
         """Scan it. Raises CredguardError."""

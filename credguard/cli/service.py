@@ -1,13 +1,15 @@
-"""`credguard service`: the background service under systemd or launchd."""
+"""`credguard service`: the background service under systemd, launchd or the task scheduler."""
 
 import json
 
 import click
 
+from credguard.report.text import printable
+
 
 @click.group(epilog="Example: credguard service install")
 def service() -> None:
-    """Install, remove or look at the background service."""
+    """Install, restart, remove or look at the background service."""
 
 
 @service.command("install", epilog="Example: credguard service install")
@@ -28,6 +30,19 @@ def uninstall() -> None:
 
 
 @service.command(
+    "restart",
+    short_help="Stop it and start it again.",
+    epilog="Example: credguard service restart",
+)
+def restart() -> None:
+    """Stop the service and start it again; a rotation on its way goes on."""
+    from credguard.app import service as app
+
+    app.restart()
+    click.echo("the service was restarted", err=True)
+
+
+@service.command(
     "status",
     short_help="Print the service's state, and the daemon's.",
     epilog="Example: credguard service status --json",
@@ -42,14 +57,44 @@ def status(as_json: bool) -> None:
     from credguard.app.status import daemon_state
 
     found = {"service": app.status(), "daemon": daemon_state()}
+    known = found["service"] not in ("not installed", "unknown")
+    details = app.details() if known else {}
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps({**found, "details": details}, indent=2))
     else:
-        for name, state in found.items():
-            click.echo(f"{name}: {state}")
+        for name, state in {**found, **details}.items():
+            click.echo(f"{name}: {printable(state)}")
     if "unknown" in (found["service"], found["daemon"].lower()):
         from credguard.errors import CredguardError
 
         raise CredguardError(
             "the service's state cannot be told here", hint="run it in your own login session"
         )
+
+
+@service.command(
+    "logs",
+    short_help="Print the newest lines of its log.",
+    epilog="Example: credguard service logs -f",
+)
+@click.option(
+    "-n", "lines", type=click.IntRange(1), default=50, show_default=True, help="The newest N."
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is logged, until interrupted.")
+@click.option(
+    "--manager", is_flag=True, help="What systemd or launchd kept instead: why it did not start."
+)
+def logs(lines: int, follow: bool, manager: bool) -> None:
+    """Print the newest lines of the service's log."""
+    from credguard import paths
+    from credguard.app import service as app
+
+    if follow and manager:
+        raise click.UsageError("--follow goes without --manager")
+    shown = 0
+    for line in app.words(lines) if manager else app.log_lines(lines, follow=follow):
+        click.echo(printable(line))
+        shown += 1
+    if not shown:
+        where = "the manager kept" if manager else f"{paths.log_file()} has"
+        click.echo(f"nothing: {where} no line", err=True)

@@ -1,12 +1,11 @@
 """credguard ssh: per-user SSH keys, registered as EC2 key pairs."""
 
 import json
-import os
 
 import click
 
 from credguard.app.context import Context
-from credguard.cli import complete
+from credguard.cli import complete, ssh_change, ssh_options, ssh_reach, ssh_view
 from credguard.errors import CredguardError
 
 
@@ -15,55 +14,52 @@ def ssh() -> None:
     """Your own SSH key, registered in EC2."""
 
 
-@ssh.command(epilog="Example: credguard ssh create --name laptop --regions us-east-1,eu-west-1")
-@click.option("--name", help="The key's name (default: user and machine).")
-@click.option("--regions", help="Where to register it, separated by commas.")
-@click.option(
-    "--profile",
-    shell_complete=complete.profiles,
-    help="The profile whose account it is registered in.",
+@ssh.command(
+    short_help="Make a key and register it.",
+    epilog="Example: credguard ssh create --name laptop --regions us-east-1,eu-west-1",
 )
+@click.option("--name", help="The key's name (default: user and machine).")
+@click.option(
+    "--type", "kind", default="", metavar="TYPE", help="ed25519 (default), rsa, or ed25519-sk."
+)
+@click.option("--bits", type=int, default=4096, show_default=True, help="Of an RSA key.")
+@click.option("--windows", is_flag=True, help="For Windows instances, which need RSA.")
+@click.option("--no-file", is_flag=True, help="Keep the key in the vault alone.")
+@ssh_options.regions
+@ssh_options.all_regions
+@ssh_options.profile
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def create(name: str | None, regions: str | None, profile: str | None, as_json: bool) -> None:
-    """Make an ed25519 key and register it; safe to repeat."""
+def create(
+    name: str | None,
+    kind: str,
+    bits: int,
+    windows: bool,
+    no_file: bool,
+    regions: list[str] | None,
+    everywhere: bool,
+    profile: str | None,
+    as_json: bool,
+) -> None:
+    """Make a key of your own and register it in EC2; safe to repeat.
+
+    Its passphrase is random and in the vault; with --no-file the key itself is, and in no file. The
+    private half never leaves this machine. ed25519-sk keys need a FIDO2 security key; EC2 imports
+    none of them.
+    """
     from credguard.app import ssh as app
 
-    def told(region: str, error: CredguardError | None) -> None:
-        click.echo(f"{region}: {'registered' if error is None else error}", err=True)
-        if error is not None and error.hint:
-            click.echo(f"  hint: {error.hint}", err=True)
-
-    wanted = None
-    if regions is not None:
-        wanted = [part.strip() for part in regions.split(",") if part.strip()]
-    result = app.create(Context(), name, wanted, profile, told)
-    if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "name": result.key.name,
-                    "key_pair": app.pair(result.key.name),
-                    "private_key": result.key.path,
-                    "public_key": result.key.public_key,
-                    "fingerprint": result.key.fingerprint,
-                    "account": result.account,
-                    "regions": {
-                        region: None if error is None else str(error)
-                        for region, error in result.regions.items()
-                    },
-                }
-            )
-        )
-    else:
-        click.echo(f"{result.key.path}  {result.key.fingerprint}")
-    click.echo("use it: credguard ssh add, then ssh as usual", err=True)
+    if windows:
+        if kind not in {"", "rsa"}:
+            raise CredguardError("Windows instances take RSA keys only", hint="leave --type out")
+        kind = "rsa"
+    ctx = Context()
+    wanted = app.Wanted(kind, bits, no_file)
+    result = app.create(
+        ctx, name, regions, profile, _told,
+        wanted=wanted, everywhere=everywhere, codes=ssh_options.codes(ctx, profile),
+    )  # fmt: skip
+    _show(result, as_json)
     failed = [region for region, error in result.regions.items() if error is not None]
-    if len(failed) < len(result.regions):
-        click.echo(
-            f"instances launched from now on can use the key pair {app.pair(result.key.name)};"
-            " no running instance is changed",
-            err=True,
-        )
     if failed:
         raise CredguardError(
             f"key {result.key.name} is not registered in {', '.join(failed)}",
@@ -71,47 +67,131 @@ def create(name: str | None, regions: str | None, profile: str | None, as_json: 
         )
 
 
+def _told(region: str, error: CredguardError | None) -> None:
+    click.echo(f"{region}: {'registered' if error is None else error}", err=True)
+    if error is not None and error.hint:
+        click.echo(f"  hint: {error.hint}", err=True)
+
+
+def _show(result: object, as_json: bool) -> None:
+    from credguard.app import ssh as app
+
+    assert isinstance(result, app.Created)  # noqa: S101 - a type that is imported late
+    key = result.key
+    if as_json:
+        regions = {
+            region: None if error is None else str(error)
+            for region, error in result.regions.items()
+        }
+        row = {
+            "name": key.name,
+            "type": key.key_type,
+            "key_pair": app.pair(key.name) if regions else None,
+            "private_key": key.path or None,
+            "public_key": key.public_key,
+            "fingerprint": key.fingerprint,
+            "account": result.account or None,
+            "regions": regions,
+        }
+        click.echo(json.dumps(row))
+    else:
+        click.echo(f"{key.path or f'{key.name} (in the vault, in no file)'}  {key.fingerprint}")
+    click.echo("use it: credguard ssh add, then ssh as usual", err=True)
+    if not result.regions:
+        click.echo(
+            "EC2 does not import keys of a security key. Ways in: a line of user data that puts it"
+            f" into authorized_keys at the first boot ({key.path}.pub); or, for each connection:"
+            " credguard ssh connect INSTANCE",
+            err=True,
+        )
+    elif None in result.regions.values():
+        click.echo(
+            f"instances launched from now on can use the key pair {app.pair(key.name)};"
+            " no running instance is changed",
+            err=True,
+        )
+
+
 @ssh.command(
     short_help="Hand a key made here to ssh-agent.",
     epilog="Example: credguard ssh add --lifetime 8h && ssh ec2-user@HOST",
 )
-@click.argument("name", required=False)
-@click.option("--lifetime", default="12h", show_default=True, help="How long; 0s: no end.")
-def add(name: str | None, lifetime: str) -> None:
-    """Hand a key made here to ssh-agent; its passphrase comes from the vault."""
-    from credguard.app import ssh as app
+@click.argument("name", required=False, shell_complete=complete.ssh_keys)
+@click.option("--lifetime", help="How long; 0s: no end (default: ssh.lifetime, 12h).")
+@click.option("-c", "--confirm", is_flag=True, help="Ask before each use.")
+def add(name: str | None, lifetime: str | None, confirm: bool) -> None:
+    """Hand a key made here to ssh-agent; its passphrase comes from the vault.
 
-    key, seconds = app.add_to_agent(Context(), name, lifetime)
-    until = f"for {lifetime}" if seconds else "until it ends or the key is removed"
-    click.echo(f"ssh-agent holds {key.name} ({key.fingerprint}) {until}", err=True)
+    --confirm works with the agent of `credguard ssh agent`, where a display is.
+    """
+    from credguard.app import ssh_agent as app
+
+    key, seconds = app.add_to_agent(Context(), name, lifetime, confirm=confirm)
+    until = f"for {_duration(seconds)}" if seconds else "until it ends or the key is removed"
+    asks = "; it asks before each use" if confirm else ""
+    click.echo(f"ssh-agent holds {key.name} ({key.fingerprint}) {until}{asks}", err=True)
 
 
-@ssh.command("list", epilog="Example: credguard ssh list --json")
-@click.option("--json", "as_json", is_flag=True, help="Print the keys as JSON.")
-def list_(as_json: bool) -> None:
-    """The SSH keys made here, their age and where they are registered."""
-    from credguard.app import ssh as app
+def _duration(seconds: int) -> str:
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds % unit == 0:
+            return f"{seconds // unit}{name}"
+    return f"{seconds}s"
 
-    ctx = Context()
-    rows = [
-        {
-            "name": key.name,
-            "type": key.key_type,
-            "fingerprint": key.fingerprint,
-            "private_key": key.path,
-            "present": os.path.exists(key.path),
-            "age_days": max(0, int((ctx.now() - key.created) // 86400)),
-            "registered": [{"account": r.account, "region": r.region} for r in where],
-        }
-        for key, where in app.listed(ctx)
-    ]
-    if as_json:
-        click.echo(json.dumps(rows, indent=2))
+
+@ssh.command(
+    short_help="Start an ssh-agent that asks the vault.",
+    epilog="Example: credguard ssh agent --shell fish | source",
+)
+@click.option("--shell", type=click.Choice(["sh", "fish"]), help="Whose syntax (default: $SHELL).")
+@click.option("--lifetime", help="How long it keeps a key (default: ssh.lifetime, 12h).")
+@click.option("--stop", is_flag=True, help="End it.")
+def agent(shell: str | None, lifetime: str | None, stop: bool) -> None:
+    """Print the lines that give a shell an ssh-agent and a helper that answers from the vault.
+
+    bash, zsh: eval "$(credguard ssh agent)"; fish: credguard ssh agent | source.
+
+    ssh then unlocks keys made here at their first use. What else OpenSSH asks is asked of you, as
+    before. One agent serves all shells.
+    """
+    import os
+
+    from credguard.app import ssh_agent as app
+
+    if stop:
+        click.echo("ended" if app.stop() else "it did not run", err=True)
         return
-    if not rows:
-        click.echo("no SSH key was made here yet; next: credguard ssh create", err=True)
-    for key, where in app.listed(ctx):
-        age = max(0, int((ctx.now() - key.created) // 86400))
-        places = ", ".join(f"{r.account}/{r.region}" for r in where) or "nowhere"
-        gone = "" if os.path.exists(key.path) else "  (private key file is gone)"
-        click.echo(f"{key.name}  {key.fingerprint}  {age} days  {places}{gone}")
+    ctx = Context()
+    started = app.start(lifetime if lifetime is not None else ctx.config.ssh.lifetime)
+    fish = shell == "fish" or (shell is None and os.environ.get("SHELL", "").endswith("fish"))
+    click.echo("".join(_line(fish, *each) for each in started.variables.items()), nl=False)
+
+
+def _line(fish: bool, name: str, value: str) -> str:
+    import shlex
+
+    if fish:
+        quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"set -gx {name} '{quoted}'\n"
+    return f"export {name}={shlex.quote(value)}\n"
+
+
+@ssh.command(
+    "config",
+    short_help="Have ssh use your keys for EC2.",
+    epilog="Example: credguard ssh config --host '10.0.*' --user ec2-user",
+)
+@click.option("--host", "hosts", multiple=True, metavar="PATTERN", help="Besides EC2's own names.")
+@click.option("--user", help="Whom to log in as there.")
+def config_(hosts: tuple[str, ...], user: str | None) -> None:
+    """Write one file for ssh and include it first in ~/.ssh/config; asks ssh whether it took it."""
+    from credguard.app import ssh_agent as app
+
+    done = app.configure(Context(), list(hosts), user)
+    click.echo(f"{done.path}: for {' '.join(done.hosts)}", err=True)
+    if done.included:
+        click.echo("~/.ssh/config includes it now, before the first Host", err=True)
+
+
+for _command in (*ssh_view.COMMANDS, *ssh_change.COMMANDS, *ssh_reach.COMMANDS):
+    ssh.add_command(_command)

@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
+import shutil
+import signal
 import sys
-import time
+import threading
 from typing import TYPE_CHECKING
 
 import click
 
-from credguard.report.text import printable
-from credguard.report.users import short_names
-
 if TYPE_CHECKING:
-    from rich.console import Console
+    from collections.abc import Iterator
 
-    from credguard.app.status import KeyStatus, Status
+    from credguard.report.cells import Line, Look
+    from credguard.report.overview import Status
 
-_SHOWN_FINDINGS = 10
-_SHOWN_ROWS = 20
+# A pipe has no width: what is cut to 80 columns there would cut paths in two.
 _PIPE_COLUMNS = 1000
+_NARROWEST = 40
+_EVERY_S = 2.0
+_STYLES: dict[str, dict[str, object]] = {
+    "bold": {"bold": True},
+    "dim": {"dim": True},
+    "good": {"fg": "green"},
+    "warn": {"fg": "yellow"},
+    "bad": {"fg": "red"},
+}
 
 
-@click.command(epilog="Example: credguard status --json")
+@click.command(epilog="Example: credguard status --watch")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(as_json: bool) -> None:
+@click.option("--watch", "live", is_flag=True, help="Stay, and show every change; Ctrl-C ends it.")
+def status(as_json: bool, live: bool) -> None:
     """Show keys, hooks, watched folders, open findings and the service."""
     from credguard.app.context import Context
     from credguard.app.status import status as read
 
+    if live:
+        if as_json or not sys.stdout.isatty():
+            raise click.UsageError("--watch needs a terminal, and goes without --json")
+        _stay()
+        return
     current = read(Context())
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(current), indent=2))
     else:
-        from rich.console import Console
-
-        # A pipe has no width: a table folded at 80 columns would cut key ids in two.
-        width = None if sys.stdout.isatty() else _PIPE_COLUMNS
-        _show(Console(highlight=False, markup=False, width=width), current)
+        colour = _coloured()
+        for line in _lines(current, _look()):
+            click.echo(line if colour else click.unstyle(line), color=colour)
     if current.unreadable:
         from credguard.errors import CredguardError
 
@@ -48,92 +62,83 @@ def status(as_json: bool) -> None:
         )
 
 
-def _show(console: Console, current: Status) -> None:
-    console.print(f"Vault     {current.vault_backend} ({current.vault_state})")
-    console.print(f"Daemon    {current.daemon}; service {current.service}{_tick(current)}")
-    if current.rotations_midway:
-        console.print(
-            f"Rotation  {current.rotations_midway} on the way, see: credguard rotate --status"
-        )
-    if current.passwords_due:
-        users = short_names(current.passwords_due)
-        due = ", ".join(printable(each) for each in users.values())
-        console.print(f"Password  of {due} is due, run: credguard password rotate PROFILE")
-    for problem in current.problems:
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(problem.since))
-        console.print(f"Problem   {printable(problem.subject)}, since {since}:", soft_wrap=True)
-        console.print(f"          {printable(problem.what)}", soft_wrap=True)
-        if problem.hint:
-            console.print(f"          {printable(problem.hint)}", soft_wrap=True)
-    if current.unreadable:
-        console.print("Keys, hooks, watched folders and findings may be more than shown: UNKNOWN")
-    if current.keys or not current.unreadable:
-        _show_keys(console, current.keys)
-    if current.hooks or not current.unreadable:
-        _rows(console, "Hooks", current.hooks, "none, install with: credguard hook install")
-    if current.watched or not current.unreadable:
-        watched = [
-            path if state == "ok" else f"{path} ({state})"
-            for path, state in current.watched.items()
-        ]
-        _rows(console, "Watched", watched, "nothing, choose a folder: credguard watch add PATH")
-        _show_findings(console, current)
+def _coloured() -> bool:
+    return (
+        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
 
 
-def _rows(console: Console, title: str, rows: list[str], otherwise: str) -> None:
-    shown = [printable(row) for row in rows[:_SHOWN_ROWS]] or [otherwise]
-    if len(rows) > _SHOWN_ROWS:
-        shown.append(f"and {len(rows) - _SHOWN_ROWS} more: credguard status --json")
-    console.print(f"{title:10}" + "\n          ".join(shown), soft_wrap=True)
+def _look() -> Look:
+    from credguard import paths
+    from credguard.report.cells import Look
+
+    columns = _PIPE_COLUMNS
+    if sys.stdout.isatty():
+        columns = max(_NARROWEST, shutil.get_terminal_size().columns)
+    plain = False
+    try:
+        "✓━…".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        plain = True
+    return Look(columns, plain, paths.home())
 
 
-def _tick(current: Status) -> str:
-    if current.last_tick is None:
-        return ""
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(current.last_tick))
-    return f"; last look for due keys {when}"
+def _lines(current: Status, look: Look) -> list[str]:
+    from credguard.report.screen import screen
+
+    return [_styled(line) for line in screen(current, look)]
 
 
-def _show_keys(console: Console, keys: list[KeyStatus]) -> None:
-    from rich.table import Table
-
-    if not keys:
-        console.print("Keys      none, put one in with: credguard import")
-        return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("Profile", "Key", "Age", "Next rotation"):
-        table.add_column(title, overflow="fold")
-    for key in keys:
-        age = "UNKNOWN" if key.age_days is None else f"{key.age_days:.0f} d"
-        table.add_row(key.profile, key.key_id, age, _due(key))
-    console.print(table)
+def _styled(line: Line) -> str:
+    return "".join(
+        click.style(span.text, **_STYLES[span.style]) if span.style else span.text  # type: ignore[arg-type]
+        for span in line
+    ).rstrip()
 
 
-def _due(key: KeyStatus) -> str:
-    if key.due_in_days is None:
-        return "UNKNOWN"
-    text = f"in {key.due_in_days:.0f} d" if key.due_in_days > 0 else "due now"
-    return text if key.consent else f"{text}, needs your yes"
+def _stay() -> None:
+    """Draw the screen anew every two seconds and when the terminal changes its size."""
+    from credguard.app.context import Context
+    from credguard.app.status import status as read
+
+    resized = threading.Event()
+    with _full_screen(resized):
+        while True:
+            ctx = Context()
+            try:
+                current = read(ctx)
+            finally:
+                ctx.close()
+            _draw(current)
+            resized.wait(_EVERY_S)
+            resized.clear()
 
 
-def _show_findings(console: Console, current: Status) -> None:
-    found = current.open_findings
-    if not found:
-        # Nobody looked where nothing is watched: then that is not a clean bill.
-        if not current.watched:
-            state = "UNKNOWN, nothing is watched"
-        elif current.daemon != "running":
-            state = f"none known, but nobody looks: the service is {current.daemon}"
-        else:
-            state = "none open"
-        console.print(f"Findings  {state}")
-        return
-    console.print(f"Findings  {len(found)} open")
-    for finding in found[:_SHOWN_FINDINGS]:
-        console.print(
-            f"  {printable(finding.path)}:{finding.line} {finding.rule_id}"
-            f" {printable(finding.masked)}",
-            soft_wrap=True,
-        )
-    if len(found) > _SHOWN_FINDINGS:
-        console.print(f"  and {len(found) - _SHOWN_FINDINGS} more: credguard status --json")
+def _draw(current: Status) -> None:
+    look = _look()
+    rows = shutil.get_terminal_size().lines
+    lines = _lines(current, look)
+    lines += [click.style(f"{why}", fg="red") for why in current.unreadable]
+    if len(lines) > rows:
+        lines = [*lines[: rows - 1], click.style("more: make the window higher", dim=True)]
+    if not _coloured():
+        lines = [click.unstyle(line) for line in lines]
+    # Over the earlier picture, each line's rest cleared: nothing flickers.
+    sys.stdout.write("\x1b[H" + "\x1b[K\r\n".join(lines) + "\x1b[K\x1b[J")
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _full_screen(resized: threading.Event) -> Iterator[None]:
+    """The terminal's other screen without a cursor; the first comes back whatever happens."""
+    previous = None
+    if hasattr(signal, "SIGWINCH"):
+        previous = signal.signal(signal.SIGWINCH, lambda *_: resized.set())
+    sys.stdout.write("\x1b[?1049h\x1b[?25l\x1b[2J")
+    try:
+        yield
+    finally:
+        sys.stdout.write("\x1b[?25h\x1b[?1049l")
+        sys.stdout.flush()
+        if previous is not None:
+            signal.signal(signal.SIGWINCH, previous)

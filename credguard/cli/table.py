@@ -145,6 +145,12 @@ def _remove() -> click.Command:
     return remove
 
 
+def _report() -> click.Command:
+    from credguard.cli.report import report
+
+    return report
+
+
 def _rotate() -> click.Command:
     from credguard.cli.rotate import rotate
 
@@ -247,6 +253,7 @@ COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "mfa": ("Keep the seed of an MFA device in the vault.", _mfa),
     "password": ("Change, copy or show a console password.", _password),
     "remove": ("Take a profile out of the vault.", _remove),
+    "report": ("Write a page with plots of keys, rotations and findings.", _report),
     "rotate": ("Replace access keys through IAM.", _rotate),
     "rules": ("List, show and try the scanner's rules.", _rules),
     "scan": ("Look for secrets in files or in what is staged.", _scan),

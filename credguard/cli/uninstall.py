@@ -65,7 +65,7 @@ def _ask_delete(lost: list[str], held: "app.Held") -> bool:
     click.echo("The vault can stay for a later installation. With it would go for good:", err=True)
     lines = [f"the key of profile {name}: LOST, it is nowhere else" for name in lost]
     lines += [f"the secret {name}" for name in held.secrets]
-    lines += [f"the passphrase of {path}: that SSH key never opens again" for path in held.ssh_keys]
+    lines += [f"{each}: that SSH key never opens again" for each in held.ssh_keys]
     lines += [f"the console password of {who}: copy it first" for who in held.passwords]
     for line in lines or ["nothing that is not elsewhere too"]:
         click.echo(f"  {line}", err=True)

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 
@@ -80,7 +81,10 @@ def run_detached(ready: int | None) -> None:
     if ready is not None:
         os.closerange(ready + 1, highest)
         os.set_inheritable(ready, False)
-    logs.to_file()
+    as_json = False
+    with contextlib.suppress(CredguardError):  # said below, to the starter too
+        as_json = config.load().log.json
+    logs.to_file(as_json=as_json)
     starter = _Starter(ready)
     try:
         run(config.load(), listens=starter.told)
@@ -97,14 +101,19 @@ class AgentThread:
 
     def __init__(self, config: Config) -> None:
         """`start()` starts it."""
+        self._passed: socket.socket | None = None
         self._limits = Limits(None, seconds(config.agent.auto_lock))
         self._stopping = threading.Event()
         self._server: Server | None = None
         self._listens = threading.Event()
         self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
 
-    def start(self, wait_s: float) -> None:
-        """Start; returns when it listens, or after `wait_s` seconds."""
+    def start(self, wait_s: float, passed: socket.socket | None = None) -> None:
+        """Start; returns when it listens, or after `wait_s` seconds.
+
+        `passed`: the service manager's listening socket, which is used instead of an own one.
+        """
+        self._passed = passed
         private_process()
         self._thread.start()
         self._listens.wait(wait_s)
@@ -134,13 +143,16 @@ class AgentThread:
             with _held(_GLANCE_S):
                 self._serve_held()
         except _Running:
-            with contextlib.suppress(CredguardError):
-                calls.stop()
+            if self._passed is None:
+                with contextlib.suppress(CredguardError):
+                    calls.stop()
+            else:  # its socket's name leads to ours by now: it cannot be asked
+                _end_holder()
             with _held(_TAKEOVER_S):
                 self._serve_held()
 
     def _serve_held(self) -> None:
-        with _listening(self._limits, "service") as (server, agent):
+        with _listening(self._limits, "service", self._passed) as (server, agent):
             self._server = server
             try:
                 _LOG.info("the agent listens at %s", paths.agent_socket())
@@ -180,10 +192,35 @@ def _held(wait_s: float) -> Iterator[None]:
         raise StoreError(f"cannot lock {path}: {exc.strerror}") from exc
 
 
+def _end_holder() -> None:
+    """Ask the agent that holds the lock to end; it wrote its process id there."""
+    try:
+        with open(paths.lock_file("agent"), encoding="ascii") as note:
+            pid = int(note.read())
+        # Whoever only looks at the lock for an instant writes nothing: the id may be an old one.
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            if b"credguard" in file.read():
+                os.kill(pid, signal.SIGTERM)
+    except (OSError, ValueError) as exc:
+        _LOG.info("who holds the agent's lock is not known: %s", exc)
+
+
 @contextlib.contextmanager
-def _listening(limits: Limits, mode: str) -> Iterator[tuple[Server, Agent]]:
+def _listening(
+    limits: Limits, mode: str, passed: socket.socket | None = None
+) -> Iterator[tuple[Server, Agent]]:
+    """`passed`: is used, and stays open and in its place, since it is the service manager's."""
     path = paths.agent_socket()
+    if passed is not None:
+        server = Server(passed)
+        agent = Agent(server, limits, mode=mode)
+        try:
+            yield server, agent
+        finally:
+            agent.close()
+        return
     sock = listener.listen(path)
+    made = listener.identity(path)
     try:
         server = Server(sock)
         agent = Agent(server, limits, mode=mode)
@@ -193,5 +230,6 @@ def _listening(limits: Limits, mode: str) -> Iterator[tuple[Server, Agent]]:
             agent.close()
     finally:
         # First the name: who comes now starts another one instead of waiting here.
-        listener.remove(path)
+        if listener.identity(path) == made:  # else a service manager listens there by now
+            listener.remove(path)
         sock.close()

@@ -5,6 +5,7 @@ thread, a few files at a time. Killed at any instant it loses nothing: a commit 
 together with what was found in it.
 """
 
+import itertools
 import logging
 import os
 import sqlite3
@@ -73,7 +74,7 @@ class Commits:
     ) -> None:
         """As Worker. `follow` is told of each repository, once."""
         self._follow = follow
-        self._followed: set[str] = set()
+        self._repositories: dict[str, str] = {}
         self._scanner = scanner
         self._db = connection
         self._key = key
@@ -173,12 +174,12 @@ class Commits:
     def _looked(self, git_dir: str, noted: list[str]) -> Iterator[None]:
         """Look at what is new in `git_dir`, some files a step."""
         try:
-            if git_dir not in self._followed:
-                self._follow(reflog.repository(git_dir))
-                self._followed.add(git_dir)
-            repository = reflog.repository(git_dir)
+            repository = self._repositories.get(git_dir)
+            if repository is None:
+                repository = self._repositories[git_dir] = reflog.repository(git_dir)
+                self._follow(repository)
             name = shown(repository)
-            moved = self._moved(git_dir, name)
+            moved = self._moved(git_dir)
             if not noted and not moved:
                 return
             fresh = set(commits.unseen(self._db, name, [move.new for move in moved]))
@@ -193,18 +194,12 @@ class Commits:
             _LOG.warning("commits of %s cannot be looked at: %s", shown(git_dir), exc)
             self._resting[git_dir] = self._now() + _REST_S
 
-    def _moved(self, git_dir: str, name: str) -> list[reflog.Move]:
-        """HEAD's moves that count. Their times are the committer's to choose, so they tell only
-        what was old when the repository was seen first.
+    def _moved(self, git_dir: str) -> list[reflog.Move]:
+        """HEAD's moves since it is followed. Their times are the committer's to choose, so one that
+        stands behind a recent one counts, whatever its own says.
         """
-        moved = reflog.moves(git_dir)
-        if commits.is_known(self._db, shown(git_dir)):
-            return moved
         since = commits.since(self._db, shown(git_dir), self._now() - _FIRST_S)
-        old = [move.new for move in moved if move.at < since]
-        with transaction(self._db):
-            commits.mark_seen(self._db, name, old, self._now())
-        return [move for move in moved if move.at >= since]
+        return list(itertools.dropwhile(lambda move: move.at < since, reflog.moves(git_dir)))
 
     def _scanned(self, git_dir: str, repository: str, oids: list[str]) -> Iterator[None]:
         found: dict[str, tuple[Finding, str]] = {}

@@ -9,7 +9,6 @@ import logging
 import os
 import select
 import signal
-import socket
 import sqlite3
 import stat
 import subprocess
@@ -21,7 +20,7 @@ from typing import Any
 
 from credguard import logs, notify
 from credguard.app.context import Context
-from credguard.daemon import lock
+from credguard.daemon import lock, manager
 from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
 from credguard.daemon.children import ENTRY
@@ -62,12 +61,14 @@ def run(ctx: Context) -> None:
 
     held = lock.acquire()
     again = False
+    passed = None
     agent = AgentThread(ctx.config)
     try:
-        logs.to_file()
+        logs.to_file(as_json=ctx.config.log.json)
         if sys.stderr.isatty():
             logs.to_stderr()
-        agent.start(_AGENT_S)
+        passed = manager.agent_socket()
+        agent.start(_AGENT_S, passed)
         config = ctx.config.watch
         start = notify.start if config.notify else _told_nobody
         announcer = Announcer(start, time.monotonic, notify.DEADLINE_S)
@@ -89,6 +90,7 @@ def run(ctx: Context) -> None:
         agent.stop()
         os.close(held)
     if again:
+        manager.keep(passed)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 
@@ -157,6 +159,7 @@ class Daemon:
         self._verified = time.monotonic()
         self._stopping = False
         self._version = _installed()
+        self._heart = manager.Heart(time.monotonic)
 
     def serve(self) -> bool:
         """Loop until SIGTERM or SIGINT; True when it ended because another version is in place.
@@ -172,14 +175,14 @@ class Daemon:
             self._refresh_roots()
             # A file deleted while no daemon ran is in no tree: stored paths are looked at too.
             self._look_at_everything("start")
-            _sd_notify("READY=1")
+            manager.tell("READY=1")
             _LOG.info("ready, watching %d roots", len(self._roots))
             while not self._stopping:
                 if self._replaced():
                     _LOG.info("another version was installed; going on as that one")
                     return True
                 self._turn(read)
-            _sd_notify("STOPPING=1")
+            manager.tell("STOPPING=1")
             return False
         finally:
             self._scheduler.stop()
@@ -199,6 +202,7 @@ class Daemon:
         self._stopping = True
 
     def _turn(self, read: int) -> None:
+        self._heart.beat()
         try:
             busy = self._work()
             if self._stopping:
@@ -383,18 +387,3 @@ def _new_watcher(inbox: Inbox, repository: Callable[[str], None]) -> Watcher:
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-def _sd_notify(state: str) -> None:
-    """Tell systemd `state`, where it asked (Type=notify). Best effort."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")):
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.connect(address)
-            sock.sendall(state.encode())
-    except OSError as exc:
-        _LOG.warning("systemd could not be told %s: %s", state, exc.strerror)

@@ -19,6 +19,9 @@ DEADLINE_S = 57.0
 # is stopped: it is asked whether it lives.
 _PATIENCE_S = 3.0
 _PING_S = 2.0
+# A service manager's socket takes requests while the service that answers them starts; a busy
+# machine needs some seconds for that, one whose service ends again and again never gets there.
+_STARTING_S = 15.0
 _PAUSE_S = 0.02
 _LOST_TRIES = 20
 
@@ -79,15 +82,19 @@ def _once(path: str, body: bytes, end: float) -> tuple[int, bytes]:
 def _answer(sock: "socket", path: str, end: float) -> tuple[int, bytes]:
     got = b""
     wanted = wire.HEAD
-    ping_at = time.monotonic() + _PATIENCE_S
+    began = time.monotonic()
+    ping_at = began + _PATIENCE_S
     while len(got) < wanted:
         now = time.monotonic()
         if now >= end:
             raise AgentSilent(f"the agent at {path} did not answer in time")
         if now >= ping_at:
+            pause = 4 * _PATIENCE_S
             if not alive(path):
-                raise AgentSilent(f"the agent at {path} does not answer")
-            ping_at = time.monotonic() + 4 * _PATIENCE_S
+                if now - began >= _STARTING_S or _held():
+                    raise AgentSilent(f"the agent at {path} does not answer")
+                pause = 0.0
+            ping_at = time.monotonic() + pause
         sock.settimeout(max(0.001, min(end, ping_at) - now))
         try:
             part = sock.recv(wanted - len(got))
@@ -121,6 +128,25 @@ def alive(path: str) -> bool:
         return False
     finally:
         sock.close()
+
+
+def _held() -> bool:
+    """Whether an agent runs, as its lock tells; if not, who listens only starts one."""
+    import fcntl
+
+    try:
+        descriptor = os.open(paths.lock_file("agent"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _connect(path: str, end: float) -> "socket":

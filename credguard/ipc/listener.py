@@ -47,6 +47,34 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
+def identity(path: str) -> tuple[int, int] | None:
+    """Tells the socket at `path` from another one of that name; None: there is none."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def adopt(sock: socket.socket, path: str) -> None:
+    """Make a service manager's listening socket ready to be served.
+
+    Raises StoreError: it is not the agent's socket at `path`, or others could reach it.
+    """
+    if (
+        sock.family != socket.AF_UNIX
+        or sock.type != socket.SOCK_STREAM
+        or sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 0
+        or sock.getsockname() != path
+    ):
+        raise StoreError(
+            f"the socket that the service manager passed is not {path}",
+            hint="run: credguard service install",
+        )
+    _own_folder(os.path.dirname(path))
+    sock.setblocking(False)
+
+
 def kind(status: os.stat_result) -> str:
     """What stands in a socket's place, and of whom, in words."""
     names = {stat.S_IFDIR: "folder", stat.S_IFLNK: "symlink", stat.S_IFSOCK: "socket"}
@@ -97,5 +125,6 @@ def _clear(path: str) -> None:
         except OSError:
             pass  # a full queue: somebody listens
     raise Busy(
-        f"an agent of another home listens at {path}", hint="end it: kill what fuser -v shows"
+        f"the background service, or an agent of another home, listens at {path}",
+        hint="see: credguard service status; another home's: end what fuser -v shows",
     )

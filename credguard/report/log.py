@@ -71,6 +71,14 @@ SENTENCES = {
     "user.renamed": "IAM user {before} is called {subject} now",
     "ssh.added_to_agent": "SSH key {subject} was handed to ssh-agent for {lifetime} seconds",
     "ssh.registered": "SSH key {subject} is registered in {regions}",
+    "ssh.unlocked": "the passphrase of SSH key {subject} was given to OpenSSH",
+    "ssh.replacing": "SSH key {new} is to take over from {subject}",
+    "ssh.switched": "SSH key {new} took over from {subject}, which drains",
+    "ssh.line_replaced": "instance {instance} in {region} takes SSH key {new}, not {subject} now",
+    "ssh.pair_deleted": "the key pair of SSH key {subject} is deleted in {region}",
+    "ssh.replaced": "SSH key {subject} was replaced by {new}",
+    "ssh.revoked": "{subject} was revoked; {left} things are left to do",
+    "ssh.connected": "instance {subject} in {region} was connected to as {user}",
 }
 _WITH_REASON = {"rotation.aborting", "rotation.reverting"}
 _STRAY = "; key {stray_id}, of a request whose answer was lost, is to be removed"

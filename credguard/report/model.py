@@ -98,7 +98,7 @@ def row(
         rule=finding.rule_id,
         title=printable(finding.title),
         confidence=CONFIDENCE_NAMES[finding.confidence],
-        severity=facts.severity if facts else "high",
+        severity=finding.severity or (facts.severity if facts else "high"),
         fingerprint=fingerprint,
         masked=printable(finding.masked()),
         via=printable(finding.via),

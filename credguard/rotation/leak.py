@@ -12,7 +12,7 @@ class Answer(StrEnum):
     EMERGENCY = "emergency"
     DEACTIVATE = "deactivate"
     PASSWORD = "password"  # noqa: S105 - a new console password
-    SSH = "ssh"  # the key pair is taken from everywhere that credguard knows of
+    REVOKE = "revoke"  # an SSH key: what AWS can be told, and a list of the rest
     REPORT = "report"  # nothing works with it any more
     TELL = "tell"  # only a person can make it worthless
 
@@ -57,7 +57,7 @@ def answer(item: str, standing: Standing | None) -> tuple[Answer, str]:
         return _of_password(standing)
     kind = item.partition("/")[0]
     if kind == "ssh-key":
-        return Answer.SSH, "it is taken from everywhere that credguard put it"
+        return Answer.REVOKE, "it is taken from everywhere that credguard put it"
     if kind == "ssh":
         return Answer.TELL, "change the passphrase: whoever has the key's file can use it"
     return Answer.TELL, "replace it where it is from, then: credguard secret add"

@@ -152,20 +152,24 @@ def jwt_example(value: bytes) -> bool:
     return b"1234567890" in payload and b"John Doe" in payload
 
 
-def der(value: bytes) -> bool | None:
-    """The start of a private key's body: a DER sequence, OpenSSH's mark or an OpenPGP packet.
+_OPENPGP = frozenset(b"\x94\x95\x96\x9c\x9d\x9e\xc5\xc7")  # packets of secret keys and subkeys
 
-    None where it may be an encrypted body, which has no structure. Sources: RFC 5208, RFC 5915,
-    RFC 8017; PROTOCOL.key of OpenSSH; RFC 9580 section 4.2.
+
+def der(value: bytes) -> bool | None:
+    """The start of a private key's body: a DER sequence, or the mark of OpenSSH, SSH2 or OpenPGP.
+
+    Such a sequence begins with a number (a version) or, in an encrypted PKCS #8, a sequence. None
+    where too little is there. Not for a body that its headers call encrypted: that has no
+    structure. Sources: RFC 5208, RFC 5915, RFC 8017; PROTOCOL.key of OpenSSH; RFC 9580 section 4.2.
     """
     raw = base64(value[: len(value) // 4 * 4])
     if raw is None or len(raw) < 16:
         return None
-    if raw.startswith((b"openssh-key-v1\0", b"0\x82", b"0\x81")) or (
-        raw[:1] == b"0" and raw[1] < 0x80
-    ):
+    if raw.startswith((b"openssh-key-v1\0", b"\x3f\x6f\xf9\xeb")) or raw[0] in _OPENPGP:
         return True
-    return True if raw[0] & 0xC0 == 0xC0 or raw[0] & 0x80 else None
+    if raw[0] != 0x30 or raw[1] > 0x83 or raw[1] == 0x80:
+        return False
+    return raw[2 + max(0, raw[1] - 0x80)] in (0x02, 0x30)
 
 
 def aws_account(key_id: bytes) -> str | None:
@@ -190,9 +194,10 @@ CHECKS: dict[str, Callable[[bytes], bool | None]] = {
 }
 """Every check by the name that a rule gives as its `checksum`."""
 
-# What a wrong sum costs: a level of confidence, or the finding. A GitHub token in a test or one
-# that was cut short is still worth a look; what fails the others is no such thing at all.
+# What a wrong sum costs: a level of confidence, all but LOW, or the finding. A GitHub token in a
+# test or one that was cut short is still worth a look; what fails NATS's or a JWT's is none.
 _DROPS = frozenset({"nkey", "jwt"})
+_LOW = frozenset({"der"})  # made up, as nothing that makes or cuts keys would have it
 
 
 def sureness(value: bytes, tests: tuple[str, ...], confidence: int) -> int:
@@ -204,5 +209,5 @@ def sureness(value: bytes, tests: tuple[str, ...], confidence: int) -> int:
         if check is jwt and jwt_example(value):
             return LOW
         if check is not None and check(value) is False:
-            return 0 if test in _DROPS else max(1, confidence - 1)
+            return 0 if test in _DROPS else LOW if test in _LOW else max(LOW, confidence - 1)
     return confidence

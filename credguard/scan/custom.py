@@ -187,7 +187,9 @@ class CustomEngine:
         found = []
         for start, end, rule, sure in spans:
             table = self._tables[rule]
-            found.append(places.finding((start, end), table["id"], table["title"], sure))
+            finding = places.finding((start, end), table["id"], table["title"], sure)
+            finding.severity = table["severity"]
+            found.append(finding)
         return found
 
     def _matched(self, data: bytes) -> list[tuple[int, int, int]]:

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
 SHORT = 4096
 """Up to this size, in bytes, a text is searched for base64 though no probe asks for it."""
+ONE_VALUE = 300
+"""Up to this size, in bytes, a text may be the one value that the file's name tells of."""
+# Of names of such files, as folders of secrets (Docker, Kubernetes, envdir) have them.
+_NAMES = (b"pass", b"pwd", b"secret", b"token", b"key", b"cred")
 # How compressed streams and archives begin; see `credguard.scan.decode.streams.kind`.
 _PACKED = frozenset(b"\x1f\x8b BZ \xfd7 \x28\xb5 PK %P SQ x\x01 x\x5e x\x9c x\xda".split(b" "))
 # Letters and digits become "a", all else a blank; so many in a row are more than a word.
 _DIGITS = b" " * 48 + b"a" * 10 + b" " * 7 + b"a" * 26 + b" " * 6 + b"a" * 26 + b" " * 133
 _RUN = b"a" * 24
-# Past the end that Hyperscan tells, so much that a look-ahead sees what follows.
-_AHEAD = 1
 
 
 class Engine:
@@ -75,12 +77,15 @@ class Engine:
                 ends.append(end)
 
         self._database.scan(data, match_event_handler=hit)
-        if not hits:
+        named = len(data) <= ONE_VALUE and _is_named(path)
+        if not hits and not named:
             return [], {}
         rules = len(self._rows)
         probed = {
             self._probes[rule - rules]: hits.pop(rule) for rule in sorted(hits) if rule >= rules
         }
+        if named:
+            probed["general.file"] = [0]
         spans = self._confirmed(data, path, hits) if hits else []
         judged: list[Judged] = []
         if any(name.startswith("general.") for name in probed):
@@ -97,19 +102,22 @@ class Engine:
     def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Span]:
         """The spans that the vendors' rules hold for secrets, by place."""
         from credguard.scan.checksums import sureness
+        from credguard.scan.published import published
         from credguard.scan.values import plausible
 
         name = path.rsplit(b"/", 1)[-1].lower()
         spans: list[Span] = []
         seen: set[tuple[int, int]] = set()
         for rule in sorted(hits, key=lambda each: (-self._rows[each][2], each)):
-            _, _, confidence, least, tests, paths, _, _ = self._rows[rule]
+            _, _, confidence, least, tests, paths, _, _, _ = self._rows[rule]
             if paths and not name.endswith(paths) and not name.startswith(b".env"):
                 continue
             for span in self._matches(rule, data, hits[rule]):
                 value = data[span[0] : span[1]]
                 if span not in seen and plausible(value, least, tests):
                     sure = sureness(value, tests, confidence) if tests else confidence
+                    if sure > LOW and published(value):
+                        sure = LOW
                     if sure:
                         seen.add(span)
                         spans.append((*span, HIGH - sure, rule))
@@ -141,16 +149,21 @@ class Engine:
     def _matches(self, rule: int, data: bytes, ends: list[int]) -> Iterator[tuple[int, int]]:
         import re
 
-        _, _, _, _, _, _, pattern, width = self._rows[rule]
+        _, _, _, _, _, _, pattern, width, ahead = self._rows[rule]
         compiled = self._compiled.get(rule)
         if compiled is None:
             compiled = self._compiled[rule] = re.compile(pattern)
-        for first, last in windows(ends, width, len(data)):
+        for first, last in windows(ends, width, len(data), ahead):
             for match in compiled.finditer(data, first, last):
                 if match.end() == last < len(data):  # perhaps cut short: look at it in full
                     match = compiled.match(data, match.start())  # noqa: PLW2901
                 if match is not None:
                     yield match.span(1)
+
+
+def _is_named(path: bytes) -> bool:
+    name = path[path.rfind(b"/") + 1 :].lower()
+    return any(word in name for word in _NAMES)
 
 
 def plain(data: bytes) -> bytes:
@@ -182,11 +195,12 @@ def layered(data: bytes, probed: Collection[str]) -> bool:
     return may_hold_runs(data, marked, _RUN)
 
 
-def windows(ends: list[int], width: int, size: int) -> Iterator[tuple[int, int]]:
+def windows(ends: list[int], width: int, size: int, ahead: int = 1) -> Iterator[tuple[int, int]]:
     """Disjoint ranges of offsets, in order, that hold every match of at most `width` bytes.
 
-    `ends`: where Hyperscan saw matches end, perhaps with one byte that follows. Together the
-    ranges are never longer than the data, so confirming reads no byte twice for a rule.
+    `ends`: where Hyperscan saw matches end, perhaps with one byte that follows, or up to `ahead`
+    bytes before they do: one byte, so that a look-ahead sees what follows. Together the ranges are
+    never longer than the data, so confirming reads no byte twice for a rule.
     """
     first = last = -1
     for end in sorted(ends):
@@ -195,7 +209,7 @@ def windows(ends: list[int], width: int, size: int) -> Iterator[tuple[int, int]]
             if last >= 0:
                 yield first, last
             first = start
-        last = min(size, end + _AHEAD)
+        last = min(size, end + ahead)
     if last >= 0:
         yield first, last
 

@@ -34,12 +34,13 @@ class Finding:
     `allowed`: what lets it pass (`credguard.scan.allow`), "" while nothing does. `via`: where the
     value stands encoded or packed the chain, such as `base64>gzip`; else "". `commit`: what brought
     it in, where history was scanned. `offset`: of the value in the text that the engine was given.
-    `own`: the vault's item, where the value is one of the person's own; else "".
+    `own`: the vault's item, where the value is one of the person's own; else "". `severity`: what
+    a person's own rule says; "" for the package's rules, whose reports look it up.
     """
 
     __slots__ = (
         "allowed", "column", "commit", "confidence", "end_line", "line", "offset", "own", "path",
-        "rule_id", "signals", "title", "value", "via",
+        "rule_id", "severity", "signals", "title", "value", "via",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +65,7 @@ class Finding:
         self.line = line
         self.offset = 0
         self.own = ""
+        self.severity = ""
         self.column = column
         self.end_line = end_line
         self.rule_id = rule_id

@@ -38,22 +38,24 @@ _KEYWORD = (
 _BEGINS = r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))"
 # Where its value must not go on: after a comma or colon without a blank.
 _GOES_ON = r"(?![,:;|][A-Za-z0-9])"
-# The name of a service goes on with at most three words, then anything that parts it from a value.
+# The name of a service goes on with at most three words, of which the last is not "id", then
+# anything that parts it from a value.
 _BESIDE = (
     r"(?:[_.\- ]{{0,2}}[A-Za-z]{{2,14}}){{0,3}}?[_.\-]{{0,2}}"
-    r"['\"`\])}}]{{0,3}}(?:\s{{0,6}}(?:::?:?=|\?=|=>|[=:,>(\-|])\s{{0,12}}|[ \t]{{1,4}}|-)"
+    r"(?<![_.\- ][Ii][Dd])(?<![a-z]I[Dd])['\"`\])}}]{{0,3}}"
+    r"(?:\s{{0,6}}(?:::?:?=|\?=|=>|[=:,>(\-|])\s{{0,12}}|[ \t]{{1,4}}|-)"
     r"(?:\\?['\"`{{(\[<]){{0,2}}({value})"
 )
 
-# What of the above Hyperscan looks for: all that it may match, and more.
-_LOOSELY = (
-    r"[A-Za-z_.\- ]{0,56}['\"`\])}\s=:?,>(\-|{\[<\\]{1,36}"
-    r"[A-Za-z0-9_\-+/]{16,200}={0,2}(?:[^\w\-/+.=@#]|\z)"
-)
+# What of the above Hyperscan looks for: all that it may match, and more; of a value the start.
+_LOOSELY = r"[A-Za-z_.\- ]{0,56}['\"`\])}\s=:?,>(\-|{\[<\\][^\w]{0,35}[A-Za-z0-9_\-+/]{16}"
+# That ends within the value: so far after it the value may go on.
+_VALUE_REST = 200
 _TOGETHER = 20
 
-# id, title, confidence, entropy, tests, paths, pattern for Python's re (bytes), its longest match
-Row = tuple[str, str, int, float, tuple[str, ...], tuple[bytes, ...], bytes, int]
+# id, title, confidence, entropy, tests, paths, pattern for Python's re (bytes), its longest match,
+# and how far after what Hyperscan tells it may end
+Row = tuple[str, str, int, float, tuple[str, ...], tuple[bytes, ...], bytes, int, int]
 MAX_WIDTH = 16_384
 """The longest match, in bytes, that a rule may have."""
 
@@ -167,6 +169,11 @@ def width(table: dict[str, Any]) -> int:
     return int(_parser.parse(_core(table).encode()).getwidth()[1])
 
 
+def ahead(table: dict[str, Any]) -> int:
+    """How many bytes after the end that Hyperscan tells the rule's match ends, and one for more."""
+    return 1 + (_VALUE_REST if "services" in table else 0)
+
+
 def _edge(characters: str | None, *, others: bool = False) -> str:
     """The class of `characters`, or of all `others`; "" for none. A leading ^ negates."""
     if not characters:
@@ -202,7 +209,8 @@ def _unbounded(repeat: re.Match[str]) -> str:
 
 
 def scan_patterns(table: dict[str, Any]) -> list[bytes]:
-    """The patterns for Hyperscan, of which one ends wherever the confirming pattern does.
+    """The patterns for Hyperscan, of which one ends wherever the confirming pattern does, or at
+    most `ahead` before.
 
     For a list of services they are many simple ones, over a part of the names each: Hyperscan
     turns those down by their literals at once, but not one great pattern.
@@ -241,6 +249,7 @@ def rows(tables: list[dict[str, Any]]) -> list[Row]:
             tuple(path.encode() for path in table.get("paths", ())),
             confirm_pattern(table),
             width(table),
+            ahead(table),
         )
         for table in tables
     ]
@@ -254,7 +263,7 @@ def matches(table: dict[str, Any], data: bytes) -> list[tuple[int, int, int]]:
     from credguard.scan.checksums import sureness
     from credguard.scan.values import plausible
 
-    (_, _, confidence, least, tests, _, pattern, _) = rows([table])[0]
+    (_, _, confidence, least, tests, _, pattern, _, _) = rows([table])[0]
     found = []
     for match in re.finditer(pattern, data):
         value = match[1]

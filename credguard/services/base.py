@@ -16,11 +16,29 @@ class Service(Protocol):
         hint is what to type), CredguardError when they cannot be written.
         """
 
+    def refresh(self, command: list[str]) -> bool:
+        """Bring an installed definition to what this version writes, its settings kept.
+
+        True when it was not so, and the service was started anew. Raises as install.
+        """
+
     def uninstall(self) -> None:
         """Stop the service and remove its files; absent is not an error."""
 
+    def restart(self) -> None:
+        """Stop the service and start it again. Raises CredguardError: not installed, or refused."""
+
     def status(self) -> str:
-        """`running`, `starting`, `stopped`, `failed`, `not installed` or `unknown`."""
+        """`running`, `scheduled`, `starting`, `stopped`, `failed`, `not installed` or `unknown`.
+
+        `scheduled`: it is started at its times and ends again.
+        """
+
+    def details(self) -> dict[str, str]:
+        """What the manager knows besides, in the order to show it; empty: nothing."""
+
+    def words(self, lines: int) -> list[str]:
+        """The last `lines` lines of what the process and its manager said; empty: not kept."""
 
 
 def call(command: list[str]) -> tuple[int, str]:
@@ -42,3 +60,8 @@ def call(command: list[str]) -> tuple[int, str]:
     except OSError as exc:
         return 126, str(exc)
     return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def last_line(said: str, command: str, code: int) -> str:
+    """The last line of what a tool said, or that it said nothing."""
+    return (said.splitlines() or [f"{command} ended with code {code}"])[-1]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from credguard.atomic import write_private
 from credguard.errors import CredguardError, Unsupported
-from credguard.services.base import call
+from credguard.services.base import call, last_line
 
 LABEL = "io.credguard.agent"
 
@@ -57,9 +57,22 @@ class Launchd:
         if code != 0:
             raise Unsupported(
                 f"{file} is written, but the service could not be started: "
-                + (said.splitlines() or [f"launchctl ended with code {code}"])[-1],
+                + last_line(said, "launchctl", code),
                 hint=f"in a desktop session: launchctl bootstrap {domain} {file}",
             )
+
+    def refresh(self, command: list[str]) -> bool:
+        """See Service.refresh."""
+        try:
+            with open(plist_file(), "rb") as file:
+                there = plistlib.load(file)
+        except (OSError, ValueError, plistlib.InvalidFileException):
+            return False
+        kept = Launchd(there.get("EnvironmentVariables", {}), self._log)
+        if there == plistlib.loads(render(command, kept._environment, self._log)):
+            return False
+        kept.install(command)
+        return True
 
     def uninstall(self) -> None:
         """See Service.uninstall."""
@@ -80,3 +93,37 @@ class Launchd:
         if code == 0:
             return "running" if "state = running" in said else "stopped"
         return "unknown" if code in (124, 126, 127) else "stopped"
+
+    def restart(self) -> None:
+        """See Service.restart."""
+        if not os.path.exists(plist_file()):
+            raise CredguardError(
+                "the service is not installed", hint="run: credguard service install"
+            )
+        code, said = call(["launchctl", "kickstart", "-k", f"gui/{os.getuid()}/{LABEL}"])
+        if code != 0:
+            raise CredguardError(
+                "the service could not be restarted: " + last_line(said, "launchctl", code),
+                hint="see why: credguard service logs",
+            )
+
+    def details(self) -> dict[str, str]:
+        """See Service.details: the process, and how the last one ended."""
+        code, said = call(["launchctl", "print", f"gui/{os.getuid()}/{LABEL}"])
+        if code != 0:
+            return {}
+        wanted = {"pid": "process", "runs": "starts", "last exit code": "last exit code"}
+        rows: dict[str, str] = {}
+        for line in said.splitlines():
+            name, equals, value = line.strip().partition(" = ")
+            if equals and name in wanted:
+                rows.setdefault(wanted[name], value)
+        return rows
+
+    def words(self, lines: int) -> list[str]:
+        """See Service.words: from the file that takes the process's own output."""
+        try:
+            with open(self._log, encoding="utf-8", errors="replace") as file:
+                return file.read().splitlines()[-lines:]
+        except OSError:
+            return []

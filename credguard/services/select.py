@@ -54,6 +54,10 @@ def service() -> Service:
         from credguard.services.launchd import Launchd
 
         return Launchd(environment(), paths.log_file() + ".out")
+    if system == "win32":
+        from credguard.services.taskscheduler import TaskScheduler
+
+        return TaskScheduler(os.path.join(paths.data_dir(), "service.xml"))
     raise Unsupported(
         f"no background service on {system} yet", hint="run it yourself: credguard daemon run"
     )

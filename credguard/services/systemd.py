@@ -1,28 +1,42 @@
-"""systemd user units: the service itself, and a daily timer as a safety net for due rotations."""
+"""systemd user units: the service, the agent's socket, and a daily timer as a safety net.
+
+Names of settings: systemd.exec(5), systemd.service(5), systemd.socket(5).
+"""
 
 import os
+import re
 from collections.abc import Mapping
 
 from credguard.atomic import write_private
 from credguard.errors import CredguardError, Unsupported
-from credguard.services.base import call
+from credguard.services.base import call, last_line
 
 SERVICE = "credguard.service"
+SOCKET = "credguard.socket"
 TICK = "credguard-tick.service"
 TIMER = "credguard-tick.timer"
+_STARTED = (SOCKET, SERVICE, TIMER)
+_ASSIGNED = re.compile(r'^Environment="((?:[^"\\]|\\.)*)"$', re.MULTILINE)
 
-# Only what needs no user namespace: those are forbidden on some distributions.
+# Only what needs no user namespace. From inside one /proc/PID/exe of a process outside cannot be
+# read (cap_ptrace_access_check), and the log could not name the program that was handed a key.
 _HARDENING = """\
 NoNewPrivileges=yes
 LockPersonality=yes
+RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
 UMask=0077
 LimitCORE=0
 MemoryMax=1G
+TasksMax=512
 """
+# It hands out nothing, so it can have one; where there is none, systemd goes on without it.
+_NAMESPACE = "ProtectSystem=full\n"
 
 
 def quote(text: str) -> str:
@@ -37,26 +51,56 @@ def _assignment(name: str, value: str) -> str:
 
 
 def render(command: list[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """File name -> text of the three units. `command` starts with an absolute path."""
+    """File name -> text of the four units. `command` starts with an absolute path."""
     words = " ".join(quote(word) for word in command)
     assignments = "".join(_assignment(name, value) for name, value in environment.items())
+    # The loop beats between two files, and one file may take a while on a busy machine. It is tried
+    # again for ever: a full disk or a locked home passes.
     service = (
-        "[Unit]\nDescription=credguard: key rotation and secret watcher\n\n"
-        f"[Service]\nType=notify\nExecStart={words} daemon run\n{assignments}"
-        "Restart=on-failure\nRestartSec=30\nNice=10\n" + _HARDENING + "\n"
-        "[Install]\nWantedBy=default.target\n"
+        "[Unit]\nDescription=credguard: key rotation and secret watcher\n"
+        f"Wants={SOCKET}\nAfter={SOCKET}\nStartLimitIntervalSec=0\n\n"
+        f"[Service]\nType=notify\nNotifyAccess=main\nExecStart={words} daemon run\n{assignments}"
+        "TimeoutStartSec=5min\nWatchdogSec=5min\nRestart=on-failure\nRestartSec=10\nNice=10\n"
+        + _HARDENING
+        + "\n"
+        f"[Install]\nWantedBy=default.target\nAlso={SOCKET}\n"
+    )
+    # Where paths.agent_socket() has it: %t is the user's runtime folder.
+    sock = (
+        "[Unit]\nDescription=credguard: the agent's socket\n\n"
+        "[Socket]\nListenStream=%t/credguard/agent.sock\nFileDescriptorName=agent\n"
+        "SocketMode=0600\nDirectoryMode=0700\nBacklog=1024\nRemoveOnStop=yes\n\n"
+        "[Install]\nWantedBy=sockets.target\n"
     )
     tick = (
         "[Unit]\nDescription=credguard: rotate keys that are due\n\n"
         f"[Service]\nType=oneshot\nExecStart={words} daemon tick\n{assignments}"
-        "TimeoutStartSec=30min\n" + _HARDENING
+        "TimeoutStartSec=30min\n" + _HARDENING + _NAMESPACE
     )
     timer = (
         "[Unit]\nDescription=credguard: daily look for keys that are due\n\n"
         "[Timer]\nOnCalendar=daily\nRandomizedDelaySec=1h\nPersistent=yes\n\n"
         "[Install]\nWantedBy=timers.target\n"
     )
-    return {SERVICE: service, TICK: tick, TIMER: timer}
+    return {SERVICE: service, SOCKET: sock, TICK: tick, TIMER: timer}
+
+
+def _assigned(text: str) -> dict[str, str]:
+    """The variables of a unit that we wrote."""
+    found = {}
+    for word in _ASSIGNED.findall(text):
+        plain = re.sub(r"\\(.)", r"\1", word).replace("%%", "%")
+        name, _, value = plain.partition("=")
+        found[name] = value
+    return found
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def unit_dir() -> str:
@@ -64,6 +108,10 @@ def unit_dir() -> str:
     given = os.environ.get("XDG_CONFIG_HOME", "")
     base = given if os.path.isabs(given) else os.path.expanduser("~/.config")
     return os.path.join(base, "systemd", "user")
+
+
+def _systemctl(*words: str) -> tuple[int, str]:
+    return call(["systemctl", "--user", *words])
 
 
 class Systemd:
@@ -82,40 +130,70 @@ class Systemd:
                 write_private(os.path.join(folder, name), text.encode(), 0o644)
         except OSError as exc:
             raise CredguardError(f"cannot write the units in {folder}: {exc.strerror}") from exc
-        systemctl = ["systemctl", "--user"]
-        enable = [*systemctl, "enable", SERVICE, TIMER]
-        # Not `enable --now`: one that runs already would go on with the old version.
-        restart = [*systemctl, "restart", SERVICE, TIMER]
-        for step in ([*systemctl, "daemon-reload"], enable, restart):
-            code, said = call(step)
+        # Not `enable --now`: one that runs already would go on with the old version. The socket
+        # alone first: it is passed to the service, and none starts while its service runs.
+        for step in (
+            ["daemon-reload"],
+            ["enable", *_STARTED],
+            ["stop", SOCKET, SERVICE],
+            ["start", SOCKET],
+            ["restart", SERVICE, TIMER],
+        ):
+            code, said = _systemctl(*step)
             if code != 0:
                 raise Unsupported(
                     f"the units are written to {folder}, but the service could not be started: "
-                    + (said.splitlines() or [f"{step[0]} ended with code {code}"])[-1],
+                    + last_line(said, "systemctl", code),
                     hint="where a user manager runs: systemctl --user daemon-reload && "
-                    f"systemctl --user enable --now {SERVICE} {TIMER}"
+                    f"systemctl --user enable --now {' '.join(_STARTED)}"
                     "; here: credguard daemon run &",
                 )
+
+    def refresh(self, command: list[str]) -> bool:
+        """See Service.refresh."""
+        if not self._installed():
+            return False
+        folder = unit_dir()
+        kept = Systemd(_assigned(_text(os.path.join(folder, SERVICE))))
+        wanted = render(command, kept._environment)
+        if all(_text(os.path.join(folder, name)) == text for name, text in wanted.items()):
+            return False
+        kept.install(command)
+        return True
 
     def uninstall(self) -> None:
         """See Service.uninstall."""
         folder = unit_dir()
-        present = [n for n in (SERVICE, TICK, TIMER) if os.path.lexists(os.path.join(folder, n))]
+        names = (SOCKET, SERVICE, TICK, TIMER)
+        present = [n for n in names if os.path.lexists(os.path.join(folder, n))]
         if not present:
             return
-        call(["systemctl", "--user", "disable", "--now", SERVICE, TIMER])
+        _systemctl("disable", "--now", *[each for each in _STARTED if each in present])
         try:
             for name in present:
                 os.unlink(os.path.join(folder, name))
         except OSError as exc:
             raise CredguardError(f"cannot remove the units in {folder}: {exc.strerror}") from exc
-        call(["systemctl", "--user", "daemon-reload"])
+        _systemctl("daemon-reload")
+
+    def restart(self) -> None:
+        """See Service.restart."""
+        if not self._installed():
+            raise CredguardError(
+                "the service is not installed", hint="run: credguard service install"
+            )
+        code, said = _systemctl("restart", SERVICE)
+        if code != 0:
+            raise CredguardError(
+                "the service could not be restarted: " + last_line(said, "systemctl", code),
+                hint="see why: credguard service logs",
+            )
 
     def status(self) -> str:
         """See Service.status."""
-        if not os.path.exists(os.path.join(unit_dir(), SERVICE)):
+        if not self._installed():
             return "not installed"
-        code, said = call(["systemctl", "--user", "is-active", SERVICE])
+        code, said = _systemctl("is-active", SERVICE)
         if code == 0:
             return "running"
         return {
@@ -125,3 +203,45 @@ class Systemd:
             "reloading": "running",
             "deactivating": "stopped",
         }.get(said, "unknown")
+
+    def details(self) -> dict[str, str]:
+        """See Service.details: since when, memory, restarts; socket and timer."""
+        asked = "ActiveEnterTimestamp,MainPID,MemoryCurrent,NRestarts,Result"
+        found = _shown(SERVICE, asked)
+        if not found:
+            return {}
+        rows = {}
+        if found.get("MainPID", "0") != "0":
+            rows["process"] = found["MainPID"]
+        if found.get("ActiveEnterTimestamp"):
+            rows["since"] = found["ActiveEnterTimestamp"]
+        if found.get("MemoryCurrent", "").isdecimal():
+            rows["memory"] = f"{int(found['MemoryCurrent']) / 1e6:.0f} MB"
+        if found.get("NRestarts", "0") not in ("", "0"):
+            rows["restarts"] = found["NRestarts"]
+        if found.get("Result", "success") not in ("", "success"):
+            rows["ended with"] = found["Result"]
+        rows["socket"] = _shown(SOCKET, "ActiveState").get("ActiveState", "unknown")
+        timer = _shown(TIMER, "ActiveState,NextElapseUSecRealtime")
+        rows["timer"] = timer.get("ActiveState", "unknown")
+        if timer.get("NextElapseUSecRealtime"):
+            rows["next look"] = timer["NextElapseUSecRealtime"]
+        return rows
+
+    def words(self, lines: int) -> list[str]:
+        """See Service.words: from the journal."""
+        code, said = call(
+            ["journalctl", "--user", "--unit", SERVICE, "--lines", str(lines), "--no-pager", "-q"]
+        )
+        return said.splitlines() if code == 0 else []
+
+    def _installed(self) -> bool:
+        return os.path.exists(os.path.join(unit_dir(), SERVICE))
+
+
+def _shown(unit: str, properties: str) -> dict[str, str]:
+    code, said = _systemctl("show", unit, f"--property={properties}")
+    if code != 0:
+        return {}
+    rows = (line.partition("=") for line in said.splitlines())
+    return {name: value for name, _, value in rows}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NAME = "rules.hsdb"
 # The file: this mark, size and checksum of what comes next (8 bytes each), the marshalled stamp
 # and rows, and the serialised database, which carries a checksum of its own.
-_MARK = b"credguard rules 3\n"
+_MARK = b"credguard rules 4\n"
 _HEAD = len(_MARK) + 16
 _MOST_BYTES = 256 << 20
 
@@ -116,14 +116,34 @@ def _read(path: str) -> Any:
             return None
         if status.st_size > _MOST_BYTES:  # never ours, and more than the memory that we take
             return None
-        parts = []
-        while part := os.read(descriptor, 1 << 22):
-            parts.append(part)
+        # The database is read by itself: cutting it out of the whole would copy its 3 MB.
+        head = _exactly(descriptor, _HEAD)
+        if not head.startswith(_MARK) or len(head) < _HEAD:
+            return None
+        size = int.from_bytes(head[len(_MARK) : len(_MARK) + 8], "little")
+        if size > status.st_size:
+            return None
+        packed = _exactly(descriptor, size)
+        if len(packed) != size or _checksum(packed) != head[len(_MARK) + 8 :]:
+            return None
+        database = _exactly(descriptor, status.st_size - _HEAD - size)
     except OSError:
         return None
     finally:
         os.close(descriptor)
-    return _unpack(b"".join(parts))
+    from marshal import loads
+
+    # Marshal trusts its input: the file is ours alone, see the modes above, and whole.
+    stamp, rows, probes = loads(packed)  # noqa: S302
+    return stamp, rows, database, probes
+
+
+def _exactly(descriptor: int, size: int) -> bytes:
+    """The next `size` bytes; fewer: the file ends before."""
+    data = os.read(descriptor, size)
+    while len(data) < size and (more := os.read(descriptor, size - len(data))):
+        data += more
+    return data
 
 
 def _checksum(data: bytes) -> bytes:
@@ -137,20 +157,6 @@ def _pack(stamp: Any, rows: Any, database: bytes, probes: tuple[str, ...]) -> by
 
     packed = dumps((stamp, rows, probes))
     return _MARK + len(packed).to_bytes(8, "little") + _checksum(packed) + packed + database
-
-
-def _unpack(data: bytes) -> Any:
-    if not data.startswith(_MARK) or len(data) < _HEAD:
-        return None
-    size = int.from_bytes(data[len(_MARK) : len(_MARK) + 8], "little")
-    packed = data[_HEAD : _HEAD + size]
-    if len(packed) != size or _checksum(packed) != data[len(_MARK) + 8 : _HEAD]:
-        return None
-    from marshal import loads
-
-    # Marshal trusts its input: the file is ours alone, see the modes above, and whole.
-    stamp, rows, probes = loads(packed)  # noqa: S302
-    return stamp, rows, data[_HEAD + size :], probes
 
 
 def _build(hyperscan: Any, rules: str, stamp: Any, path: str) -> Engine:

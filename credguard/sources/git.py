@@ -22,7 +22,6 @@ MAX_BLOB = 1 << 30
 _AHEAD = 32  # requests in flight: 32 ids of 65 bytes fit any pipe, so neither side can block
 _AHEAD_BYTES = 4096
 _READ = 1 << 20
-_TOGETHER = 1000
 _SIGPIPE = 13  # importing signal costs an enum
 _SAFE = ("-c", "core.fsmonitor=false", "--no-pager", "--no-replace-objects")
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
@@ -279,33 +278,6 @@ def run_portable(
     if done.returncode not in ok:
         raise failed(command[-1], done.stderr)
     return done.stdout
-
-
-def kinds(cwd: str | None, oids: list[str]) -> list[str]:
-    """What each object is: commit, tree, blob or tag. Raises GitError: one is not here."""
-    command = git_command(cwd, ("cat-file", "--batch-check=%(objecttype)"), hooks=False)
-    environment = git_environment(inherit=True)
-    found: list[str] = []
-    for at in range(0, len(oids), _TOGETHER):
-        asked = oids[at : at + _TOGETHER]  # so few that what git answers fits a pipe
-        request = "".join(f"{oid}\n" for oid in asked).encode()
-        if sys.platform == "win32":
-            said = run_portable(command, environment, request)
-        else:
-            process = Process(command, environment)
-            try:
-                process.feed(request)
-                said = b"".join(chunks(process))
-                if process.finish() != 0:
-                    raise failed("cat-file", process.errors())
-            finally:
-                process.kill()
-        rows = said.decode("ascii", "replace").splitlines()
-        for row in rows:
-            if row.endswith(" missing"):
-                raise GitError(f"git has not the object {row.split()[0]}", hint="run: git fsck")
-        found += rows
-    return found
 
 
 def blobs(

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 from credguard.errors import GitError
 from credguard.sources.commits import CommittedFile, committed
-from credguard.sources.git import blobs, kinds, printable, run
+from credguard.sources.git import (
+    Process,
+    blobs,
+    chunks,
+    failed,
+    git_command,
+    git_environment,
+    printable,
+    run,
+)
 from credguard.sources.staging import entries, is_oid
 
 TYPE_CHECKING = False
@@ -12,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHAIN = 50  # tags of tags of tags
+_TOGETHER = 1000
 
 
 class Update:
@@ -141,7 +153,7 @@ def _unwrapped(cwd: str | None, tips: list[str], commits: list[str]) -> Iterator
         if not level:
             return
         tags = []
-        for oid, kind in zip(level, kinds(cwd, list(level)), strict=True):
+        for oid, kind in zip(level, _kinds(cwd, list(level)), strict=True):
             if kind == "commit":
                 commits.append(oid)
             elif kind == "tree":
@@ -163,6 +175,35 @@ def _unwrapped(cwd: str | None, tips: list[str], commits: list[str]) -> Iterator
         level = below
     if level:
         raise _no_end(next(iter(level.values())))
+
+
+def _kinds(cwd: str | None, oids: list[str]) -> list[str]:
+    """What each object is: commit, tree, blob or tag. Raises GitError: one is not here."""
+    command = git_command(cwd, ("cat-file", "--batch-check=%(objecttype)"), hooks=False)
+    environment = git_environment(inherit=True)
+    found: list[str] = []
+    for at in range(0, len(oids), _TOGETHER):
+        asked = oids[at : at + _TOGETHER]  # so few that what git answers fits a pipe
+        request = "".join(f"{oid}\n" for oid in asked).encode()
+        if sys.platform == "win32":
+            from credguard.sources.git import run_portable
+
+            said = run_portable(command, environment, request)
+        else:
+            process = Process(command, environment)
+            try:
+                process.feed(request)
+                said = b"".join(chunks(process))
+                if process.finish() != 0:
+                    raise failed("cat-file", process.errors())
+            finally:
+                process.kill()
+        rows = said.decode("ascii", "replace").splitlines()
+        for row in rows:
+            if row.endswith(" missing"):
+                raise GitError(f"git has not the object {row.split()[0]}", hint="run: git fsck")
+        found += rows
+    return found
 
 
 def _no_end(tip: str) -> GitError:

@@ -1,15 +1,14 @@
 """SSH keys on this machine: generated here, encrypted before they reach the disk."""
 
-import base64
-import binascii
 import contextlib
-import hashlib
 import os
 import re
 import secrets
+import stat
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -22,26 +21,52 @@ from cryptography.hazmat.primitives.serialization import (
 from credguard import paths
 from credguard.atomic import sync_dir
 from credguard.errors import AlreadyExists, CredguardError, StoreError, Unsupported
+from credguard.keypairs.public import RSA_BITS
 from credguard.secret import Secret
 
-KEY_TYPE = "ed25519"
+ED25519 = "ed25519"
+RSA = "rsa"
+SECURITY_KEY = "ed25519-sk"
+KINDS = (ED25519, RSA, SECURITY_KEY)
+DEFAULT_BITS = 4096
+_EXPONENT = 65537
+# With "credguard_" before it, well below EC2's 255; it is part of file names and of vault items.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
-_BLOB_BYTES = 51  # an ed25519 public key on the wire: two lengths, its type, 32 bytes
+PrivateKey = Ed25519PrivateKey | RSAPrivateKey
 
 
 def check_name(name: str) -> str:
     """`name`, when a key may be called so. Raises Unsupported."""
-    if not _NAME.match(name):
+    # The public half has the name with .pub at its end.
+    if not _NAME.match(name) or name.endswith(".pub"):
+        shown = name if len(name) <= 40 else name[:40] + "..."
         raise Unsupported(
-            f"{name!r} is not usable as the name of an SSH key",
+            f"{shown!r} is not usable as the name of an SSH key",
             hint="up to 100 letters, digits, dots, dashes and underscores, no leading dot or dash",
         )
     return name
 
 
+def check_kind(kind: str, bits: int) -> None:
+    """Raise Unsupported for a type or size that is not made here. `bits`: of RSA."""
+    if kind not in KINDS:
+        raise Unsupported(
+            f"no SSH key of type {kind!r} is made here", hint="one of: " + ", ".join(KINDS)
+        )
+    if kind == RSA and bits not in RSA_BITS:
+        raise Unsupported(
+            f"EC2 imports RSA keys of 2048 or 4096 bits, not of {bits}", hint="add: --bits 4096"
+        )
+
+
 def private_path(name: str) -> str:
     """Where the private key called `name` lives; its public half has `.pub` appended."""
-    return os.path.join(paths.home(), ".ssh", f"credguard_{name}")
+    return os.path.join(folder(), f"credguard_{name}")
+
+
+def folder() -> str:
+    """~/.ssh."""
+    return os.path.join(paths.home(), ".ssh")
 
 
 def new_passphrase() -> Secret:
@@ -49,38 +74,66 @@ def new_passphrase() -> Secret:
     return Secret(secrets.token_urlsafe(32))
 
 
-def generate(passphrase: Secret, comment: str) -> tuple[bytes, str]:
-    """A new ed25519 key: the encrypted private file's bytes, and the public line."""
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(
+def new_key(kind: str = ED25519, bits: int = DEFAULT_BITS) -> PrivateKey:
+    """A new key of this machine's own making. `bits`: of RSA; it takes seconds there."""
+    check_kind(kind, bits)
+    if kind == RSA:
+        return generate_private_key(_EXPONENT, bits)
+    return Ed25519PrivateKey.generate()
+
+
+def encrypted(key: PrivateKey, passphrase: Secret) -> bytes:
+    """The private file's bytes: OpenSSH's format, bcrypt, aes256-ctr."""
+    return key.private_bytes(
         Encoding.PEM, PrivateFormat.OpenSSH, BestAvailableEncryption(passphrase.reveal_bytes())
     )
-    return private, _public_line(key, comment)
 
 
-def _public_line(key: Ed25519PrivateKey, comment: str) -> str:
+def plain(key: PrivateKey) -> Secret:
+    """The key in OpenSSH's format without encryption, for the vault or the agent, never a file."""
+    return Secret(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+
+
+def public_line(key: PrivateKey, comment: str) -> str:
+    """The public half, as in authorized_keys."""
     line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     return f"{line} {comment}"
 
 
-def public_of(path: str, passphrase: Secret, comment: str) -> str:
-    """The public line of the private key at `path`. Raises CredguardError, Unsupported."""
-    return _public_line(_load(path, passphrase), comment)
+def generate(passphrase: Secret, comment: str) -> tuple[bytes, str]:
+    """A new ed25519 key: the encrypted private file's bytes, and the public line."""
+    key = new_key()
+    return encrypted(key, passphrase), public_line(key, comment)
 
 
-def _load(path: str, passphrase: Secret) -> Ed25519PrivateKey:
+def load(path: str, passphrase: Secret) -> PrivateKey:
+    """The private key at `path`. Raises CredguardError, Unsupported."""
     try:
         with open(path, "rb") as file:
-            key = load_ssh_private_key(file.read(), passphrase.reveal_bytes())
+            data = file.read()
     except OSError as exc:
-        raise CredguardError(f"cannot read {path}: {exc.strerror}") from None
+        raise CredguardError(
+            f"cannot read {path}: {exc.strerror}",
+            hint="put it back from a backup; or make another: credguard ssh create --name NAME",
+        ) from None
+    return _loaded(data, passphrase, f"{path} is not opened by the passphrase in the vault", path)
+
+
+def parse(private: Secret) -> PrivateKey:
+    """The key that `plain` gave. Raises CredguardError."""
+    return _loaded(private.reveal_bytes(), None, "the vault holds no whole SSH key", "it")
+
+
+def _loaded(data: bytes, passphrase: Secret | None, wrong: str, what: str) -> PrivateKey:
+    password = None if passphrase is None else passphrase.reveal_bytes()
+    try:
+        key = load_ssh_private_key(data, password)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise CredguardError(
-            f"{path} is not opened by the passphrase in the vault",
-            hint="choose another name: credguard ssh create --name NAME",
+            wrong, hint="choose another name: credguard ssh create --name NAME"
         ) from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise Unsupported(f"{path} is not an ed25519 key", hint="choose another --name")
+    if not isinstance(key, PrivateKey):
+        raise Unsupported(f"{what} is no ed25519 or RSA key", hint="choose another --name")
     return key
 
 
@@ -89,41 +142,31 @@ def decrypted(path: str, passphrase: Secret) -> Secret:
 
     Raises CredguardError.
     """
-    key = _load(path, passphrase)
-    return Secret(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    return plain(load(path, passphrase))
 
 
-def fingerprint(public_key: str) -> str:
-    """SHA256:... of a public line, as `ssh-keygen -l` shows it. Raises Unsupported."""
-    digest = hashlib.sha256(_blob(public_key)).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+def ssh_folder(*, for_private: bool = True) -> str:
+    """~/.ssh, made with mode 0700, or set to it when others could enter.
 
-
-def same_key(one: str, other: str) -> bool:
-    """Whether two public lines are the same key; comments do not matter."""
-    return one.split()[:2] == other.split()[:2]
-
-
-def _blob(public_key: str) -> bytes:
-    parts = public_key.split()
+    Raises StoreError; Unsupported where the file system keeps no modes and it is `for_private`
+    keys: others could read them, and ssh would refuse them.
+    """
+    where = folder()
     try:
-        blob = base64.b64decode(parts[1], validate=True)
-    except (IndexError, binascii.Error):
-        blob = b""
-    if not blob or parts[0] != "ssh-ed25519" or len(blob) != _BLOB_BYTES:
-        raise Unsupported("this is not an ed25519 public key", hint="choose another --name")
-    return blob
-
-
-def ssh_folder() -> str:
-    """~/.ssh, made with mode 0700, or set to it when others could enter. Raises StoreError."""
-    folder = paths.private_dir(os.path.join(paths.home(), ".ssh"))
-    try:
-        if os.stat(folder).st_mode & 0o077:
-            os.chmod(folder, 0o700)
+        os.makedirs(where, mode=0o700, exist_ok=True)
+        if os.stat(where).st_mode & 0o077:
+            os.chmod(where, 0o700)
+        open_to_others = stat.S_IMODE(os.stat(where).st_mode) & 0o077
     except OSError as exc:
-        raise StoreError(f"cannot set the mode of {folder}: {exc.strerror}") from exc
-    return folder
+        raise StoreError(f"cannot make the folder {where}: {exc.strerror}") from exc
+    if not for_private:
+        return where
+    if open_to_others and os.name != "nt":
+        raise Unsupported(
+            f"the file system of {where} keeps no file modes: others could read a key there",
+            hint="keep the key in the vault alone: credguard ssh create --no-file",
+        )
+    return paths.private_dir(where)
 
 
 def write_new(path: str, data: bytes, mode: int) -> None:
@@ -131,8 +174,8 @@ def write_new(path: str, data: bytes, mode: int) -> None:
 
     Raises AlreadyExists, StoreError. A crash leaves at worst a `.credguard-*` file of `mode`.
     """
-    folder = os.path.dirname(path)
-    temporary = os.path.join(folder, f".credguard-{secrets.token_hex(8)}")
+    parent = os.path.dirname(path)
+    temporary = os.path.join(parent, f".credguard-{secrets.token_hex(8)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
@@ -144,7 +187,7 @@ def write_new(path: str, data: bytes, mode: int) -> None:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
-        sync_dir(folder)
+        sync_dir(parent)
     except FileExistsError:
         raise AlreadyExists(f"{path} exists", hint="choose another --name") from None
     except OSError as exc:

@@ -33,12 +33,6 @@ def since(connection: sqlite3.Connection, git_dir: str, default: float) -> float
     return found
 
 
-def is_known(connection: sqlite3.Connection, git_dir: str) -> bool:
-    """Whether `since` was asked for `git_dir` before."""
-    row = connection.execute("SELECT 1 FROM commit_since WHERE git_dir = ?", (git_dir,)).fetchone()
-    return row is not None
-
-
 def unseen(connection: sqlite3.Connection, repository: str, oids: list[str]) -> list[str]:
     """Those of `oids` that were not looked at yet, in their order."""
     known = connection.execute("SELECT oid FROM commit_seen WHERE repository = ?", (repository,))

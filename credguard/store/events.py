@@ -34,13 +34,14 @@ def recent(
     subjects: frozenset[str] | None = None,
     key_id: str | None = None,
     since: float | None = None,
+    until: float | None = None,
     after_id: int = 0,
 ) -> list[Event]:
     """The newest events, newest first.
 
     `families`: kinds, or what stands before their dot; `subjects`: of the kinds about a key, so
     not a stored secret or SSH key that happens to be called the same; `key_id`: in any detail;
-    `since`: Unix seconds; `after_id`: recorded after that one. None: all.
+    `since`, before `until`: Unix seconds; `after_id`: recorded after that one. None: all.
     """
     where, values = ["id > ?"], [after_id]  # type: tuple[list[str], list[object]]
     if families is not None:
@@ -57,6 +58,9 @@ def recent(
     if since is not None:
         where.append("at >= ?")
         values.append(since)
+    if until is not None:
+        where.append("at < ?")
+        values.append(until)
     rows = connection.execute(
         f"SELECT * FROM event WHERE {' AND '.join(where)}"  # noqa: S608 - our own conditions
         " ORDER BY at DESC, id DESC LIMIT ?",

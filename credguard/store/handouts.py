@@ -219,11 +219,17 @@ def recent(
     profile: str | None = None,
     key_id: str | None = None,
     since: float | None = None,
+    until: float | None = None,
     after_id: int = 0,
 ) -> list[Handout]:
-    """The newest hand-outs, newest first. `since`: Unix seconds. None: all."""
+    """The newest hand-outs, newest first. `since`, before `until`: Unix seconds. None: all."""
     where, values = ["id > ?"], [after_id]  # type: tuple[list[str], list[object]]
-    for condition, value in (("profile = ?", profile), ("key_id = ?", key_id), ("at >= ?", since)):
+    for condition, value in (
+        ("profile = ?", profile),
+        ("key_id = ?", key_id),
+        ("at >= ?", since),
+        ("at < ?", until),
+    ):
         if value is not None:
             where.append(condition)
             values.append(value)

@@ -82,6 +82,11 @@ def keys(connection: sqlite3.Connection) -> list[Key]:
     return [_key(row) for row in connection.execute("SELECT * FROM key ORDER BY added, key_id")]
 
 
+def added(connection: sqlite3.Connection) -> dict[str, float]:
+    """Key id -> when the key was remembered here, Unix seconds."""
+    return {row["key_id"]: row["added"] for row in connection.execute("SELECT * FROM key")}
+
+
 def newest(connection: sqlite3.Connection) -> float | None:
     """When the last key was remembered, Unix seconds; None: there is none."""
     found: float | None = connection.execute("SELECT max(added) FROM key").fetchone()[0]

@@ -134,6 +134,14 @@ MIGRATIONS = (
     CREATE TABLE remote_tips (repository TEXT PRIMARY KEY, tips TEXT NOT NULL, at REAL NOT NULL);
     """,
     """
+    ALTER TABLE ssh_key ADD COLUMN held TEXT NOT NULL DEFAULT 'file';    -- file, vault
+    ALTER TABLE ssh_key ADD COLUMN state TEXT NOT NULL DEFAULT 'active';
+    CREATE TABLE ssh_rotation (old TEXT PRIMARY KEY, record TEXT NOT NULL, updated REAL NOT NULL);
+    CREATE TABLE ssh_revocation (
+        fingerprint TEXT PRIMARY KEY, record TEXT NOT NULL, updated REAL NOT NULL
+    );
+    """,
+    """
     CREATE TABLE audit_run (
         id INTEGER PRIMARY KEY, account TEXT NOT NULL, scope TEXT NOT NULL, at REAL NOT NULL,
         passed INTEGER NOT NULL, failed INTEGER NOT NULL, unknown INTEGER NOT NULL,

@@ -1,12 +1,28 @@
-"""Tables ssh_key and ssh_registration: the SSH keys made here and where they are registered."""
+"""Tables of SSH keys made here, where they are registered, and what is under way with them.
 
+ssh_key, ssh_registration; ssh_rotation and ssh_revocation are journals, records as JSON.
+"""
+
+import json
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
+
+from credguard.errors import StoreError
+from credguard.keypairs import machine, revocation
+
+FILE, VAULT = "file", "vault"
+# `making`: its name is taken, its private half may not be stored yet. `draining`: another takes
+# over. `replaced`: another has. `revoked`: its private half is gone.
+MAKING, ACTIVE, DRAINING, REPLACED, REVOKED = "making", "active", "draining", "replaced", "revoked"
 
 
 @dataclass(frozen=True, slots=True)
 class SshKey:
-    """One key. `path`: of the private key; `created`: Unix seconds; `fingerprint`: SHA256:..."""
+    """One key. `path`: of the private key, "" when only the vault holds it.
+
+    `created`: Unix seconds; `fingerprint`: SHA256:...
+    """
 
     name: str
     key_type: str
@@ -15,6 +31,8 @@ class SshKey:
     path: str
     owner: str
     created: float
+    held: str = FILE
+    state: str = ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +57,12 @@ def key(connection: sqlite3.Connection, name: str) -> SshKey | None:
 
 
 def add_key(connection: sqlite3.Connection, new: SshKey) -> None:
-    """Remember `new`; an entry of that name stays as it is."""
+    """Remember `new`; only one still `making` is replaced by it."""
     connection.execute(
-        "INSERT INTO ssh_key VALUES (?,?,?,?,?,?,?) ON CONFLICT (name) DO NOTHING",
+        "INSERT INTO ssh_key VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (name) DO UPDATE SET"
+        " key_type = excluded.key_type, public_key = excluded.public_key,"
+        " fingerprint = excluded.fingerprint, path = excluded.path, created = excluded.created,"
+        " held = excluded.held, state = excluded.state WHERE state = 'making'",
         (
             new.name,
             new.key_type,
@@ -50,8 +71,15 @@ def add_key(connection: sqlite3.Connection, new: SshKey) -> None:
             new.path,
             new.owner,
             new.created,
+            new.held,
+            new.state,
         ),
     )
+
+
+def set_state(connection: sqlite3.Connection, name: str, state: str) -> None:
+    """What became of the key."""
+    connection.execute("UPDATE ssh_key SET state = ? WHERE name = ?", (state, name))
 
 
 def add_registration(connection: sqlite3.Connection, new: Registration) -> None:
@@ -62,9 +90,70 @@ def add_registration(connection: sqlite3.Connection, new: Registration) -> None:
     )
 
 
+def remove_registration(
+    connection: sqlite3.Connection, name: str, account: str, region: str
+) -> None:
+    """The pair is gone there."""
+    connection.execute(
+        "DELETE FROM ssh_registration WHERE name = ? AND account = ? AND region = ?",
+        (name, account, region),
+    )
+
+
 def registrations(connection: sqlite3.Connection, name: str) -> list[Registration]:
     """Where the key called `name` is registered, by account and region."""
     rows = connection.execute(
         "SELECT * FROM ssh_registration WHERE name = ? ORDER BY account, region", (name,)
     )
     return [Registration(*row) for row in rows]
+
+
+def rotations(connection: sqlite3.Connection) -> list[machine.Record]:
+    """Every replacement under way. Raises StoreError for one that cannot be read."""
+    rows = connection.execute("SELECT record FROM ssh_rotation ORDER BY old")
+    return [_read(row["record"], machine.from_json, "SSH keys' replacement") for row in rows]
+
+
+def rotation(connection: sqlite3.Connection, old: str) -> machine.Record | None:
+    """The replacement of the key `old`; None: none is under way. Raises StoreError."""
+    return next((each for each in rotations(connection) if each.old == old), None)
+
+
+def put_rotation(connection: sqlite3.Connection, record: machine.Record, now: float) -> None:
+    """Journal `record`."""
+    connection.execute(
+        "INSERT OR REPLACE INTO ssh_rotation VALUES (?,?,?)",
+        (record.old, json.dumps(record.to_json()), now),
+    )
+
+
+def end_rotation(connection: sqlite3.Connection, old: str) -> None:
+    """It is over."""
+    connection.execute("DELETE FROM ssh_rotation WHERE old = ?", (old,))
+
+
+def revocations(connection: sqlite3.Connection) -> list[revocation.Record]:
+    """Every revocation, oldest first. Raises StoreError for one that cannot be read."""
+    rows = connection.execute("SELECT record FROM ssh_revocation ORDER BY rowid")
+    return [_read(row["record"], revocation.from_json, "SSH keys' revocation") for row in rows]
+
+
+def put_revocation(
+    connection: sqlite3.Connection, fingerprint: str, record: revocation.Record, now: float
+) -> None:
+    """Journal `record`, of the key with that fingerprint."""
+    connection.execute(
+        "INSERT INTO ssh_revocation VALUES (?,?,?) ON CONFLICT (fingerprint) DO UPDATE SET"
+        " record = excluded.record, updated = excluded.updated",
+        (fingerprint, json.dumps(record.to_json()), now),
+    )
+
+
+def _read(text: str, made: Any, what: str) -> Any:
+    try:
+        return made(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise StoreError(
+            f"the journal of the {what} cannot be read",
+            hint="the keys are as they were; look at the state: credguard doctor",
+        ) from None

@@ -45,6 +45,11 @@ def ssh_item(name: str) -> str:
     return f"ssh/{name}"
 
 
+def ssh_key_item(name: str) -> str:
+    """The item of an SSH private key that lies in no file."""
+    return f"ssh-key/{name}"
+
+
 def password_item(identity: str, generation: int) -> str:
     """The item of one console password; a new one never overwrites one that may be in force."""
     return f"password/{identity}/{generation}"

@@ -55,6 +55,7 @@ def test_the_units_start_this_installation(poisoned: Path, monkeypatch: pytest.M
     ("facts", "state"),
     [
         (background.Service("running", "running", "/p"), OK),
+        (background.Service("scheduled", "UNKNOWN", needed=True), OK),
         (background.Service("failed", "stopped", "/p"), FAIL),
         (background.Service("unknown", "stopped", "/p"), UNKNOWN),
         (background.Service("not installed", "stopped", needed=True), WARN),

@@ -2,17 +2,30 @@ from pathlib import Path
 
 import pytest
 
-from credguard.app import ssh
+from credguard.app import items, ssh, vaults
 from credguard.app.context import Context
 from credguard.aws import ec2
 from credguard.aws.model import Credentials
-from credguard.errors import AlreadyExists
+from credguard.errors import (
+    AlreadyExists,
+    CredguardError,
+    InvalidKey,
+    NotPermitted,
+    Throttled,
+    Unsupported,
+)
+from credguard.keypairs import public
 from credguard.scan.own import Own
 from credguard.secret import Secret
 from credguard.sources import own as own_file
 from credguard.ssh import keys
 from credguard.store import profiles
-from credguard.vault.base import key_item, ssh_item
+from credguard.store import ssh as table
+from credguard.vault.base import key_item, ssh_item, ssh_key_item
+from tests.support import samples
+from tests.support.cloud import Cloud, pairs
+from tests.support.fault_table import Fault
+from tests.support.faults import FaultProxy
 from tests.support.simulator import Simulator
 
 
@@ -63,7 +76,7 @@ def test_create_registers_and_repeats(ctx: Context, simulator: Simulator, poison
     assert set(again.regions.values()) == {None}
     assert private.read_bytes() == before
     assert Path(str(private) + ".pub").exists()
-    assert len(ssh.listed(ctx)[0][1]) == 3
+    assert len(table.registrations(ctx.db, "k")) == 3
 
 
 def test_another_key_of_that_name_is_reported_for_its_region(
@@ -111,3 +124,161 @@ def test_the_private_key_is_known_again_and_the_public_one_is_none(
     assert found(made.key.public_key.encode()) == set()
     another, _ = keys.generate(passphrase, "x")
     assert found(another) == set()
+
+
+def test_every_region_that_is_enabled_and_a_repeat_after_a_failure(
+    ctx: Context, cloud: Cloud
+) -> None:
+    cloud.script(Fault("ImportKeyPair", "denied", times=1, region="eu-west-1"))
+    first = ssh.create(ctx, "k", everywhere=True)
+    assert isinstance(first.regions["eu-west-1"], NotPermitted)
+    assert "ec2:ImportKeyPair" in first.regions["eu-west-1"].hint
+    assert first.regions["us-east-1"] is None
+    again = ssh.create(ctx, "k", everywhere=True)
+    assert again.regions == {"eu-west-1": None, "us-east-1": None}
+    assert again.key == first.key
+
+
+def test_throttled_in_the_middle_is_that_regions_alone(ctx: Context, faults: FaultProxy) -> None:
+    faults.script(Fault("ImportKeyPair", "throttled", region="eu-west-1"))
+    made = ssh.create(ctx, "k", ["us-east-1", "eu-west-1", "us-west-2"])
+    assert [type(each) for each in made.regions.values()] == [type(None), Throttled, type(None)]
+    assert {each.region for each in table.registrations(ctx.db, "k")} == {"us-east-1", "us-west-2"}
+
+
+def test_a_region_that_is_not_enabled_is_told_apart_from_a_wrong_key(
+    ctx: Context, cloud: Cloud, simulator: Simulator
+) -> None:
+    cloud.disabled = {"eu-west-1"}
+    told: list[str] = []
+    made = ssh.create(
+        ctx, "k", ["eu-west-1", "us-east-1"], on_region=lambda region, _: told.append(region)
+    )
+    assert "not enabled" in str(made.regions["eu-west-1"])
+    assert sorted(told) == ["eu-west-1", "us-east-1"]
+    cloud.disabled = {"eu-west-1", "us-east-1"}
+    alone = ssh.create(ctx, "k", ["eu-west-1", "us-east-1"])
+    assert {type(each) for each in alone.regions.values()} == {InvalidKey}
+
+
+def test_a_key_without_a_file(ctx: Context, simulator: Simulator, poisoned: Path) -> None:
+    made = ssh.create(ctx, "k", ["us-east-1"], wanted=ssh.Wanted(no_file=True))
+    assert (made.key.path, made.key.held) == ("", table.VAULT)
+    assert [each.name for each in (poisoned / ".ssh").iterdir()] == ["credguard_k.pub"]
+    assert ctx.vault.get(ssh_item("k")) is None
+    private = ssh.private(ctx, made.key)
+    assert keys.public_line(keys.parse(private), "credguard:k") == made.key.public_key
+    assert pairs(simulator, "us-east-1")["credguard_k"]["PublicKey"].startswith(
+        made.key.public_key[:60]
+    )
+    assert ssh.create(ctx, "k", ["us-east-1"]).key == made.key
+    assert ssh_key_item("k") in items.known(ctx).listed
+    assert ssh_item("k") not in items.known(ctx).all
+    # It is known where it turns up, as one with a file is.
+    content = own_file.read()
+    assert content is not None
+    found = {content[0][1][n][1] for _, _, n, _ in Own(content[0]).hits(private.reveal_bytes())}
+    assert found == {"the SSH key k"}
+
+
+@pytest.mark.parametrize("after", ["row", "vault"])
+def test_a_crash_while_a_key_without_a_file_is_made(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    class Crash(BaseException):
+        pass
+
+    real = ctx.vault.put
+
+    def put(item: str, secret: Secret) -> None:
+        if item.startswith("ssh-key/"):
+            if after == "vault":
+                real(item, secret)
+            raise Crash
+        real(item, secret)
+
+    monkeypatch.setattr(ctx.vault, "put", put)
+    with pytest.raises(Crash):
+        ssh.create(ctx, "k", ["us-east-1"], wanted=ssh.Wanted(no_file=True))
+    assert ssh_key_item("k") in items.known(ctx).likely
+    held = ctx.vault.get(ssh_key_item("k"))
+    monkeypatch.setattr(ctx.vault, "put", real)
+    with pytest.raises(CredguardError, match="no SSH key"):
+        ssh.chosen(ctx, "k")
+    made = ssh.create(ctx, "k", ["us-east-1"])
+    assert made.key.state == table.ACTIVE
+    private = ssh.private(ctx, made.key)
+    assert held is None or private == held
+    assert keys.public_line(keys.parse(private), "credguard:k") == made.key.public_key
+
+
+def test_an_rsa_key_for_windows_is_imported_as_ec2_documents(
+    ctx: Context, simulator: Simulator
+) -> None:
+    made = ssh.create(ctx, "k", ["us-east-1"], wanted=ssh.Wanted("rsa", 2048))
+    shown = pairs(simulator, "us-east-1")["credguard_k"]["KeyFingerprint"]
+    assert shown == public.imported(made.key.public_key)  # moto has this one as EC2 does
+    content = own_file.read()
+    assert content is not None
+    private = ssh.private(ctx, made.key).reveal_bytes()
+    found = {content[0][1][n][1] for _, _, n, _ in Own(content[0]).hits(private)}
+    assert found == {"the SSH key k"}
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("a b", ssh.Wanted()),
+        ("x" * 256, ssh.Wanted()),
+        ("k.pub", ssh.Wanted()),
+        ("k", ssh.Wanted("rsa", 3072)),
+        ("k", ssh.Wanted("ecdsa")),
+        ("k", ssh.Wanted("ed25519-sk", no_file=True)),
+    ],
+)
+def test_what_is_refused_before_any_call(
+    ctx: Context, faults: FaultProxy, poisoned: Path, name: str, wanted: ssh.Wanted
+) -> None:
+    with pytest.raises(Unsupported):
+        ssh.create(ctx, name, ["us-east-1"], wanted=wanted)
+    assert faults.count() == 0
+    assert not (poisoned / ".ssh").exists()
+    assert table.keys(ctx.db) == []
+
+
+def test_a_key_is_not_made_anew_in_another_way(ctx: Context) -> None:
+    ssh.create(ctx, "k", ["us-east-1"])
+    for wanted in (ssh.Wanted("rsa", 2048), ssh.Wanted(no_file=True)):
+        with pytest.raises(AlreadyExists):
+            ssh.create(ctx, "k", ["us-east-1"], wanted=wanted)
+
+
+def test_a_home_without_file_modes(
+    ctx: Context, poisoned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a FAT volume does it: chmod succeeds and changes nothing."""
+    (poisoned / ".ssh").mkdir()
+    (poisoned / ".ssh").chmod(0o777)
+    monkeypatch.setattr("os.chmod", lambda *_a, **_k: None)
+    with pytest.raises(Unsupported, match="keeps no file modes") as caught:
+        ssh.create(ctx, "k", ["us-east-1"])
+    assert "--no-file" in caught.value.hint
+    assert list((poisoned / ".ssh").iterdir()) == []
+    made = ssh.create(ctx, "k", ["us-east-1"], wanted=ssh.Wanted(no_file=True))
+    assert made.regions == {"us-east-1": None}
+
+
+def test_a_backup_brings_a_key_without_a_file_back(
+    ctx: Context, tmp_path: Path, simulator: Simulator
+) -> None:
+    made = ssh.create(ctx, "k", ["us-east-1"], wanted=ssh.Wanted(no_file=True))
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text(samples.text(20))
+    passphrase.chmod(0o600)
+    vaults.backup(ctx, str(tmp_path / "copy"), str(passphrase))
+    ctx.db.execute("DELETE FROM ssh_key")
+    ctx.vault.delete(ssh_key_item("k"))
+    vaults.restore(ctx, str(tmp_path / "copy"), str(passphrase))
+    assert ssh.chosen(ctx, None) == made.key
+    private = ssh.private(ctx, made.key)
+    assert keys.public_line(keys.parse(private), "credguard:k") == made.key.public_key

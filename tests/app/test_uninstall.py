@@ -142,4 +142,4 @@ def test_what_goes_with_the_vault_is_named(home: Path) -> None:
     ssh.create(ctx, "laptop", ["us-east-1"])
     held = uninstall.held(ctx)
     assert held.secrets == ["token"]
-    assert held.ssh_keys == [str(home / ".ssh" / "credguard_laptop")]
+    assert held.ssh_keys == [f"the passphrase of {home / '.ssh' / 'credguard_laptop'}"]

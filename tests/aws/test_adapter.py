@@ -90,7 +90,7 @@ def test_key_pairs_are_regional(simulator: Simulator) -> None:
     with pytest.raises(AlreadyExists):
         ec2.import_key_pair(mine, "eu-west-1", "k", PUBLIC, {})
     (pair,) = ec2.describe_key_pairs(mine, "eu-west-1")
-    assert (pair.name, pair.key_type, pair.tags) == ("k", "ed25519", {"owner": "dev"})
+    assert (pair.name, pair.kind, pair.tags) == ("k", "ed25519", {"owner": "dev"})
     assert pair.public_key is not None
     assert pair.public_key.split()[:2] == PUBLIC.split()[:2]
     assert ec2.describe_key_pairs(mine, "us-east-1") == []

@@ -13,7 +13,7 @@ from credguard.app.context import Context
 from credguard.audit.table import CHECKS, TIPS
 from credguard.cli.main import root
 from credguard.errors import CredguardError
-from credguard.report.audit import from_json
+from credguard.report.audit import Audit, from_json
 from credguard.report.audit_text import audit_text
 from credguard.store import audits
 from tests.support import audit_seeds, samples
@@ -45,7 +45,7 @@ def run(*args: str, given: str | None = None) -> Result:
 HERE = ("--regions", REGION)
 
 
-def test_the_bad_account_as_a_person_reads_it(profile: Account) -> None:
+def test_the_bad_account(profile: Account, caplog: pytest.LogCaptureFixture) -> None:
     audit_seeds.bad(profile)
     done = run(*HERE, "--stats")
     assert done.exit_code == 1
@@ -59,15 +59,28 @@ def test_the_bad_account_as_a_person_reads_it(profile: Account) -> None:
     assert "\x1b" not in text
     shown = re.findall(r"^  .*  \[([a-z0-9-]+) ", text, re.MULTILINE)
     assert shown == [each.id for each in CHECKS]
-
-
-def test_as_many_calls_as_allowed(profile: Account) -> None:
-    audit_seeds.bad(profile)
     profile.calls.clear()
-    made = from_json(run(*HERE, "--format", "json").stdout.encode(), "it")
+    more = run(*HERE, "--format", "json")
+    made = from_json(more.stdout.encode(), "it")
+    # The audit before is there by now.
+    assert by_status(made, "FAIL") == {each.id for each in CHECKS} - {"audit-dated"}
+    assert by_status(made, "UNKNOWN") == set()
+    _as_many_calls_as_allowed(made, len(profile.calls))
+    _no_secret(profile, done.output + more.output + caplog.text)
+    for width in (40, 60, 80, 110):
+        long = [line for line in audit_text(made, width).splitlines() if len(line) > width]
+        assert [line for line in long if not re.search(r"https://|\$ |[^ ]{25}", line)] == []
+    _own_user(profile)
+
+
+def by_status(made: Audit, status: str) -> set[str]:
+    return {each.check for each in made.results if each.status == status}
+
+
+def _as_many_calls_as_allowed(made: Audit, seen: int) -> None:
     buckets, kms, users, instances = 2, 1, 3, 2
     most = 40 + 16 + 5 * buckets + 2 * kms + 4 * users + instances
-    assert made.calls == len(profile.calls) <= most
+    assert made.calls == seen <= most
     assert sum(made.calls_by.values()) == made.calls
     regional = ("ec2:", "kms:ListKeys", "cloudwatch-logs:", "ssm:", "lambda:", "accessanalyzer:")
     once = ("DescribeInstanceAttribute", "DescribeRegions")
@@ -79,45 +92,14 @@ def test_as_many_calls_as_allowed(profile: Account) -> None:
     assert sum(a_region) <= 16
 
 
-def test_no_secret_is_in_any_output(profile: Account, caplog: pytest.LogCaptureFixture) -> None:
-    audit_seeds.bad(profile)
+def _no_secret(profile: Account, output: str) -> None:
     secrets = [profile.simulator.secret.reveal(), samples.text(24)]
-    for style in ("text", "json"):
-        done = run(*HERE, "--format", style, "--verbose")
-        assert not [each for each in secrets if each in done.output + caplog.text]
+    assert not [each for each in secrets if each in output]
     database = Path(paths.database_file()).read_bytes()
     assert not [each for each in secrets if each.encode() in database]
 
 
-def test_exit_codes(profile: Account) -> None:
-    audit_seeds.good(profile)
-    assert run(*HERE).exit_code == 1  # the first audit from here
-    assert run(*HERE).exit_code == 0
-    profile.refused["GetAccountSummary"] = "denied"
-    done = run(*HERE)
-    assert done.exit_code == 2
-    assert '"iam:GetAccountSummary"' in done.stdout
-    assert "Could not be told" in done.stdout
-    profile.report["dev"] = {"password_last_changed": "2020-01-01T00:00:00+00:00"}
-    assert run(*HERE).exit_code == 1
-
-
-def test_what_changed_is_told(profile: Account) -> None:
-    audit_seeds.good(profile)
-    run(*HERE)
-    run(*HERE)
-    profile.root_mfa = ""
-    done = run(*HERE)
-    assert "    worse   Root signs in with MFA: root" in done.stdout
-    found = audits.recent(Context().db, profile.simulator.account, "account")
-    assert [each.failed for each in found] == [2, 0, 1]
-    # A run of some checks only is not remembered: its silence on the others says nothing.
-    run(*HERE, "--only", "root-mfa")
-    assert len(audits.recent(Context().db, profile.simulator.account, "account")) == 3
-
-
-def test_your_own_user_alone(profile: Account) -> None:
-    audit_seeds.bad(profile)
+def _own_user(profile: Account) -> None:
     profile.calls.clear()
     done = run(*HERE, "--scope", "self", "--format", "json")
     made = from_json(done.stdout.encode(), "it")
@@ -128,6 +110,32 @@ def test_your_own_user_alone(profile: Account) -> None:
         "GetCallerIdentity", "GetLoginProfile", "ListAccessKeys", "GetAccessKeyLastUsed",
         "ListMFADevices", "DescribeKeyPairs", "DescribeInstances",
     }  # fmt: skip
+
+
+def test_exit_codes_and_what_changed(profile: Account) -> None:
+    audit_seeds.good(profile)
+    assert run(*HERE).exit_code == 1  # the first audit from here
+    done = run(*HERE, "--format", "json")
+    assert done.exit_code == 0
+    assert by_status(from_json(done.stdout.encode(), "it"), "PASS") == {e.id for e in CHECKS}
+    profile.root_mfa = ""
+    done = run(*HERE)
+    assert done.exit_code == 1
+    assert "    worse   Root signs in with MFA: root" in done.stdout
+    found = audits.recent(Context().db, profile.simulator.account, "account")
+    assert [each.failed for each in found] == [2, 0, 1]
+    # A run of some checks only is not remembered: its silence on the others says nothing.
+    assert run(*HERE, "--only", "root-no-keys").exit_code == 0
+    assert len(audits.recent(Context().db, profile.simulator.account, "account")) == 3
+    profile.refused["GetAccountSummary"] = "denied"
+    done = run("--only", "root-no-keys")
+    assert done.exit_code == 2
+    assert '"iam:GetAccountSummary"' in done.stdout
+    assert "Could not be told" in done.stdout
+    assert run("--only", "root-no-keys,password-length").exit_code == 2
+    assert run("--only", "root-no-keys,ssh-orphan,user-mfa").exit_code == 2
+    profile.client("iam").delete_account_password_policy()
+    assert run("--only", "root-no-keys,password-length").exit_code == 1
 
 
 def test_only_what_is_asked_for_is_read(profile: Account) -> None:
@@ -183,11 +191,3 @@ def test_a_waived_result_is_told_with_its_reason(profile: Account) -> None:
     assert "waived until 2999-01-01: until the move" in done.stdout
     assert "note: the waiver of root-mfa on * ended on 2020-01-01" in done.stdout
     assert "1 wrong, 1 waived" in done.stdout
-
-
-@pytest.mark.parametrize("width", [40, 60, 80, 110])
-def test_every_width(profile: Account, width: int) -> None:
-    made = from_json(run("--only", "root-mfa", "--format", "json").stdout.encode(), "it")
-    text = audit_text(made, width)
-    long = [line for line in text.splitlines() if len(line) > width]
-    assert [line for line in long if "https://" not in line and "$ " not in line] == []

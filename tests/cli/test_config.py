@@ -36,7 +36,10 @@ def test_a_value_that_is_no_duration_names_the_setting(value: str) -> None:
         (b"[rotation]\nmax_age = 30\n", ("line 2", "rotation.max_age must be a text")),
         (b'[rotation]\nmax_age = "30 d"\n', ("line 2", "rotation.max_age: '30 d'")),
         (b"[rotaton]\n", ("line 1", "did you mean rotation?")),
-        (b'max_age = "3d"\n', ("line 1", "did you mean password.max_age or rotation.max_age?")),
+        (
+            b'max_age = "3d"\n',
+            ("line 1", "did you mean password.max_age or rotation.max_age or ssh.max_age?"),
+        ),
         (b'vault = "file"\n', ("line 1", "vault must be a section")),
         (b'[vault]\nbackend = "fil"\n', ("line 2", "vault.backend 'fil'")),
         (b"[watch]\nmax_file_mb = -4\n", ("line 2", "at least 1")),

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -54,8 +55,8 @@ def test_an_empty_log_says_so_and_is_an_empty_list() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--since", "yesterday"), ("--kind", "nonsense"), ("--profile", "never"), ("-n", "0"),
-        ("--follow", "--json"),
+        ("--since", "someday"), ("--kind", "nonsense"), ("--profile", "never"), ("-n", "0"),
+        ("--follow", "--json"), ("--follow", "--until", "1h"), ("--until", "soon"),
     ],
 )  # fmt: skip
 def test_mistakes_are_exit_2_with_a_hint(arguments: tuple[str, ...]) -> None:
@@ -120,3 +121,14 @@ def test_following_prints_at_once_and_ends_on_interrupt() -> None:
     said = child.communicate(timeout=60)[1]
     assert child.returncode == 130
     assert "Traceback" not in said
+
+
+def test_between_two_times() -> None:
+    fill()
+    shown = json.loads(
+        run("log", "--json", "--since", "2001-09-01", "--until", "2002-01-01").stdout
+    )
+    assert len(shown) == 2
+    for until, number in ((1e9, 0), (1e9 + 1, 1), (1e9 + 1.5, 2)):
+        moment = datetime.fromtimestamp(until, UTC).isoformat()
+        assert len(json.loads(run("log", "--json", "--until", moment).stdout)) == number

@@ -14,6 +14,7 @@ from credguard.store import findings, leaks
 from credguard.vault.base import key_item, secret_item
 from tests.support import samples
 from tests.support.leaks import World, commit, repository
+from tests.support.person import credguard
 from tests.support.repositories import git
 from tests.support.simulator import Simulator
 
@@ -236,3 +237,19 @@ def test_a_file_that_is_on_the_server_alone_is_not_fetched() -> None:
 
     found = [synced.elsewhere(each) for each in (Status(), Windows(), Here())]  # type: ignore[arg-type]
     assert found == [True, True, False]
+
+
+def test_what_a_scan_of_the_history_finds_is_followed(
+    world: World, repo: Path, tmp_path: Path
+) -> None:
+    commit(repo, world.simulator.secret.reveal(), "old.txt")
+    git(repo, "commit", "-qn", "--allow-empty", "-m", "above")
+    git(repo, "push", "-q", "origin", "HEAD:main")
+    git(tmp_path, "clone", "-q", "remote.git", "clone")
+    world.at += 86400
+    assert world.look(tmp_path / "clone") == []  # of long ago
+    said = credguard("scan", "--history", str(tmp_path / "clone"), ok=1).stderr
+    assert "credguard leak list" in said
+    (found,) = world.look()
+    assert found.place.path == "old.txt"
+    assert "origin/" in found.how

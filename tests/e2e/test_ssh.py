@@ -1,5 +1,6 @@
 """An SSH key as its owner uses it: made, handed to a real agent, used at a real server."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from credguard.cli.main import main
+from tests.support.cloud import Cloud, launch
+from tests.support.fault_table import Fault
 from tests.support.openssh import Server
-from tests.support.person import add_key, credguard, file_vault
+from tests.support.person import add_key, credguard, file_vault, vault_with_key
 from tests.support.simulator import Simulator
 
 
@@ -53,7 +57,7 @@ def test_the_agent_gives_it_up_after_its_lifetime(key: Path, agent: str) -> None
 
 def test_without_an_agent_it_says_how_to_start_one(key: Path) -> None:
     done = credguard("ssh", "add", ok=2)
-    assert 'hint: start one: eval "$(ssh-agent)"' in done.stderr
+    assert 'hint: start one: eval "$(credguard ssh agent)"' in done.stderr
 
 
 def test_an_agent_that_went_away_and_a_locked_one(
@@ -86,3 +90,52 @@ def test_what_is_registered_nowhere_is_not_said_to_be_usable(
     done = credguard("ssh", "create", "--name", "other", "--regions", "us-east-1", ok=2)
     assert "can use the key pair" not in done.stderr
     assert "is not registered in us-east-1" in done.stderr
+
+
+def test_the_life_of_a_key_as_a_person_types_it(
+    simulator: Simulator,
+    cloud: Cloud,
+    machine: Server,
+    poisoned: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def typed(*words: str, ok: int = 0) -> tuple[str, str]:
+        """The command line's own entry, in this process."""
+        monkeypatch.setattr("sys.argv", ["credguard", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        assert ended.value.code == ok, said.err
+        return said.out, said.err
+
+    vault_with_key(simulator, poisoned, monkeypatch).close()
+    typed("ssh", "create", "--name", "k", "--all-regions")
+    number = launch(simulator, "us-east-1", "credguard_k", Name="web-1")
+    (row,) = json.loads(typed("ssh", "list", "--json")[0])
+    assert (row["name"], row["type"], row["owner"], row["running_instances"]) == (
+        "k", "ed25519", "dev", 1,
+    )  # fmt: skip
+    assert [each["region"] for each in row["registered"]] == ["eu-west-1", "us-east-1"]
+    assert typed("ssh", "check")[1].startswith("nothing is wrong")
+    out, _ = typed("ssh", "connect", "--user", "root", "web-1", "echo", "in", "$HOME")
+    assert out == f"in {machine.home}\n"
+    machine.authorized.write_bytes((poisoned / ".ssh" / "credguard_k.pub").read_bytes())
+    words = ["--push", "--user", "root", "-o", "LogLevel=ERROR"]
+    outcome = json.loads(typed("ssh", "rotate", "k", *words, "--json")[0])
+    assert (outcome["state"], outcome["old_pair_in"]) == ("draining", ["us-east-1"])
+    (instance,) = outcome["instances"]
+    assert (instance["id"], instance["line"], instance["lets_old_key_in"]) == (
+        number, "replaced", False,
+    )  # fmt: skip
+    _, err = typed("ssh", "rotate", "--finish", ok=2)
+    assert "nobody is here to answer" in err
+    assert "replaced k" in typed("ssh", "rotate", "--finish", "--yes")[0]
+    out, _ = typed("ssh", "revoke", "k", "--yes", ok=1)
+    assert "[x] its private half is here" in out
+    assert f"--done {number}" in out
+    assert not (poisoned / ".ssh" / "credguard_k").exists()
+    cloud.script(Fault("DescribeKeyPairs", "denied", region="eu-west-1"))
+    for command in ("list", "check"):
+        assert "UNKNOWN: eu-west-1" in typed("ssh", command, ok=2)[1]
+    assert "took over from k, which drains" in typed("log")[0]

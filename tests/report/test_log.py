@@ -33,7 +33,8 @@ DETAIL = {
     "why": "a reason", "deleted_id": "GONE", "before": "aws/1/old",
     "what": "a thing", "source": "file", "lifetime": 3600, "path": "/out",
     "generation": 2, "place": "a:1", "rule": "jwt", "commit": "0123", "reason": "a reason",
-    "repository": "/r/.git", "answer": "report",
+    "repository": "/r/.git", "answer": "report", "new": "k2", "instance": "i-1",
+    "region": "eu-west-1", "left": 3, "user": "ec2-user",
 }  # fmt: skip
 
 

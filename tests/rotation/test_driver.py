@@ -38,6 +38,7 @@ class Asked(FakeEffects):
 
     def store(self, key_id: str, secret: Secret, created: float) -> None:
         self.asked.add(("created", created == self.world.keys[key_id].created))
+        self.world.clock += 3
         super().store(key_id, secret, created)
 
     def used(self, signer: str, key_id: str):  # type: ignore[no-untyped-def]
@@ -73,6 +74,9 @@ def test_an_intent_is_dated_by_aws_clock() -> None:
     world = World(fault="down", ahead=200.0, skew=200.0)
     record = begin(FakeEffects(world), "i", "t", OLD, (OLD,))
     assert (record.intent_at, record.since) == (world.clock, world.clock + 200.0)
+    world = World(fault="down")
+    record = begin(FakeEffects(world), "i", "t", OLD, (OLD,))
+    assert (record.intent_at, record.since) == (world.clock, world.clock)
 
 
 def test_each_step_is_told_before_it_is_taken() -> None:
@@ -82,6 +86,7 @@ def test_each_step_is_told_before_it_is_taken() -> None:
 
     def tell(record: Record, step: Step) -> None:
         told.append((record.state, step.action, step.key_id))
+        assert record.until == 0.0
 
     record = begin(effects, "i", "t", OLD, (OLD,))
     ended = resume(effects, record, ZERO, interval=1.0, tell=tell)
@@ -126,6 +131,7 @@ def _answers(effects: FakeEffects, *answers: Proof) -> list[str]:
         ([Proof.NOT_YET], 4),
         ([Proof.ACCEPTED, Proof.NOT_YET], 5),
         ([Proof.ACCEPTED, Proof.ACCEPTED, Proof.BAD_SECRET], 6),
+        ([Proof.ACCEPTED, Proof.BAD_SECRET, Proof.BAD_SECRET], 6),
         ([Proof.BAD_SECRET, Proof.BAD_SECRET, Proof.NOT_YET, Proof.BAD_SECRET], 7),
         ([Proof.BAD_SECRET, Proof.BAD_SECRET, Proof.ACCEPTED, Proof.BAD_SECRET], 7),
     ],
@@ -157,6 +163,7 @@ def _clock_jumps_at(effects: FakeEffects, name: str) -> None:
     [
         (State.STORED, "prove"),
         (State.REVERTING, "prove"),
+        (State.REVERTING, "listed"),
         (State.SWITCHED, "alive"),
         (State.SWITCHED, "listed"),
         (State.DEACTIVATED, "alive"),
@@ -171,7 +178,8 @@ def test_a_clock_that_jumps_is_seen_before_the_next_change(state: State, name: s
     ended = resume(effects, world.journal, ZERO, interval=1.0)
     assert "clock" in ended.step.why
     changed = {each.split()[0] for each in world.log[before:]}
-    assert changed <= ({"write", "set_active"} if state is State.REVERTING else {"write"})
+    activated = (state, name) == (State.REVERTING, "prove")  # the proof comes after that
+    assert changed <= ({"write", "set_active"} if activated else {"write"})
 
 
 def test_a_proof_that_fails_by_a_wrong_clock_says_so() -> None:
@@ -199,7 +207,7 @@ def test_what_it_waits_for_is_written_once() -> None:
 
 def test_a_key_whose_journal_entry_failed_is_found_by_the_list() -> None:
     world = World()
-    effects = FakeEffects(world)
+    effects = Asked(world)
     real = effects.write
 
     def write(record: Record) -> None:
@@ -210,9 +218,50 @@ def test_a_key_whose_journal_entry_failed_is_found_by_the_list() -> None:
     effects.write = write  # type: ignore[method-assign]
     with pytest.raises(StoreError):
         begin(effects, "i", "t", OLD, (OLD,))
+    assert effects.asked == {("created", True)}
     assert world.journal is not None
     ended = resume(FakeEffects(world), world.journal, DEFAULT, interval=1.0)
     assert (ended.last.state, ended.last.new_id) == (State.SWITCHED, "new1")
+
+
+def test_a_new_key_that_died_since_the_look_spares_the_old_one() -> None:
+    for state in (State.SWITCHED, State.DEACTIVATED):
+        world = reached(state, ZERO)
+        effects = FakeEffects(world)
+        effects.alive = lambda _key_id: False  # type: ignore[method-assign]
+        assert world.journal is not None
+        before = len(world.log)
+        ended = resume(effects, world.journal, ZERO, interval=1.0)
+        assert ended.step.why == "AWS does not accept the new key just now"
+        assert {each.split()[0] for each in world.log[before:]} <= {"write"}
+
+
+def test_a_key_is_called_gone_after_three_looks() -> None:
+    world = reached(State.SWITCHED, ZERO)
+    world.kill("new1", "deleted")
+    steps: list[Action] = []
+    assert world.journal is not None
+    resume(
+        FakeEffects(world), world.journal, ZERO, interval=1.0,
+        tell=lambda _record, step: steps.append(step.action),
+    )  # fmt: skip
+    assert steps[:4] == [Action.LOOK, Action.LIST_AGAIN, Action.LIST_AGAIN, Action.REVERT]
+
+
+def test_a_key_that_profiles_took_up_since_is_not_deleted() -> None:
+    world = reached(State.ABORTING, ZERO)
+    effects = FakeEffects(world)
+    real = effects.listed
+
+    def listed(signer: str) -> dict[str, Remote]:
+        world.handed_out = "new1"
+        return real(signer)
+
+    effects.listed = listed  # type: ignore[method-assign]
+    assert world.journal is not None
+    ended = resume(effects, world.journal, ZERO, interval=1.0)
+    assert ended.step.why == "the profiles point at the key to be deleted"
+    assert "new1" in world.keys
 
 
 def test_keys_refused_between_two_looks_are_said_to_be() -> None:
@@ -232,6 +281,17 @@ def test_keys_refused_between_two_looks_are_said_to_be() -> None:
     ended = resume(effects, world.journal, ZERO, interval=1.0)
     assert ended.step.action is Action.ASK
     assert "the vault does not hold new1, AWS does not accept old" in ended.step.why
+    assert ended.record is not None
+    assert (ended.record.why, ended.record.until) == (ended.step.why, 0.0)
+
+
+def test_keys_refused_by_a_wrong_clock_are_not_called_dead() -> None:
+    world = reached(State.SWITCHED, ZERO)
+    world.refused |= {OLD, "new1"}
+    effects = FakeEffects(world)
+    _clock_jumps_at(effects, "listed")
+    assert world.journal is not None
+    assert "clock" in resume(effects, world.journal, ZERO, interval=1.0).step.why
 
 
 def test_a_proof_that_is_not_given_yet_waits_longer_each_time() -> None:
@@ -259,6 +319,7 @@ def test_answers_that_never_agree_end_the_run() -> None:
     world = reached(State.ABORTING, ZERO)
     effects = FakeEffects(world)
     deletes = []
+    told: list[Action] = []
 
     def unknown(_signer: str, key_id: str) -> None:
         deletes.append(key_id)
@@ -266,11 +327,31 @@ def test_answers_that_never_agree_end_the_run() -> None:
 
     effects.delete = unknown  # type: ignore[method-assign]
     assert world.journal is not None
-    ended = resume(effects, world.journal, ZERO, interval=1.0)
+    ended = resume(
+        effects, world.journal, ZERO, interval=1.0,
+        tell=lambda _record, step: told.append(step.action),
+    )  # fmt: skip
     why = "AWS's answers do not agree yet"
     assert ended.step == Step(Action.WAIT, "new1", world.clock, why)
     assert ended.record == world.journal
-    assert 1 <= len(deletes) <= 13
+    assert deletes == ["new1"]
+    assert told.count(Action.DELETE_NEW) == 13
+    assert told[-1] is Action.WAIT
+
+
+def test_a_key_that_iam_does_not_know_yet_is_not_taken_for_deleted() -> None:
+    world = reached(State.ABORTING, DEFAULT)
+    effects = FakeEffects(world)
+
+    def unknown(_signer: str, key_id: str) -> None:
+        effects.listed = lambda _signer: {OLD: Remote(True, 0.0)}  # type: ignore[method-assign]
+        raise NoSuchEntity(key_id)
+
+    effects.delete = unknown  # type: ignore[method-assign]
+    assert world.journal is not None
+    ended = resume(effects, world.journal, DEFAULT, interval=1.0)
+    assert ended.step.why == "it may appear in the list yet"
+    assert ended.step.until == world.journal.intent_at + 3600
 
 
 def test_without_any_key_to_sign_with_it_says_so() -> None:
@@ -293,7 +374,7 @@ def test_what_it_waits_for_is_journalled_with_its_end() -> None:
     assert ended.record == world.journal
     assert (ended.record.why, ended.record.until) == ("grace", ended.record.since + 86400)
     assert ended.step.until == ended.record.until
-    assert not ended.done
+    assert ended.done is False
 
 
 def test_an_answer_that_was_lost_leaves_the_intent() -> None:

@@ -40,7 +40,7 @@ def key(
         ("password/aws/1/u/3", PasswordStanding(in_force=True, known=True), Answer.PASSWORD),
         ("password/aws/1/u/3", PasswordStanding(in_force=True, known=False), Answer.TELL),
         ("password/aws/1/u/3", PasswordStanding(in_force=False, known=True), Answer.REPORT),
-        ("ssh-key/laptop", None, Answer.SSH),
+        ("ssh-key/laptop", None, Answer.REVOKE),
         ("ssh/laptop", None, Answer.TELL),
         ("secret/token", None, Answer.TELL),
         ("of-a-later-version/x", None, Answer.TELL),

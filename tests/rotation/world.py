@@ -274,6 +274,7 @@ class FakeEffects:
         world = self.world
         assert world.journal is not None, "I3: no intent was journalled"
         assert world.journal.state is State.INTENT
+        assert world.journal.transaction == transaction
         if len(world.keys) >= 2:
             raise QuotaExceeded("two keys")
         fault, world.fault = world.fault, ""
@@ -374,10 +375,12 @@ class FakeEffects:
 
     def forget(self, key_id: str) -> None:
         self._called("forget")
+        assert key_id
         self._change(f"forget {key_id}", lambda: self.world.vault.pop(key_id, None) and None)
 
     def pointer(self, record: Record) -> str:
         self._called("pointer")
+        assert record.identity
         return self.world.handed_out
 
     def switch(self, from_id: str, to_id: str) -> None:

@@ -143,10 +143,22 @@ def test_grafanas_sum_is_over_all_before_it() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "right"),
-    [(b"0\x82\x04\xa4\x02\x01\x00" + bytes(20), True), (b"openssh-key-v1\0" + bytes(20), True)],
-)
+    [
+        (b"0\x82\x04\xa4\x02\x01\x00", True), (b"0\x81\xa4\x02\x01\x00", True),
+        (b"0\x2e\x02\x01\x00", True), (b"0\x82\x04\xa4\x30\x40", True),
+        (b"openssh-key-v1\0", True), (b"\x95\x03\x98", True), (b"\xc5\x58", True),
+        (b"0\x82\x04\xa4\x04\x01", False), (b"0\x80\x02\x01", False), (b"0\x8a\x02", False),
+        (b"\x82\xba", False), (b"hello", False),
+    ],
+)  # fmt: skip
 def test_a_private_key_starts_as_one(raw: bytes, right: bool) -> None:
-    assert der(base64.b64encode(raw)) is right
+    value = base64.b64encode(raw + bytes(20))
+    assert der(value) is right
+    assert sureness(value, ("der",), HIGH) == (HIGH if right else LOW)
+
+
+def test_a_key_that_is_cut_off_cannot_be_told() -> None:
+    assert der(base64.b64encode(b"hello")) is None
 
 
 @given(st.integers(0, 999_999_999_999))

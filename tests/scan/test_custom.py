@@ -6,6 +6,7 @@ import pytest
 
 from credguard.app.rules import fill, import_gitleaks, try_file
 from credguard.errors import CredguardError
+from credguard.report.model import row
 from credguard.scan import custom
 from credguard.scan.custom import parse_custom
 from credguard.scan.gitleaks import convert, groups
@@ -53,6 +54,13 @@ def test_tests_and_paths_count(tmp_path: Path) -> None:
     assert engine.scan(value, b"x/a.env")
     assert not engine.scan(value, b"a.py")
     assert not engine.scan(b"ACME-" + b"a" * 20, b"a.env")
+
+
+@pytest.mark.parametrize("severity", ["", "low", "medium", "high", "critical"])
+def test_the_severity_that_a_rule_gives_is_the_one_reported(tmp_path: Path, severity: str) -> None:
+    text = PATTERN + (f'severity = "{severity}"\n' if severity else "")
+    (found,) = _engine(tmp_path, text).scan(fill("ACME-{lower:20}", 1).encode(), b"a")
+    assert row(found, {}).severity == (severity or "high")
 
 
 def test_a_longer_match_is_one_finding(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_key_over_several_lines_is_one_finding_that_any_of_its_lines_touches(
     engine: Engine,
 ) -> None:
     head = "-----BEGIN " + "PRIVATE KEY-----"
-    body = "\n".join(samples.text(64, seed) for seed in range(3))
+    body = "MIIEpAIBAAKCAQEA" + "\n".join(samples.text(64, seed) for seed in range(3))
     text = f"a\n{head}\n{body}\n".encode()
     (found,) = engine.scan(text, b"x")
     assert found.line == 3

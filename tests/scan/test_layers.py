@@ -34,7 +34,7 @@ RULES = {
 
 
 def _fill(template: str) -> bytes:
-    body = "\n".join(samples.text(64, seed) for seed in range(4))
+    body = "MIIEpAIBAAKCAQEA" + "\n".join(samples.text(64, seed) for seed in range(4))
     return template.format(
         secret=samples.aws_secret(3),
         id=samples.aws_key_id(4),

@@ -10,6 +10,7 @@ from credguard.app.rules import fill
 from credguard.scan.engine import Engine, windows
 from credguard.scan.rules import (
     RuleError,
+    ahead,
     alternation,
     confirm_pattern,
     matches,
@@ -147,7 +148,7 @@ def test_the_scan_pattern_finds_what_the_confirming_one_does(rule: dict[str, str
             found += len(expected)
             got = [
                 match.span(1)
-                for first, last in windows(ends, width(rule), len(data))
+                for first, last in windows(ends, width(rule), len(data), ahead(rule))
                 for match in confirm.finditer(data, first, last)
             ]
             assert got == expected, data

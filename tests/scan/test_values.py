@@ -114,6 +114,17 @@ def test_a_service_is_named_from_the_start_of_a_word(engine: Engine) -> None:
         assert not engine.scan(f'"{name}": "{value}"'.encode(), b"a.json"), name
 
 
+def test_a_services_identifier_is_no_key(engine: Engine) -> None:
+    value = text(ALNUM, 32, 8)
+    for name, told in (
+        ("ONESIGNAL_APP_ID", False),
+        ("oneSignalId", False),
+        ("ONESIGNAL_KEY", True),
+    ):
+        found = engine.scan(f"{name} = '{value}'".encode(), b"x.py")
+        assert bool([each for each in found if each.rule_id == "service-key"]) == told, name
+
+
 def test_a_services_value_does_not_go_on_behind_a_comma(engine: Engine) -> None:
     first, second = text(ALNUM, 32, 8), text(ALNUM, 12, 9)
     assert "service-key" in {

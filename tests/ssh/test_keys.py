@@ -4,15 +4,16 @@ from pathlib import Path
 import pytest
 
 from credguard.errors import AlreadyExists, Unsupported
+from credguard.keypairs import public
 from credguard.ssh import keys
 
 
 def test_fingerprint_and_encryption_as_openssh_sees_them(tmp_path: Path) -> None:
     passphrase = keys.new_passphrase()
-    private, public = keys.generate(passphrase, "me")
+    private, line = keys.generate(passphrase, "me")
     path = tmp_path / "k"
     keys.write_new(str(path), private, 0o600)
-    (tmp_path / "k.pub").write_text(public + "\n")
+    (tmp_path / "k.pub").write_text(line + "\n")
     assert path.stat().st_mode & 0o777 == 0o600
     shown = subprocess.run(
         ["ssh-keygen", "-l", "-f", str(tmp_path / "k.pub")],
@@ -21,12 +22,12 @@ def test_fingerprint_and_encryption_as_openssh_sees_them(tmp_path: Path) -> None
         check=True,
         timeout=20,
     )
-    assert shown.stdout.split()[1] == keys.fingerprint(public)
+    assert shown.stdout.split()[1] == public.fingerprint(line)
     refused = subprocess.run(
         ["ssh-keygen", "-y", "-P", "", "-f", str(path)], capture_output=True, timeout=20
     )
     assert refused.returncode != 0
-    assert keys.public_of(str(path), passphrase, "me") == public
+    assert keys.public_line(keys.load(str(path), passphrase), "me") == line
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

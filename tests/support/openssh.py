@@ -27,37 +27,61 @@ def agent(
 
 
 class Server:
-    """Takes whoever holds the private half of the key in `authorized`."""
+    """Takes whoever holds the private half of a key in `authorized`, or of one let in for a while.
+
+    Logins get `home` as their home: never the real one of who runs the tests.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.authorized = folder / "authorized"
+        self.home = folder / "home"
+        (self.home / ".ssh").mkdir(parents=True)
+        self.authorized = self.home / ".ssh" / "authorized_keys"
         self.authorized.touch()
+        self.admitted = folder / "admitted"
+        self.admitted.touch()
         host = folder / "host"
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(host)], check=True, timeout=60
         )
         (folder / "config").write_text(
-            f"HostKey {host}\nAuthorizedKeysFile {self.authorized}\nStrictModes no\nUsePAM no\n"
+            f"HostKey {host}\nAuthorizedKeysFile {self.authorized} {self.admitted}\n"
+            "StrictModes no\nUsePAM no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
-            "PidFile none\nLogLevel ERROR\n"
+            f"PidFile none\nLogLevel ERROR\nSetEnv HOME={self.home}\n"
         )
 
-    def login(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run `command` through ssh and a server of its own (inetd mode: no port is taken)."""
+    def admit(self, line: str) -> None:
+        """Let the key in until `expire`, as EC2 Instance Connect does for 60 seconds."""
+        with self.admitted.open("a") as file:
+            file.write(line.strip() + "\n")
+
+    def expire(self) -> None:
+        """The 60 seconds are over."""
+        self.admitted.write_text("")
+
+    def login(
+        self, *command: str, options: list[str] | None = None, batch: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `command` through ssh and a server of its own (inetd mode: no port is taken).
+
+        `options`: ssh's, before ours; `batch`: ssh asks nobody and no helper.
+        """
         proxy = f"{SERVER} -i -f {self.folder / 'config'}"
-        options = (
+        chosen = (
+            *(options or ()),
             f"ProxyCommand={proxy}",
-            "BatchMode=yes",
+            *(["BatchMode=yes"] if batch else []),
             "StrictHostKeyChecking=no",
             f"UserKnownHostsFile={self.folder / 'known'}",
         )
-        flags = [word for option in options for word in ("-o", option)]
+        flags = [word for option in chosen for word in ("-o", option)]
         return subprocess.run(
             ["ssh", "-F", "none", *flags, f"{getpass.getuser()}@loopback", *command],
             capture_output=True,
             text=True,
             timeout=60,
+            stdin=subprocess.DEVNULL,
         )
 
 

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from credguard import config as settings
+from credguard.app.context import Context
+from credguard.store import profiles
+from credguard.vault.base import key_item
 from tests.support import samples
 from tests.support.simulator import Simulator
 
@@ -35,6 +39,20 @@ def file_vault(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     passphrase.chmod(0o600)
     monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
     credguard("config", "set", "vault.backend", "file")
+
+
+def vault_with_key(simulator: Simulator, home: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
+    """A file vault with the simulator's key, under the profile work; made in this process."""
+    passphrase = home / "passphrase"
+    passphrase.write_text(samples.text(20))
+    passphrase.chmod(0o600)
+    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
+    settings.set_value("vault.backend", "file")
+    made = Context()
+    made.vault.put(key_item("aws", simulator.account, simulator.key_id), simulator.secret)
+    key = profiles.Key(simulator.key_id, "aws", simulator.account, "dev", "U", None, "add")
+    profiles.add_profile(made.db, "work", key, 1.0, consent=True)
+    return made
 
 
 def wait_for_nothing() -> None:

@@ -17,8 +17,9 @@ from credguard.app import service
 from credguard.app.context import Context
 from credguard.app.doctor import state
 from credguard.app.doctor.model import Check, fail, ok, unknown, warn
-from credguard.app.status import UNKNOWN, daemon_state
+from credguard.app.status import daemon_state
 from credguard.errors import CredguardError
+from credguard.report.overview import UNKNOWN
 from credguard.services import launchd, systemd
 from credguard.services.select import environment
 from credguard.store import profiles, schedule, watches
@@ -125,6 +126,8 @@ def running(facts: Service) -> list[Check]:
             said = "it runs, but has not looked for due keys for two days"
             return [warn(said, f"{_INSTALL}\nand see its log: {paths.log_file()}")]
         return [ok("the background service runs")]
+    if facts.status == "scheduled":
+        return [ok("a scheduled task rotates what is due; folders are not watched on this system")]
     if facts.program is not None and not facts.gone:
         if facts.status == "unknown" or facts.daemon == UNKNOWN:
             return [unknown("whether the service runs: its manager does not answer", _by_hand())]
@@ -156,7 +159,8 @@ def definition(facts: Service) -> list[Check]:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """`answer`: none (no socket), refused, silent, ok, refuses (another wire version), foreign.
+    """`answer`: none (no socket), refused, silent, ok, refuses (another wire version), foreign, or
+    manager: the service manager listens there, and starts the service for whoever asks.
 
     `held`: somebody holds agent.lock, None: not told; `pid`: as that file says; `version`: the
     agent's own word. `folder_open`, `socket_open`: others could get in.
@@ -183,10 +187,24 @@ def agent_facts(_ctx: Context) -> Agent:
     ours = sys.platform == "win32" or status.st_uid == folder.st_uid == os.getuid()
     if not ours or not stat.S_ISSOCK(status.st_mode):
         return Agent(path, "foreign", held, pid)
-    answer, version = _ping(path)
-    return Agent(
-        path, answer, held, pid, version, bool(folder.st_mode & 0o077), bool(status.st_mode & 0o077)
-    )
+    answer, version = ("manager", None) if _only_manager(path, held) else _ping(path)
+    open_ = (bool(folder.st_mode & 0o077), bool(status.st_mode & 0o077))
+    return Agent(path, answer, held, pid, version, *open_)
+
+
+def _only_manager(path: str, held: bool | None) -> bool:
+    """Whether systemd listens at `path` for a service that does not run; asked, it would start it.
+
+    proc(5), /proc/net/unix: the flags of a socket that listens are 00010000.
+    """
+    if held is not False or not os.path.exists(os.path.join(systemd.unit_dir(), systemd.SOCKET)):
+        return False
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return False
+    return any(each.endswith(f" {path}") and each.split()[3] == "00010000" for each in lines)
 
 
 def _lock(path: str) -> tuple[bool | None, int | None]:
@@ -252,6 +270,8 @@ def agent(facts: Agent) -> list[Check]:
     end = f"run: kill {facts.pid}" if facts.pid else f"see who it is: fuser -v {path}; then end it"
     if facts.answer == "foreign":
         return [fail(f"{facts.path} is not a socket of yours", f"run: rm -f {path}")]
+    if facts.answer == "manager":
+        return [ok("the service's socket listens; the service is started when it is needed")]
     if facts.answer == "none":
         if facts.held:
             said = f"an agent (process {facts.pid}) runs without its socket {facts.path}"

@@ -141,7 +141,8 @@ def ssh_facts(ctx: Context) -> Ssh:
                 client.connect(address)
             except OSError:
                 dead = True
-    lost = [each.path for each in keys if not os.path.isfile(each.path)]
+    keys = [each for each in keys if each.state not in {ssh.MAKING, ssh.REVOKED}]
+    lost = [each.path for each in keys if each.path and not os.path.isfile(each.path)]
     return Ssh(missing, len(keys), lost, address, dead)
 
 
@@ -153,7 +154,7 @@ def openssh(facts: Ssh) -> list[Check]:
         fix = "install it (Debian, Ubuntu: sudo apt install openssh-client)"
         checks.append(fail(said, fix) if facts.keys else warn(said, fix))
     if facts.lost:
-        fix = "put it back from a backup; or make another: credguard ssh create NAME"
+        fix = "put it back from a backup; or make another: credguard ssh create --name NAME"
         checks.append(fail(f"the private key {some(facts.lost)} is gone", fix))
     if facts.keys and facts.agent_dead:
         said = f"SSH_AUTH_SOCK names {facts.agent}, where no ssh-agent answers"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from credguard.scan.general import extract, forgery, kinds, names, places, score, weighing
+from credguard.scan.general import forgery, kinds, names, places, readers, score, weighing
 from credguard.scan.general.shapes import shape
 from credguard.scan.model import LOW, UNJUDGED
 
@@ -26,10 +26,10 @@ _BEFORE, _AFTER = 40, 32
 def candidates(text: Text, probed: dict[str, list[int]]) -> list[Candidate]:
     """What the probes' hits point to, by place; one candidate for a span."""
     found: dict[tuple[int, int], Candidate] = {}
-    look = extract.candidates
     for kind, ends in _within_budget(text.data, probed):
+        read, width = readers.READERS[kind]
         for end in ends:
-            for each in look(text, kind, end):
+            for each in read(text, end - width, kind):
                 if (each.start, each.end) not in found and worth(each):
                     found[each.start, each.end] = each
     return [found[span] for span in sorted(found)]

@@ -44,7 +44,7 @@ _SPACED = re.compile(
 )
 _SECOND = re.compile(
     rb"(?P<q>" + _Q + rb")@?\s{0,4}," + _Q + rb"(?P<user>[^\"'\n]{0,60}?)" + _Q
-    + rb"@?\s{0,4}(?P<op>\()(?P<name>[\w.\-]{1,60})"
+    + rb"@?\s{0,4}(?P<op>\()(?:\s{0,2}=\s{0,2})?(?P<name>[\w.\-]{1,60})"
 )  # fmt: skip
 _QUOTED_BY_KIND = {"quoted-space": _SPACED, "second": _SECOND}
 # What is the name of the next value, as in `"token": {"type":`, is none itself. By the two bytes
@@ -57,7 +57,9 @@ _KEYS = {
     for before in b" \t\n(,=:[{"
 }
 _BARE = re.compile(
-    rb"(?P<op>\s{0,4}(?:>=|=:|={1,2}|:|[dD]3%)\s{0,4})(?P<close>(?:" + _Q + rb"|\]|\)|\*\*){0,3})"
+    rb"(?P<op>\s{0,4}(?:>=|=:|=\?|={1,2}|:|[dD]3%)\s{0,4})(?P<close>(?:"
+    + _Q
+    + rb"|\]|\)|\*\*){0,3})"
     rb"(?P<name>[\w.\-\[\]]{1,60}(?: [\w\-]{1,20}){0,2})"
 )
 _ITEM = re.compile(
@@ -81,11 +83,12 @@ _NAMED = re.compile(
 )
 _TAG = re.compile(rb"<(?P<name>[\w:.\-]{1,80})(?:\s[^<>\n]{0,80})?>\s{0,30}\Z")
 _HEADER = re.compile(
-    rb"(?i)(?P<name>(?:(?<![\w:])(?:proxy-)?authorization\W{1,12})?(?P<scheme>bearer|basic|digest|token|apikey|oauth|key|sso-key|splunk)?)"
+    rb"(?i)(?P<name>(?:(?<![\w:])(?:proxy-)?authorization\W{1,12})?(?P<scheme>bearer|basic|digest|(?:api-?)?token|api-?key|bot|ssws|oauth|key|sso-key|splunk)?)"
     rb"(?:\s|%20|\\u0020|=){1,2}[\"'<]?\Z"
 )
 _HEADER_NAME = re.compile(rb"(?i)(?:authorization|auth|header|token|curl|bearer)")
 _BYTES = re.compile(rb"(?P<name>[\w.]{1,60})[^\n]{0,40}?[\[{(]\s{0,24}(?=(?:0x|-|[0-9]))")
+_LEAST_NUMBERS = 16
 _LIST_END = re.compile(rb"[0-9a-fA-Fx,\s\-]{0,4096}")
 
 _TO_QUOTE = {
@@ -124,12 +127,6 @@ class Candidate:
         self.user = user
 
 
-def candidates(text: Text, kind: str, end: int) -> Iterator[Candidate]:
-    """What a hit of the probe `kind` that ends at `end` points to; often nothing."""
-    reader, width = _READERS[kind]
-    yield from reader(text, end - width, kind)
-
-
 def _back(data: bytes, at: int) -> bytes:
     return data[max(0, at - _BACK) : at][::-1]
 
@@ -156,11 +153,14 @@ def _quoted(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     quote = found["q"]
     if len(quote) == 2 and quote == b'""' and not found.get("close", b"").startswith(b'""'):
         return  # an empty literal
-    span = _literal(data, at, quote)
+    span = literal_end(data, at, quote)
     if span is None:
         return
+    name = _name(found["name"])
+    if kind == "second" and name[-4:].lower() == b"auth":
+        name = b"password"  # auth=("user", "password")
     candidate = Candidate(
-        at, span, data[at:span], _name(found["name"]), kind, found["op"].strip() or b" ", quote,
+        at, span, data[at:span], name, kind, found["op"].strip() or b" ", quote,
         found.get("wrap", b"").strip(), found.get("close", b""), found.get("user", b""),
     )  # fmt: skip
     yield candidate
@@ -179,7 +179,7 @@ def _more(data: bytes, first: Candidate) -> Iterator[Candidate]:
         if gap is None or not data.startswith(first.quote, gap.end()):
             return
         start = gap.end() + len(first.quote)
-        end = _literal(data, start, first.quote)
+        end = literal_end(data, start, first.quote)
         if end is None:
             return
         yield Candidate(
@@ -188,7 +188,7 @@ def _more(data: bytes, first: Candidate) -> Iterator[Candidate]:
         at = end
 
 
-def _literal(data: bytes, at: int, quote: bytes) -> int | None:
+def literal_end(data: bytes, at: int, quote: bytes) -> int | None:
     """Where the literal that begins at `at` ends; None: it does not end on its line."""
     if len(quote) == 1:
         match = _TO_QUOTE[quote].match(data, at)
@@ -281,7 +281,7 @@ def _option(text: Text, at: int, kind: str) -> Iterator[Candidate]:
 
 def _after(data: bytes, at: int, kind: str, match: Any, quote: bytes) -> Iterator[Candidate]:
     """The value at `at`, in `quote` or bare, under the name of the reversed `match`."""
-    end = _literal(data, at, quote) if quote else None
+    end = literal_end(data, at, quote) if quote else None
     if end is None:
         value = _BARE_VALUE.match(data, at)
         if value is None:
@@ -300,7 +300,7 @@ def _curl(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     start = data.rfind(b" ", max(0, at - _BACK), at) + 1
     if value is None or (kind == "curl" and b"curl" not in data[max(0, at - 400) : at].lower()):
         return
-    user = data[start : at - 1].lstrip(b"\"'-u") if kind == "curl" else b""
+    user = data[start:at].rstrip(b":\"'`").lstrip(b"\"'-u") if kind == "curl" else b""
     yield Candidate(at, value.end(), value[0], b"password", kind, b" ", user=user)
 
 
@@ -320,7 +320,7 @@ def _named(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     if match is None:
         return
     quote = match["q"]
-    end = _literal(data, at, quote) if quote else None
+    end = literal_end(data, at, quote) if quote else None
     if end is None:
         line = _REST_OF_LINE.match(data, at)
         if quote or line is None:
@@ -369,11 +369,13 @@ def _bytes(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     if match is None:
         return
     body = _LIST_END.match(data, match.end())
-    end = body.end() if body else match.end()
+    if body is None or body[0].count(b",") < _LEAST_NUMBERS - 1:
+        return
+    end = body.end()
     yield Candidate(match.end(), end, data[match.end() : end].rstrip(), match["name"], kind, b"[")
 
 
-_READERS: dict[str, tuple[Any, int]] = {
+READERS: dict[str, tuple[Any, int]] = {
     "quoted": (_quoted, 1), "quoted-space": (_quoted, 1), "weak": (_quoted, 16),
     "second": (_quoted, 1), "bare": (_bare, 1), "bare-weak": (_bare, 16), "item": (_item, 8),
     "option": (_option, 1), "env": (_option, 1), "curl": (_curl, 1), "short": (_curl, 1),

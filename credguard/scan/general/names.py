@@ -13,7 +13,7 @@ _SPLIT_WORDS = {
     "secretkey": "secret key", "apisecret": "api secret", "appsecret": "app secret", "pwd": "password",
     "clientsecret": "client secret", "apitoken": "api token", "privatekey": "private key",
     "accesskey": "access key", "userpass": "user pass", "mypass": "my pass", "dbpass": "db pass",
-    "passphrase": "password", "passcode": "password", "pass": "password", "pswd": "password",
+    "passphrase": "password", "psk": "password", "passcode": "password", "pass": "password", "pswd": "password",
     "passwort": "password", "passw": "password", "passwords": "password", "tokens": "token",
     "secrets": "secret", "keys": "key", "creds": "cred", "credential": "cred", "credentials": "cred",
     "noncestr": "nonce str", "oauth": "oauth", "consumerkey": "consumer key", "rootpw": "root password",

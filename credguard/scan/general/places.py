@@ -10,7 +10,8 @@ _TICK = re.compile(rb"`")
 _GRAMMARS = {
     "yaml": b"yml yaml eyaml sls",
     "config": b"ini cfg conf config properties env toml tfvars cnf envrc service example dist "
-    b"local sample default netrc pgpass hcl rc template npmrc pypirc test desktop editorconfig",
+    b"local sample default netrc pgpass hcl rc template npmrc pypirc test desktop editorconfig "
+    b"nmconnection network netdev",
     "template": b"j2 jinja jinja2 tpl tmpl erb ejs mustache hbs liquid",
     "shell": b"sh bash zsh ksh fish ps1 psm1 bat cmd dockerfile mk makefile containerfile",
     "doc": b"md markdown rst txt adoc asciidoc html htm log tex org textile mdx rdoc pod csv",
@@ -43,11 +44,12 @@ def grammar(path: bytes) -> str:
 class Text:
     """A file's bytes with what is read of it as a whole, each once."""
 
-    __slots__ = ("_ticks", "data", "grammar", "has_blocks")
+    __slots__ = ("_ticks", "data", "grammar", "has_blocks", "path")
 
     def __init__(self, data: bytes, path: bytes) -> None:
         """`path` tells the grammar."""
         self.data = data
+        self.path = path
         self.grammar = grammar(path)
         self.has_blocks = path.lower().endswith(_BACKQUOTED)
         self._ticks: list[int] | None = None

@@ -8,7 +8,7 @@ once for a place, and `extract` reads the place. Only the build of the compiled 
 
 # A word of a name under which secrets stand. `key` alone is in `_WEAK`.
 _STRONG = (
-    r"(?:pass(?:w(?:or)?d|phrase|code|wrd)?|pwd|pswd|p[a@]ss|secret|token|cred(?:s|ential)?|nkey|auth"
+    r"(?:pass(?:w(?:or)?d|phrase|code|wrd)?|pwd|pswd|p[a@]ss|psk|secret|token|cred(?:s|ential)?|nkey|auth"
     r"|(?:api|access|priv(?:ate)?|encr(?:yption)?|signing|sign|client|consumer|master|cipher|crypt"
     r"|hmac|account|storage|shared|validation|license|app|application|signature|user|session|jwt"
     r"|service|server|admin|webhook|certificate|cert|auth|secret|host|data|base64|aes|des|rsa|ssh"
@@ -31,6 +31,7 @@ _ASSIGN = rf"{_CLOSE}\s{{0,20}}{_TYPE}{_OP}\s{{0,12}}{_OPEN}"
 _RANDOM = r"[A-Za-z0-9+/_\-=.]"
 # The first byte of an unquoted value.
 _BARE = r"[^\s\"'`(){}<>\[\],;:=&|\\]"
+_NUMBER = r"(?:0x[0-9a-f]{1,2}|-?[0-9]{1,3})"
 _END = r"(?:\\[nrt]|\r?\n)"
 
 # name, pattern for Hyperscan over bytes, whether its first match in a text is enough
@@ -42,11 +43,11 @@ PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
         ("weak", rf"(?i){_WEAK}{_REST}{_ASSIGN}(?:{_QUOTE}|[\"']{{2,3}}){_RANDOM}{{16}}"),
         (
             "second",
-            rf"(?i){_STRONG}{_REST}\(\s{{0,4}}@?{_QUOTE}[^\"'`\n]{{0,60}}{_QUOTE},\s{{0,4}}@?{_QUOTE}[^\s\"'`\\]",
+            rf"(?i){_STRONG}{_REST}(?:\s{{0,2}}=\s{{0,2}})?\(\s{{0,4}}@?{_QUOTE}[^\"'`\n]{{0,60}}{_QUOTE},\s{{0,4}}@?{_QUOTE}[^\s\"'`\\]",
         ),
         (
             "bare",
-            rf"(?i){_STRONG}{_REST}{_CLOSE}\s{{0,4}}(?:=>|:=|={{1,2}}|:|%3[Dd])\s{{0,4}}{_BARE}",
+            rf"(?i){_STRONG}{_REST}{_CLOSE}\s{{0,4}}(?:=>|:=|\?=|={{1,2}}|:|%3[Dd])\s{{0,4}}{_BARE}",
         ),
         (
             "bare-weak",
@@ -64,10 +65,13 @@ PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
             "env",
             rf"(?i)(?:env|arg|set|setx|export)\s{{1,3}}\w{{0,30}}{_STRONG}\w{{0,30}}\s{{1,3}}{_QUOTE}?{_BARE}",
         ),
-        ("curl", rf"(?i)\s(?:-u|--user|--proxy-user)[ =]?{_QUOTE}?[^\s:\"'`]{{1,64}}:{_BARE}"),
+        (
+            "curl",
+            rf"(?i)\s(?:-u|--user|--proxy-user)[ =]?{_QUOTE}?[^\s:\"'`]{{0,64}}:{_QUOTE}?{_BARE}",
+        ),
         (
             "short",
-            rf"(?i)(?:mysql\w{{0,8}}|sshpass|login|psql|mongo\w{{0,6}}|sqlcmd|ldap\w{{1,8}}|redis-cli)\s[^\n]{{0,80}}\s-[pPaw]\s?{_QUOTE}?{_BARE}",
+            rf"(?i)(?:mysql\w{{0,8}}|sshpass|login|psql|mongo\w{{0,6}}|sqlcmd|ldap\w{{1,8}}|redis-cli)\s(?:[^\n]{{0,80}}\s)?-[pPaw]\s?{_QUOTE}?{_BARE}",
         ),
         (
             "tag",
@@ -75,11 +79,11 @@ PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
         ),
         (
             "named",
-            rf"(?i)(?:key|name|id|var|field|header)\W{{1,8}}[\w.\- ]{{0,40}}(?:{_STRONG}|{_WEAK})[\w.\-]{{0,30}}{_QUOTE}?[\s,;]{{1,30}}(?:[\w\-]{{1,16}}[\"']?\s?[:=]\s?[\"']?[\w\-]{{1,16}}[\"']?[\s,]{{1,20}})?{_QUOTE}?(?:default_?)?value{_QUOTE}?\s{{0,3}}[:=]\s{{0,3}}{_QUOTE}?[^\s\"'`\\]",
+            rf"(?i)(?:{_STRONG}|{_WEAK})[\w.\-]{{0,30}}{_QUOTE}?[\s,;]{{1,30}}(?:[\w\-]{{1,16}}[\"']?\s?[:=]\s?[\"']?[\w\-]{{1,16}}[\"']?[\s,]{{1,20}})?{_QUOTE}?(?:default_?)?value{_QUOTE}?\s{{0,3}}[:=]\s{{0,3}}{_QUOTE}?[^\s\"'`\\]",
         ),
         (
             "header",
-            rf"(?i)(?:bearer|basic|digest|authorization\W{{1,12}}(?:token|apikey|oauth|key|sso-key|splunk)?)(?:\s|%20|\\u0020|=){{1,2}}[\"'<]{{0,1}}{_RANDOM}{{6}}",
+            rf"(?i)(?:bearer|basic|digest|authorization\W{{1,12}}(?:(?:api-?)?token|api-?key|bot|ssws|oauth|key|sso-key|splunk)?)(?:\s|%20|\\u0020|=){{1,2}}[\"'<]{{0,1}}{_RANDOM}{{6}}",
         ),
         (
             "url",
@@ -87,7 +91,27 @@ PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
         ),
         (
             "bytes",
-            rf"(?i)(?:{_STRONG}|{_WEAK}){_REST}[^\n]{{0,40}}[\[{{(]\s{{0,24}}(?:(?:0x[0-9a-f]{{1,2}}|-?[0-9]{{1,3}}),\s{{0,40}}){{15}}",
+            rf"(?i)(?:{_STRONG}|{_WEAK}){_REST}[^\n]{{0,40}}[\[{{(]\s{{0,24}}{_NUMBER},\s{{0,40}}{_NUMBER},",
+        ),
+        (
+            "declared",
+            rf"(?i){_STRONG}{_REST}[\"']?\s{{0,3}}[:=]?\s{{0,3}}[{{\n][^{{}}]{{0,200}}[\s\"',;](?:default|(?:default_?)?value)[\"']?\s{{0,8}}[:=]\s{{0,4}}[\"']?[^\s\"'{{}}\[\],|>&*!]",
+        ),
+        ("rows", r"(?i)insert\s+into\s[^;()]{1,100}\([^()]{1,400}\)\s{0,20}values\s{0,20}\("),
+        (
+            "identified",
+            rf"(?i)identified\s{{1,3}}(?:with\s{{1,3}}[\w\"'`]{{1,40}}\s{{1,3}})?(?:by|as)\s{{1,3}}(?:password\s{{1,3}})?[\"'`]?{_BARE}",
+        ),
+        ("kube", r"(?i)kind[\"']?:\s{0,4}[\"']?secret[\"']?\s{0,3}(?:[\r\n,}]|\z)"),
+        ("directive", rf"(?i)(?:requirepass|masterauth|bind_?pw|rootpw)\s{{1,8}}\"?{_BARE}"),
+        ("secure", r"(?i)convertto-securestring\s[^\n|;\"']{0,60}[\"'][^\s\"'`$]"),
+        (
+            "plist",
+            rf"(?i)<key>[\w .\-]{{0,40}}{_STRONG}[\w .\-]{{0,30}}</key>\s{{0,30}}<(?:string|data)>\s{{0,8}}[^<\s]",
+        ),
+        (
+            "yaml",
+            rf"(?i){_STRONG}{_REST}[\"']?:[ \t]{{1,4}}[|>&!]",
         ),
     )
 )

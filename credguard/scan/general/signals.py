@@ -37,10 +37,10 @@ _TEMPLATE = (
     ),
 )
 _ARTICLE = re.compile(
-    rb"(?:[Mm]y|MY|[Ss]ome|SOME|[Tt]he|THE|[Aa]n?|AN?|[Aa]ny|ANY)(?:[-_. ]|(?=[A-Z][a-z]))"
+    rb"(?:[Mm]y|MY|[Ss]ome|SOME|[Tt]he|THE|[Aa]ny|ANY)(?:[-_. ]|(?=[A-Z][a-z]{2}))|(?:[Aa]n?|AN)[-_. ]"
 )
 _STOCK = frozenset(
-    b"changeme changeme1 changeme123 changeme! password1 password123 password1234 change_me change-me".split()
+    b"foobared changeme changeme1 changeme123 changeme! password1 password123 password1234 change_me change-me".split()
 )
 # What a placeholder says, in lower case.
 _PLACEHOLDER = tuple(
@@ -241,7 +241,7 @@ def _of_placeholders(value: bytes) -> list[str]:
     distinct = len(set(value))
     if size >= 6 and distinct <= 3:
         found.append("run:few")
-    if distinct == 1 or (size >= 8 and _repeats(low)):
+    if distinct == 1 or (size >= 8 and _repeats(low)) or not low.translate(None, _MASK):
         found.append("run:all")
     if size >= 4 and (run := _run(low)) * 2 >= size:
         found.append("run:all" if run * 4 >= 3 * size and size >= 8 else "run:sequence")
@@ -253,6 +253,9 @@ def _of_placeholders(value: bytes) -> list[str]:
 
 
 _DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.Z+-]*)?\Z")
+
+
+_MASK = b"*.:_-+ "
 
 
 def _repeats(value: bytes) -> bool:

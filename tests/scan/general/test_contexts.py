@@ -77,6 +77,57 @@ PLACES = {
     "bearer-code": ("req.Header.Set('Authorization', 'Bearer @')", "a.go"),
     "api-key-header": ('curl -H "X-Api-Key: @" https://api.internal.net', "a.sh"),
     "sql": ("CREATE USER app IDENTIFIED BY '@';", "a.sql"),
+    "terraform-variable": (
+        'variable "db_password" {\n  type    = string\n  default = "@"\n}\n',
+        "a.tf",
+    ),
+    "terraform-output": (
+        '{"outputs": {"db_password": {"sensitive": true, "value": "@"}}}',
+        "a.tfstate",
+    ),
+    "cloudformation": (
+        "Parameters:\n  DBPassword:\n    Type: String\n    NoEcho: true\n    Default: @\n",
+        "a.yaml",
+    ),
+    "cloudformation-json": (
+        '{"Parameters": {"DBPassword": {"Type": "String", "Default": "@"}}}',
+        "a.json",
+    ),
+    "sql-insert": ("INSERT INTO users (name, password) VALUES ('bob', '@');", "a.sql"),
+    "sql-insert-rows": (
+        "INSERT INTO `u` (`id`, `password`) VALUES\n(1, concat('a', 'b')),\n(2, '@');",
+        "a.sql",
+    ),
+    "sql-bare": ("ALTER USER app IDENTIFIED BY @;", "a.sql"),
+    "sql-plugin": ("CREATE USER app IDENTIFIED WITH caching_sha2_password BY '@';", "a.sql"),
+    "redis": ("port 6379\nrequirepass @\n", "redis.conf"),
+    "redis-replica": ('masterauth "@"\n', "redis.conf"),
+    "ldap": ("# bindpw @\n", "ldap.conf"),
+    "powershell": ('$p = ConvertTo-SecureString "@" -AsPlainText -Force', "a.ps1"),
+    "powershell-string": ("ConvertTo-SecureString -AsPlainText -Force -String '@'", "a.ps1"),
+    "plist": ("<dict>\n\t<key>password</key>\n\t<string>@</string>\n</dict>", "a.plist"),
+    "yaml-block": ("password: |\n  @\n", "a.yml"),
+    "yaml-folded": ("db:\n  password: >-\n    @\n  user: x\n", "a.yml"),
+    "yaml-anchor": ("password: &db @\n", "a.yml"),
+    "yaml-tag": ('password: !!str "@"\n', "a.yml"),
+    "make": ("DB_PASSWORD ?= @\n", "Makefile"),
+    "wpa-supplicant": ('network={\n  ssid="home"\n  psk="@"\n}\n', "wpa_supplicant.conf"),
+    "networkmanager": ("[wifi-security]\nkey-mgmt=wpa-psk\npsk=@\n", "home.nmconnection"),
+    "auth-pair": ("requests.get(url, auth=('bob', '@'))", "a.py"),
+    "auth-call": ("requests.get(url, auth=HTTPBasicAuth('bob', '@'))", "a.py"),
+    "sshpass": ("sshpass -p @ ssh host", "a.sh"),
+    "curl-no-user": ("curl -u ':@' https://internal.net/", "a.sh"),
+    "authorization-token": ('curl -H "Authorization: Api-Token @" https://internal.net', "a.sh"),
+    "kubernetes-secret": ("kind: Secret\nstringData:\n  conn: @\n", "a.yaml"),
+    "kubernetes-data-first": ("data:\n\tconn: '@'\nkind: 'Secret'\n", "a.yaml"),
+    "kubernetes-block": ("kind: Secret\ndata:\n  .dockercfg: |\n    @\n", "a.yaml"),
+    "kubernetes-json": (
+        '{\n  "kind": "Secret",\n  "data": {\n    "conn": "@"\n  }\n}',
+        "a.json",
+    ),
+    "curl-quoted-password": ("curl --user kevin:'@' https://internal.net/", "a.sh"),
+    "value-file": ("@\n", "run/secrets/db_password"),
+    "value-file-text": ("@\n", "envdir/API_TOKEN.txt"),
     "html-escaped": ("password = &quot;@&quot;", "a.html"),
 }
 _ALPHABET = "ABDEFGHJKLMNPQRSTUVWXYZabdefghjkmnpqrstuvwxyz23456789"
@@ -134,10 +185,70 @@ def test_lines_around_change_nothing(engine: Engine, place: str) -> None:
         ("secret = b'aaaaaaaaaaaaaaaa'", "a.py"), ('password = "********"', "a.py"),
         ("Authorization: Bearer <token>", "a.md"), ("passwords must be long", "a.md"),
         ('input_token = "NextToken"', "a.py"), ("password = getpass.getpass()", "a.py"),
+        ('variable "db_password" {\n  default = null\n}', "a.tf"),
+        ('variable "token_ttl" {\n  default = "3600"\n}', "a.tf"),
+        ('output "password" {\n  value = "${random_password.main.result}"\n}', "a.tf"),
+        ("  DBPasswordParameter:\n    Default: /prod/db/password\n", "a.yaml"),
+        ('{"token": {"value": "#ff8800", "type": "color"}}', "a.json"),
+        ("INSERT INTO users (name, password) VALUES (?, ?)", "a.py"),
+        ("INSERT INTO users (name, password) VALUES ('%s', '%s')", "a.py"),
+        ("INSERT INTO users (name, password) VALUES ('bob', NULL)", "a.sql"),
+        ("INSERT INTO kinds (id, token_type) VALUES (1, 'bearer')", "a.sql"),
+        ("CREATE USER app IDENTIFIED BY '${DB_PASSWORD}';", "a.sql"),
+        ("Each user is identified by name and address.", "a.md"),
+        ("# requirepass foobared\n", "redis.conf"), ('requirepass ""\n', "redis.conf"),
+        ("bindpw is the password to bind with\n", "a.md"),
+        ('ConvertTo-SecureString "$env:PW" -AsPlainText', "a.ps1"),
+        ("<key>PasswordType</key><string>plain</string>", "a.plist"),
+        ("password: |\n  {{ vault_password }}\n", "a.yml"), ("password: &pw ${PW}\n", "a.yml"),
+        ("token: >\n  Used to authenticate against the API.\n", "a.yml"),
+        ("DB_PASSWORD ?= $(shell pass db)\n", "Makefile"),
+        ("requests.get(url, auth=(user, password))", "a.py"),
+        ("sshpass -p $PASS ssh host", "a.sh"), ("curl -u :$PASS https://x.io/", "a.sh"),
+        ("Authorization: Bot <token>", "a.md"), ("none\n", "db_password"),
+        ("/run/secrets/db\n", "password_file"), ("${DB_PASSWORD}\n", "db_password"),
+        ("see the wiki\n", "password.txt"), ("3.11.7\n", "token-version"),
+        ("kind: Secret\ndata:\n  user: c29tZWJvZHkgZWxzZQ==\n  on: dHJ1ZQ==\n", "a.yaml"),
+        ("kind: Secret\ndata:\n  conn: {{ .Values.conn | b64enc }}\n", "a.yaml"),
+        ("kind: Secret\ndata:\n  a: x\n---\nkind: ConfigMap\ndata:\n  conn: J8kQ2mX9vT4wL7pZ\n",
+         "a.yaml"),
+        ("PASS: test_foo_bar\n", "test.log"), ("--- PASS: TestFoo2b (0.00s)\n", "out.txt"),
+        ("PASS: gcc.dg/20001012-1.c (test for excess errors)\n", "gcc.sum"),
+        ("# First pass: determine the longest name\n", "a.py"),
+        ("# password = hashed with SHA256, then encoded\n", "a.conf"),
+        ("The --password options of both programs", "a.md"), ("pwd: 3.0-3.12\n", "VERSIONS"),
+        ('password = ":****"', "a.py"),
     ],
 )  # fmt: skip
 def test_what_only_looks_alike(engine: Engine, text: str, path: str) -> None:
     assert _values(engine, text, path) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("NextToken", False), ("nextContinuationToken", False), ("pageToken", False),
+        ("ClientRequestToken", False), ("idempotency_token", False), ("accessToken", True),
+        ("pageAccessToken", True), ("oauthRequestToken", True),
+    ],
+)  # fmt: skip
+def test_a_token_that_names_a_place_in_a_list_is_none(
+    engine: Engine, name: str, told: bool
+) -> None:
+    secret = samples.text(40, 9, _ALPHABET)
+    assert bool(_values(engine, f'{{"{name}": "{secret}"}}', "a.json")) == told
+
+
+def test_a_password_in_notes_is_no_verdict_of_a_test(engine: Engine) -> None:
+    secret = samples.text(12, 4, _ALPHABET)
+    assert _values(engine, f"USER: bob\nPASS: {secret}\n", "notes.txt") == {secret}
+
+
+def test_every_row_of_an_insert_is_read(engine: Engine) -> None:
+    secrets = [samples.text(14, seed, _ALPHABET) for seed in range(5)]
+    rows = ",\n".join(f"({at}, 'u{at}', '{each}')" for at, each in enumerate(secrets))
+    text = f"INSERT INTO users (id, name, password) VALUES {rows};"
+    assert _values(engine, text, "dump.sql") == set(secrets)
 
 
 def test_a_byte_array_is_one_finding(engine: Engine) -> None:

@@ -1,0 +1,219 @@
+"""Use case: keys for ssh-agent, an agent that can ask, and ssh's own settings."""
+
+import contextlib
+import os
+import re
+import signal
+from dataclasses import dataclass
+
+from credguard import config as settings
+from credguard import paths
+from credguard.app import ssh, ssh_askpass
+from credguard.app.context import Context
+from credguard.atomic import locked, remove
+from credguard.errors import CredguardError, StoreError, Unsupported
+from credguard.store import events
+from credguard.store import ssh as table
+
+_PID = re.compile(rb"SSH_AGENT_PID=(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """`variables`: for the shell. `new`: it was not running yet."""
+
+    variables: dict[str, str]
+    new: bool
+
+
+def socket() -> str:
+    """Where the agent that credguard starts listens."""
+    return os.path.join(os.path.dirname(paths.agent_socket()), "ssh-agent.sock")
+
+
+def start(lifetime: str) -> Started:
+    """An ssh-agent that asks credguard's helper; one for all shells. `lifetime`: of its keys.
+
+    Raises StoreError, Unsupported (no OpenSSH, or too old a one), CredguardError.
+    """
+    from credguard.ssh import agent, openssh
+
+    seconds = settings.seconds(lifetime)
+    openssh.check_askpass()
+    helper = ssh_askpass.environment()
+    path = socket()
+    paths.private_dir(os.path.dirname(path))
+    paths.private_dir(paths.state_dir())
+    new = False
+    with locked(paths.lock_file("ssh-agent"), busy="another credguard starts an ssh-agent"):
+        if not os.path.exists(path) or not agent.answers(path):
+            remove(path)
+            _spawn(path, seconds, helper)
+            new = True
+    return Started({"SSH_AUTH_SOCK": path, **helper}, new)
+
+
+def _spawn(path: str, seconds: int, helper: dict[str, str]) -> None:
+    from credguard.ssh import openssh
+
+    command = ["ssh-agent", "-a", path, *(["-t", str(seconds)] if seconds else [])]
+    done = openssh.run(command, environment=helper)
+    match = _PID.search(done.stdout)
+    if done.returncode != 0 or match is None:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise CredguardError(f"ssh-agent did not start: {said or 'no reason given'}")
+    try:
+        with open(_pid_file(), "w", encoding="ascii") as file:
+            file.write(match[1].decode())
+    except OSError as exc:
+        raise StoreError(f"cannot write {_pid_file()}: {exc.strerror}") from exc
+
+
+def _pid_file() -> str:
+    return socket() + ".pid"
+
+
+def stop() -> bool:
+    """End the agent that `start` started; False: it does not run. Every key in it is forgotten."""
+    from credguard.ssh import agent
+
+    running = os.path.exists(socket()) and agent.answers(socket())
+    if running:
+        try:
+            with open(_pid_file(), encoding="ascii") as file:
+                os.kill(int(file.read()), signal.SIGTERM)
+        except (OSError, ValueError):
+            raise CredguardError(
+                f"the ssh-agent at {socket()} cannot be ended: its process is not known",
+                hint="empty it: SSH_AUTH_SOCK=" + socket() + " ssh-add -D",
+            ) from None
+    for path in (socket(), _pid_file()):
+        remove(path)
+    return running
+
+
+def add_to_agent(
+    ctx: Context, name: str | None, lifetime: str | None, *, confirm: bool = False
+) -> tuple[table.SshKey, int]:
+    """Hand the key called `name` (None: the only one) to ssh-agent for `lifetime`; 0s: no end.
+
+    `lifetime` None: as the settings say. `confirm`: each use is asked about. Gives the key and the
+    seconds. Neither the passphrase nor the key is in an argument, in the environment or on disk.
+    Raises CredguardError, VaultError.
+    """
+    from credguard.ssh import agent, keys
+
+    seconds = settings.seconds(lifetime if lifetime is not None else ctx.config.ssh.lifetime)
+    key = ssh.chosen(ctx, name)
+    agent.check()
+    if confirm:
+        _check_confirm(key)
+    if key.key_type == keys.SECURITY_KEY:
+        agent.add_file(key.path, key.name, seconds, ssh_askpass.environment(key.name))
+    else:
+        agent.add(ssh.private(ctx, key), key.name, seconds, confirm=confirm)
+    events.record(ctx.db, ctx.now(), "ssh.added_to_agent", key.name, lifetime=seconds)
+    return key, seconds
+
+
+def _check_confirm(key: table.SshKey) -> None:
+    """The agent, not ssh-add, asks at each use: it needs a helper and a dialog of its own."""
+    from credguard.ssh import keys
+
+    if os.environ.get("SSH_AUTH_SOCK") != socket():
+        raise Unsupported(
+            "this ssh-agent cannot ask: it was started without a helper",
+            hint='start one that can: eval "$(credguard ssh agent)"; then run it again',
+        )
+    if ssh_askpass.dialog() is None:
+        raise Unsupported(
+            "nobody could be asked: there is no display, or no ssh-askpass",
+            hint="install one (Debian, Ubuntu: ssh-askpass-gnome), or leave --confirm out",
+        )
+    if key.key_type == keys.SECURITY_KEY:
+        raise Unsupported("a security key asks by itself", hint="leave --confirm out")
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """`path`: the file that was written; `included`: ~/.ssh/config was changed to read it."""
+
+    path: str
+    included: bool
+    hosts: list[str]
+    keys: list[str]
+
+
+def configure(ctx: Context, hosts: list[str], user: str | None) -> Configured:
+    """Have ssh use the keys made here on EC2's names and on `hosts`; proven by asking ssh itself.
+
+    `user`: whom to log in as there; None: as ssh finds it. Safe to repeat. Raises CredguardError:
+    ssh does not take it; then it was taken back.
+    """
+    from credguard.ssh import config
+
+    wanted = [*config.HOSTS, *(config.check_host(each) for each in hosts)]
+    files = [_identity(key) for key in table.keys(ctx.db) if key.state in _USED]
+    if not files:
+        raise CredguardError("no SSH key was made here", hint="run: credguard ssh create")
+    user = user if user is not None else ""
+    config.write(config.text(wanted, files, ctx.config.ssh.lifetime, user))
+    included = config.include()
+    try:
+        _prove(wanted, files)
+    except (CredguardError, TimeoutError) as exc:
+        if included:
+            config.remove()
+        hint = exc.hint if isinstance(exc, CredguardError) else ""
+        raise CredguardError(f"ssh does not use the keys: {exc}", hint=hint) from None
+    return Configured(config.path(), included, wanted, files)
+
+
+_USED = {table.ACTIVE, table.DRAINING}
+
+
+def reconfigure(ctx: Context) -> None:
+    """After the keys changed: write the file again where it is in use, with the same hosts."""
+    from credguard.ssh import config
+
+    if not config.written():
+        return
+    with contextlib.suppress(OSError), open(config.path(), encoding="utf-8") as file:
+        lines = file.read().splitlines()
+        hosts = next((line.split()[1:] for line in lines if line.startswith("Host ")), [])
+        user = next((line.split()[1] for line in lines if line.startswith("    User ")), "")
+        files = [_identity(key) for key in table.keys(ctx.db) if key.state in _USED]
+        if hosts and files:
+            config.write(config.text(hosts, files, ctx.config.ssh.lifetime, user))
+
+
+def _identity(key: table.SshKey) -> str:
+    """What ssh is told: the private file, or the public one of a key that only an agent has."""
+    from credguard.ssh import keys
+
+    return key.path or keys.private_path(key.name) + ".pub"
+
+
+def _prove(hosts: list[str], files: list[str]) -> None:
+    from credguard.ssh import config, openssh
+
+    # ssh goes by the password database's home, not by HOME.
+    own = os.path.realpath(paths.home()) == os.path.realpath(_home_of_ssh())
+    for host in hosts[:1]:
+        name = host.replace("*", "0").replace("?", "0")
+        found = openssh.settings_for(name, None if own else config.main_path())
+        seen = found.get("identityfile", [])
+        missing = [each for each in files if each not in seen]
+        if missing or found.get("identitiesonly") != ["yes"]:
+            raise CredguardError(
+                f"for {name} it reads other settings first", hint=f"see: ssh -G {name}"
+            )
+
+
+def _home_of_ssh() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return paths.home()

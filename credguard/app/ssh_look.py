@@ -1,0 +1,218 @@
+"""Use case: every SSH key in one view, here and in all regions, and what is wrong with it."""
+
+from dataclasses import dataclass, replace
+
+from credguard import config as settings
+from credguard.app.context import Context
+from credguard.app.mfa import Codes
+from credguard.app.sessions import user_name
+from credguard.app.ssh_account import Caller, all_regions, caller, in_each, some_regions
+from credguard.errors import CredguardError
+from credguard.keypairs import check
+from credguard.keypairs.model import Facts, Instance, LocalKey, Pair
+from credguard.keypairs.public import is_key, parsed, same_key
+from credguard.store import ssh as table
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen. `failed`: regions, or "account", that could not be read, and why.
+
+    `account`: its id, or "" when EC2 was not asked or nobody could ask it.
+    """
+
+    facts: Facts
+    account: str
+    failed: dict[str, CredguardError]
+
+
+def look(
+    ctx: Context,
+    profile: str | None,
+    regions: list[str] | None,
+    *,
+    local_only: bool = False,
+    codes: Codes | None = None,
+) -> Look:
+    """Read the keys here and, unless `local_only`, the pairs and instances of each region.
+
+    `regions` None: all that are enabled for the account. What cannot be read is in `failed`, never
+    left out silently. Raises StoreError, ConfigError.
+    """
+    mine = tuple(local_keys(ctx))
+    me = ctx.config.ssh.owner or user_name()
+    if local_only:
+        return Look(Facts(me, local=mine), "", {})
+    try:
+        who = caller(ctx, profile, codes)
+        where = some_regions(ctx, who, regions) if regions else all_regions(ctx, who)
+    except CredguardError as error:
+        facts = Facts(me, local=mine, unknown=(("account", str(error)),))
+        return Look(facts, "", {"account": error})
+    pairs, instances, failed = read(who, where)
+    unknown = tuple((region, str(error)) for region, error in failed.items())
+    facts = Facts(who.owner, tuple(pairs), tuple(instances), mine, unknown)
+    return Look(facts, who.account, failed)
+
+
+def read(
+    who: Caller, regions: list[str], names: list[str] | None = None
+) -> tuple[list[Pair], list[Instance], dict[str, CredguardError]]:
+    """Pairs and instances of each region, two calls a region, all regions at once.
+
+    `names`: only these key pairs, and the instances launched with them; None: all. The third part:
+    the regions that could not be read.
+    """
+    from credguard.aws import ec2
+
+    chosen = None if names is None else {"key-name": names}
+
+    def both(region: str) -> tuple[list[Pair], list[Instance]]:
+        with ec2.in_region(who.credentials, region) as account:
+            return account.key_pairs(names), account.instances(chosen)
+
+    pairs: list[Pair] = []
+    instances: list[Instance] = []
+    failed: dict[str, CredguardError] = {}
+    for region, found in in_each(regions, both).items():
+        if isinstance(found, CredguardError):
+            failed[region] = found
+            continue
+        pairs += found[0]
+        instances += found[1]
+    return pairs, instances, failed
+
+
+def local_keys(ctx: Context) -> list[LocalKey]:
+    """The keys made here, then the others in ~/.ssh; what is gone from the disk is left out."""
+    from credguard.ssh import files
+
+    on_disk = {each.path: each for each in files.private_keys()}
+    found = []
+    for key in table.keys(ctx.db):
+        if key.state in {table.MAKING, table.REVOKED}:
+            continue
+        seen = on_disk.pop(key.path, None) if key.path else None
+        if key.path and seen is None:
+            continue
+        known = parsed(key.public_key)
+        made = LocalKey(
+            key.path or None, key.name, known.kind, known.bits, True, key.public_key,
+            created=key.created, owner=key.owner,
+        )  # fmt: skip
+        found.append(replace(made, encrypted=seen.encrypted, mode=seen.mode) if seen else made)
+    return found + list(on_disk.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One key: of this machine, of the account, or both. `created`: Unix seconds; None: not known.
+
+    `regions`: where it is registered, with the pair's name there; `running`: instances.
+    """
+
+    title: str
+    kind: str
+    owner: str
+    created: float | None
+    here: str
+    pairs: list[Pair]
+    running: int
+    state: str
+    problems: list[check.Problem]
+
+
+def rows(ctx: Context, seen: Look) -> list[Row]:
+    """Local keys first, each with its pairs; then the pairs whose key is not here."""
+    facts = seen.facts
+    problems = found(ctx, seen)
+    states = {key.name: key.state for key in table.keys(ctx.db)}
+    result, told = [], set()
+    for key in facts.local:
+        pairs = [p for p in facts.pairs if key.public_key and _is(p, key.public_key)]
+        told |= {(p.region, p.name) for p in pairs}
+        created = key.created
+        here = key.path or "vault"
+        state = states.get(key.name or "", "")
+        result.append(
+            _row(facts, key.title, key.kind, key.owner or "", created, here, pairs, state, problems)
+        )
+    groups: list[list[Pair]] = []
+    for pair in facts.pairs:
+        if (pair.region, pair.name) in told:
+            continue
+        for group in groups:
+            if group[0].name == pair.name and _same(group[0], pair):
+                group.append(pair)
+                break
+        else:
+            groups.append([pair])
+    for group in groups:
+        first = group[0]
+        dates = [each.created for each in group if each.created is not None]
+        owner = first.owner or ""
+        result.append(
+            _row(
+                facts, first.name, first.kind, owner, min(dates, default=None), "", group, "",
+                problems,
+            )
+        )  # fmt: skip
+    return result
+
+
+_OF_LOCAL = {"no-passphrase", "readable", "weak-key", "old-key", "another's-key"}
+
+
+def _same(one: Pair, other: Pair) -> bool:
+    if one.public_key and other.public_key:
+        return same_key(one.public_key, other.public_key)
+    return one.fingerprint == other.fingerprint
+
+
+def _is(pair: Pair, line: str) -> bool:
+    return is_key(pair.public_key, pair.fingerprint, line)
+
+
+def _row(
+    facts: Facts,
+    title: str,
+    kind: str,
+    owner: str,
+    created: float | None,
+    here: str,
+    pairs: list[Pair],
+    state: str,
+    problems: list[check.Problem],
+) -> Row:
+    names = {(each.region, each.name) for each in pairs}
+    running = [
+        each
+        for each in facts.instances
+        if each.state == "running" and (each.region, each.key_name) in names
+    ]
+    mine = [
+        each
+        for each in problems
+        if (each.where, each.subject) in names
+        or (each.subject == title and each.check in _OF_LOCAL)
+    ]
+    owner = owner or next((each.owner for each in pairs if each.owner), "") or ""
+    return Row(title, kind, owner, created, here, pairs, len(running), state, mine)
+
+
+def found(ctx: Context, seen: Look) -> list[check.Problem]:
+    """What is wrong with what was seen."""
+    return check.problems(seen.facts, ctx.now(), max_age_s(ctx))
+
+
+def max_age_s(ctx: Context) -> float:
+    """From which age on a key is old, in seconds. Raises ConfigError."""
+    return float(settings.seconds(ctx.config.ssh.max_age))
+
+
+def old(ctx: Context) -> list[table.SshKey]:
+    """The keys made here that are in use and old. Reads only what is local. Raises StoreError."""
+    now, limit = ctx.now(), max_age_s(ctx)
+    return [
+        key for key in table.keys(ctx.db) if key.state == table.ACTIVE and now - key.created > limit
+    ]

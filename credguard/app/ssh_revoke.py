@@ -1,0 +1,250 @@
+"""Use case: a key is taken away (a leaver, a lost laptop, a leak), and a list of what is left.
+
+See keypairs.revocation.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from credguard.app import ssh, ssh_agent
+from credguard.app.context import Context
+from credguard.app.mfa import Codes
+from credguard.app.ssh_account import Caller, all_regions, caller, some_regions
+from credguard.app.ssh_look import local_keys, read
+from credguard.app.ssh_push import Pusher
+from credguard.atomic import remove
+from credguard.errors import CredguardError, NotPermitted
+from credguard.keypairs import revocation
+from credguard.keypairs.model import Facts, Instance, Pair
+from credguard.keypairs.public import fingerprint, is_key, parsed, same_key
+from credguard.keypairs.revocation import Item, Kind, Record, State
+from credguard.store import events
+from credguard.store import ssh as table
+from credguard.store.db import transaction
+from credguard.vault.base import ssh_item, ssh_key_item
+
+ALL = frozenset({Kind.PAIR, Kind.AGENT, Kind.FILE, Kind.INSTANCE})
+# A leak is answered unattended: the person still needs the key to get at the instances.
+OF_A_LEAK = frozenset({Kind.PAIR})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which keys: one made here, or every pair that is tagged so. The others are ""."""
+
+    name: str = ""
+    owner: str = ""
+    device: str = ""
+
+
+def revoke(
+    ctx: Context,
+    target: Target,
+    profile: str | None = None,
+    *,
+    parts: frozenset[Kind] = ALL,
+    push: Callable[[Caller], Pusher] | None = None,
+    regions: list[str] | None = None,
+    codes: Codes | None = None,
+    agreed: Callable[[list[Record]], None] = lambda _records: None,
+) -> tuple[list[Record], dict[str, CredguardError]]:
+    """Do at once what can be done; gives the lists, and the regions that could not be read.
+
+    `parts`: what is done now, the rest only listed; `push`: what takes the line out of instances;
+    `agreed` raises Aborted when a person does not want what it is shown. Safe to repeat: what is
+    done stays so, a failure is tried again. Raises CredguardError before anything is done.
+    """
+    known = _own(ctx, target.name) if target.name else None
+    who = caller(ctx, profile, codes)
+    where = _where(ctx, who, regions, known)
+    pairs, instances, failed = read(who, where)
+    facts = Facts(who.owner, tuple(pairs), tuple(instances))
+    read_in = frozenset(where) - frozenset(failed)
+    records = [
+        _seen(ctx, record, facts, read_in) for record in _records(ctx, who, target, known, pairs)
+    ]
+    if not records:
+        if failed:
+            raise next(iter(failed.values()))
+        raise CredguardError(
+            "no key pair is tagged so", hint="see whose there are: credguard ssh list"
+        )
+    agreed(records)
+    pusher = push(who) if push is not None else None
+    return [_done(ctx, who, record, parts, pusher, instances) for record in records], failed
+
+
+def _own(ctx: Context, name: str) -> table.SshKey:
+    key = table.key(ctx.db, name)
+    if key is None or key.state == table.MAKING:
+        raise CredguardError(f"no SSH key is called {name!r}", hint="see: credguard ssh list")
+    return key
+
+
+def _where(
+    ctx: Context, who: Caller, regions: list[str] | None, known: table.SshKey | None
+) -> list[str]:
+    if regions:
+        return some_regions(ctx, who, regions)
+    try:
+        return all_regions(ctx, who)
+    except NotPermitted:
+        if known is None:
+            raise
+        rows = table.registrations(ctx.db, known.name)
+        return sorted({each.region for each in rows if each.account == who.account})
+
+
+def _records(
+    ctx: Context, who: Caller, target: Target, known: table.SshKey | None, pairs: list[Pair]
+) -> list[Record]:
+    """One for each key, those under way taken up."""
+    wanted: dict[str, tuple[str, str]] = {}  # public line: title, name
+    if known is not None:
+        wanted[parsed(known.public_key).line] = (f"the SSH key {known.name}", known.name)
+    for pair in pairs:
+        if not pair.public_key or known is not None:
+            continue
+        line = " ".join(pair.public_key.split()[:2])
+        if (target.owner and pair.owner == target.owner) or (
+            target.device and pair.tags.get("device") == target.device
+        ):
+            mine = next((k.name for k in table.keys(ctx.db) if same_key(k.public_key, line)), "")
+            wanted[line] = (f"the SSH key of {target.owner or target.device} ({pair.name})", mine)
+    under_way = {each.key: each for each in table.revocations(ctx.db)}
+    for key, record in under_way.items():
+        # Its pairs are gone by now: what is left stands in the list.
+        if target.owner and f"of {target.owner} (" in record.title:
+            wanted.setdefault(key, (record.title, record.name))
+    return [
+        under_way.get(line) or Record(title, name, line, who.account, ctx.now())
+        for line, (title, name) in wanted.items()
+    ]
+
+
+def _seen(ctx: Context, record: Record, facts: Facts, read_in: frozenset[str]) -> Record:
+    here = bool(record.name) and any(
+        key.name == record.name and key.public_key and same_key(key.public_key, record.key)
+        for key in local_keys(ctx)
+    )
+    pairs = [e for e in facts.pairs if is_key(e.public_key, e.fingerprint, record.key)]
+    name = ssh.pair(record.name) if record.name else ""
+    found = revocation.seen(record, pairs, facts.instances, read_in, here=here, pair_name=name)
+    return _kept(ctx, found)
+
+
+def _kept(ctx: Context, record: Record) -> Record:
+    table.put_revocation(ctx.db, fingerprint(record.key), record, ctx.now())
+    return record
+
+
+def _done(
+    ctx: Context,
+    who: Caller,
+    record: Record,
+    parts: frozenset[Kind],
+    pusher: Pusher | None,
+    instances: list[Instance],
+) -> Record:
+    _end_rotation(ctx, record)
+    for item in record.left:
+        if item.kind not in parts or (item.kind is Kind.INSTANCE and pusher is None):
+            continue
+        try:
+            why = _do(ctx, who, record, item, pusher, instances)
+        except CredguardError as error:
+            state, why = State.FAILED, str(error)
+        else:
+            state = State.DONE
+        record = _kept(ctx, revocation.with_state(record, item, state, why))
+    events.record(
+        ctx.db, ctx.now(), "ssh.revoked", record.name or record.title, left=len(record.left)
+    )
+    return record
+
+
+def _end_rotation(ctx: Context, record: Record) -> None:
+    """A key that is taken away takes over from no other: the one before it is in use again."""
+    for rotation in table.rotations(ctx.db):
+        if rotation.new == record.name:
+            old = table.key(ctx.db, rotation.old)
+            with transaction(ctx.db):
+                table.end_rotation(ctx.db, rotation.old)
+                if old is not None and old.state == table.DRAINING:
+                    table.set_state(ctx.db, rotation.old, table.ACTIVE)
+
+
+def _do(
+    ctx: Context,
+    who: Caller,
+    record: Record,
+    item: Item,
+    pusher: Pusher | None,
+    instances: list[Instance],
+) -> str:
+    """Do one item; gives what there is to say. Raises CredguardError."""
+    match item.kind:
+        case Kind.PAIR:
+            _delete_pair(ctx, who, record, item)
+        case Kind.AGENT:
+            return _out_of_agent(record)
+        case Kind.FILE:
+            _forget(ctx, record)
+        case _:
+            machine = next((each for each in instances if each.id == item.subject), None)
+            if machine is None or pusher is None:
+                raise CredguardError(f"{item.subject} was not seen in this run")
+            pusher.remove(machine, record.key, None)
+    return ""
+
+
+def _delete_pair(ctx: Context, who: Caller, record: Record, item: Item) -> None:
+    from credguard.aws import ec2
+
+    with ec2.in_region(who.credentials, item.where) as account:
+        found = account.key_pair(item.subject)
+        if found is not None and is_key(found.public_key, found.fingerprint, record.key):
+            account.delete_key_pair(item.subject)
+    if record.name:
+        table.remove_registration(ctx.db, record.name, who.account, item.where)
+
+
+def _out_of_agent(record: Record) -> str:
+    from credguard.ssh import agent, keys
+
+    return "" if agent.remove(keys.private_path(record.name) + ".pub") else "it was not in it"
+
+
+def _forget(ctx: Context, record: Record) -> None:
+    """The private half is nowhere here any more: the file first, since the passphrase is for it."""
+    key = _own(ctx, record.name)
+    if key.path:
+        remove(key.path)
+    with transaction(ctx.db):
+        table.set_state(ctx.db, key.name, table.REVOKED)
+    ctx.vault.delete(ssh_key_item(key.name) if key.held == table.VAULT else ssh_item(key.name))
+    ssh_agent.reconfigure(ctx)
+
+
+def listed(ctx: Context) -> list[Record]:
+    """Every revocation and what is left of it. Raises StoreError."""
+    return table.revocations(ctx.db)
+
+
+def tick(ctx: Context, item_id: str) -> list[Record]:
+    """A person did `item_id`; gives the lists that it stands in. Raises CredguardError: in none."""
+    changed = []
+    for record in listed(ctx):
+        done = revocation.ticked(record, item_id)
+        if done is not None:
+            changed.append(_kept(ctx, done))
+    if not changed:
+        raise CredguardError(
+            f"no list has {item_id!r} for a person to do", hint="see: credguard ssh revoke --list"
+        )
+    return changed
+
+
+def left(records: Iterable[Record]) -> int:
+    """How many items are not done."""
+    return sum(len(each.left) for each in records)

@@ -1,0 +1,254 @@
+"""Use case: another SSH key takes over; the old one drains. See keypairs.machine."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from credguard import paths
+from credguard.app import own, ssh, ssh_agent
+from credguard.app.context import Context
+from credguard.app.mfa import Codes
+from credguard.app.ssh_account import Caller, all_regions, caller
+from credguard.app.ssh_look import read
+from credguard.app.ssh_push import Pusher
+from credguard.atomic import locked
+from credguard.errors import CredguardError, NotPermitted, StoreError, Unsupported
+from credguard.keypairs import machine
+from credguard.keypairs.driver import Driver, Outcome
+from credguard.keypairs.machine import Look, Record, Step
+from credguard.keypairs.model import Instance
+from credguard.keypairs.public import importable, is_key, parsed
+from credguard.keypairs.revocation import Kind
+from credguard.store import events
+from credguard.store import ssh as table
+from credguard.store.db import transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`push`: None: no instance is changed; else what makes one of a caller.
+
+    `finish`: the old pair goes although instances name it. `user`: whose authorized_keys.
+    """
+
+    push: Callable[[Caller], Pusher] | None = None
+    finish: bool = False
+    user: str = ""
+
+
+def rotate(
+    ctx: Context,
+    name: str | None,
+    profile: str | None,
+    wanted: Wanted,
+    codes: Codes | None = None,
+    tell: Callable[[Step], None] = lambda _step: None,
+) -> Outcome:
+    """Begin the replacement of the key `name`, or go on with it, as far as it goes now.
+
+    `name`: the old or the new one; None: the one under way, else the only key. Safe to repeat, and
+    after a crash at any point. Raises CredguardError.
+    """
+    paths.private_dir(paths.state_dir())
+    try:
+        with locked(paths.lock_file("ssh-rotation"), busy="another credguard replaces an SSH key"):
+            who = caller(ctx, profile, codes)
+            record = _record(ctx, name, who)
+            if wanted.finish != record.finish or (wanted.user and wanted.user != record.user):
+                record = replace(
+                    record,
+                    finish=record.finish or wanted.finish,
+                    user=wanted.user or record.user,
+                )
+                table.put_rotation(ctx.db, record, ctx.now())
+            pusher = wanted.push(who) if wanted.push is not None else None
+            effects = Effects(ctx, who, pusher)
+            outcome = Driver(effects, tell).run(record, push=pusher is not None)
+            own.refresh(ctx)
+            return outcome
+    except OSError as exc:
+        raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
+
+
+def _record(ctx: Context, name: str | None, who: Caller) -> Record:
+    """The one under way, or a new one, journalled."""
+    under_way = table.rotations(ctx.db)
+    found = [each for each in under_way if name in {None, each.old, each.new}]
+    if len(found) > 1:
+        raise CredguardError(
+            "several SSH keys are being replaced",
+            hint="name one: credguard ssh rotate " + "|".join(each.old for each in found),
+        )
+    if found:
+        if found[0].account != who.account:
+            raise CredguardError(
+                f"the key {found[0].old} is being replaced in account {found[0].account},"
+                f" and the profile {who.profile} is of {who.account}",
+                hint="name a profile of that account: --profile PROFILE",
+            )
+        return found[0]
+    key = ssh.chosen(ctx, name)
+    if key.state != table.ACTIVE:
+        raise CredguardError(
+            f"the key {key.name} is {key.state}", hint="see: credguard ssh list --local"
+        )
+    importable(parsed(key.public_key))
+    record = Record(
+        key.name, _successor(ctx, key.name), who.account, machine.State.INTENT, ctx.now(),
+        _regions(ctx, key, who.account),
+    )  # fmt: skip
+    table.put_rotation(ctx.db, record, ctx.now())
+    events.record(ctx.db, ctx.now(), "ssh.replacing", key.name, new=record.new)
+    return record
+
+
+def _regions(ctx: Context, key: table.SshKey, account: str) -> tuple[str, ...]:
+    """Where the pair of `key` is, or was before it was revoked."""
+    rows = table.registrations(ctx.db, key.name)
+    found = {each.region for each in rows if each.account == account}
+    for record in table.revocations(ctx.db):
+        if record.name == key.name and record.account == account:
+            found |= {each.where for each in record.items if each.kind is Kind.PAIR}
+    return tuple(sorted(found))
+
+
+def _successor(ctx: Context, name: str) -> str:
+    from credguard.ssh import keys
+
+    stamp = time.strftime("%Y%m", time.gmtime(ctx.now()))
+    taken = {key.name for key in table.keys(ctx.db)}
+    taken |= {
+        each.removeprefix("credguard_").removesuffix(".pub")
+        for each in (os.listdir(keys.folder()) if os.path.isdir(keys.folder()) else [])
+    }
+    try:
+        new = machine.successor(name, stamp, frozenset(taken))
+    except ValueError as exc:
+        raise Unsupported(str(exc), hint="make one: credguard ssh create --name NAME") from None
+    return keys.check_name(new)
+
+
+class Effects:
+    """The replacement's effects on the store, the disk, EC2 and instances."""
+
+    def __init__(self, ctx: Context, who: Caller, pusher: Pusher | None) -> None:
+        """`pusher` None: no instance is ever changed."""
+        self._ctx = ctx
+        self._who = who
+        self._pusher = pusher
+
+    def _key(self, name: str) -> table.SshKey:
+        key = table.key(self._ctx.db, name)
+        if key is None:
+            raise CredguardError(f"no SSH key is called {name!r}", hint="see: credguard ssh list")
+        return key
+
+    def journal(self, record: Record) -> None:
+        """See driver.Effects."""
+        table.put_rotation(self._ctx.db, record, self._ctx.now())
+
+    def look(self, record: Record) -> Look:
+        """See driver.Effects. Every region that is enabled: a pair may have been put there."""
+        try:
+            where = set(all_regions(self._ctx, self._who))
+        except NotPermitted:
+            where = set()
+        where |= set(record.regions)
+        old, new = self._key(record.old), table.key(self._ctx.db, record.new)
+        names = [ssh.pair(record.old), ssh.pair(record.new)]
+        pairs, instances, failed = read(self._who, sorted(where), names)
+        old_in = {
+            pair.region
+            for pair in pairs
+            if pair.name == names[0] and is_key(pair.public_key, pair.fingerprint, old.public_key)
+        }
+        new_in = {
+            pair.region
+            for pair in pairs
+            if new is not None
+            and pair.name == names[1]
+            and is_key(pair.public_key, pair.fingerprint, new.public_key)
+        }
+        carrying = tuple(
+            sorted(
+                (each for each in instances if each.key_name == names[0]),
+                key=lambda each: (each.region, each.id),
+            )
+        )
+        # A region that cannot be read, and where nothing was known to be, holds nothing up.
+        unread = frozenset(failed) & set(record.regions)
+        return Look(frozenset(old_in), frozenset(new_in), unread, carrying)
+
+    def make(self, record: Record) -> None:
+        """See driver.Effects."""
+        old = self._key(record.old)
+        known = parsed(old.public_key)
+        wanted = ssh.Wanted(known.kind, known.bits, old.held == table.VAULT)
+        ssh.local(self._ctx, record.new, old.owner, wanted)
+
+    def register(self, record: Record, regions: tuple[str, ...]) -> dict[str, CredguardError]:
+        """See driver.Effects."""
+        key = self._key(record.new)
+        found = ssh.register(self._ctx, self._who, key, list(regions), record.old)
+        return {region: error for region, error in found.items() if error is not None}
+
+    def switch(self, record: Record) -> None:
+        """See driver.Effects."""
+        with transaction(self._ctx.db):
+            table.put_rotation(self._ctx.db, record, self._ctx.now())
+            if self._key(record.old).state != table.REVOKED:
+                table.set_state(self._ctx.db, record.old, table.DRAINING)
+            events.record(self._ctx.db, self._ctx.now(), "ssh.switched", record.old, new=record.new)
+        ssh_agent.reconfigure(self._ctx)
+
+    def add(self, record: Record, instance: Instance) -> None:
+        """See driver.Effects."""
+        self._push().add(instance, self._key(record.new).public_key)
+
+    def prove(self, record: Record, instance: Instance) -> None:
+        """See driver.Effects."""
+        self._push().prove(instance, self._key(record.new).public_key, record.new)
+
+    def remove(self, record: Record, instance: Instance) -> None:
+        """See driver.Effects."""
+        old, new = self._key(record.old), self._key(record.new)
+        self._push().remove(instance, old.public_key, new.public_key)
+        events.record(
+            self._ctx.db, self._ctx.now(), "ssh.line_replaced", record.old,
+            instance=instance.id, region=instance.region, new=record.new,
+        )  # fmt: skip
+
+    def _push(self) -> Pusher:
+        if self._pusher is None:
+            raise AssertionError("a step on an instance that nobody asked for")
+        return self._pusher
+
+    def delete(self, record: Record, region: str) -> None:
+        """See driver.Effects. A pair of that name with another key is not touched."""
+        delete_pair(self._ctx, self._who, self._key(record.old), region)
+
+    def end(self, record: Record) -> None:
+        """See driver.Effects."""
+        with transaction(self._ctx.db):
+            table.end_rotation(self._ctx.db, record.old)
+            if self._key(record.old).state != table.REVOKED:
+                table.set_state(self._ctx.db, record.old, table.REPLACED)
+            events.record(self._ctx.db, self._ctx.now(), "ssh.replaced", record.old, new=record.new)
+        ssh_agent.reconfigure(self._ctx)
+
+
+def delete_pair(ctx: Context, who: Caller, key: table.SshKey, region: str) -> None:
+    """The pair of `key` is not registered in `region`. Raises AwsError.
+
+    Looked at right before: a pair of that name with another key is not touched.
+    """
+    from credguard.aws import ec2
+
+    name = ssh.pair(key.name)
+    with ec2.in_region(who.credentials, region) as account:
+        found = account.key_pair(name)
+        if found is not None and is_key(found.public_key, found.fingerprint, key.public_key):
+            account.delete_key_pair(name)
+            events.record(ctx.db, ctx.now(), "ssh.pair_deleted", key.name, region=region)
+    table.remove_registration(ctx.db, key.name, who.account, region)

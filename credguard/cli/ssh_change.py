@@ -1,0 +1,248 @@
+"""`credguard ssh rotate` and `revoke`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from credguard.app.context import Context
+from credguard.cli import complete, ssh_options
+from credguard.cli.ask import confirm, show_error
+
+if TYPE_CHECKING:
+    from credguard.app.ssh_account import Caller
+    from credguard.app.ssh_push import Pusher
+    from credguard.keypairs.driver import Outcome
+    from credguard.keypairs.machine import Step
+    from credguard.keypairs.revocation import Record
+
+_push = click.option(
+    "--push", is_flag=True, help="Change authorized_keys of the running instances too."
+)
+_by_ssm = click.option("--ssm", is_flag=True, help="By Systems Manager, not Instance Connect.")
+_user = click.option("--user", help="Whose authorized_keys (default: ssh.user, ec2-user).")
+_private = click.option("--private", is_flag=True, help="By the instances' private addresses.")
+
+
+def _pusher(
+    ctx: Context, user: str | None, ssm: bool, private: bool, options: tuple[str, ...]
+) -> Callable[[Caller], Pusher]:
+    from credguard.app import ssh_push
+    from credguard.app.ssh_connect import Way, check
+
+    way = Way(user or ctx.config.ssh.user, private=private, options=options)
+    check(way)
+    by = ssh_push.BY_SSM if ssm else ssh_push.BY_CONNECT
+    return lambda who: ssh_push.Pusher(ctx, who, way, by)
+
+
+@click.command(
+    short_help="Replace a key; the old one drains.",
+    epilog="Example: credguard ssh rotate laptop --push",
+)
+@click.argument("name", required=False, shell_complete=complete.ssh_keys)
+@_push
+@_by_ssm
+@_user
+@_private
+@ssh_options.ssh_option
+@click.option("--finish", is_flag=True, help="Delete the old pair though instances name it.")
+@click.option("--yes", is_flag=True, help="Answer --finish's question beforehand.")
+@ssh_options.profile
+@click.option("--json", "as_json", is_flag=True, help="Print where it stands as JSON.")
+def rotate(
+    name: str | None,
+    push: bool,
+    ssm: bool,
+    user: str | None,
+    private: bool,
+    options: tuple[str, ...],
+    finish: bool,
+    yes: bool,
+    profile: str | None,
+    as_json: bool,
+) -> int:
+    """Make a key that takes over from NAME, register it, and let the old one drain.
+
+    A key pair is only read when an instance is launched: running instances keep letting the old key
+    in. They are listed, and --push changes them: the new line is added and proven, then the old one
+    is taken out. The old pair is deleted where no instance names it any more. Run it again to go
+    on. The old private key stays; `credguard ssh revoke` takes it away.
+    """
+    from credguard.app import ssh_rotate as app
+
+    ctx = Context()
+    if finish:
+        confirm(
+            "Delete the old key pair? What instances it still opens is not to be seen in EC2 then.",
+            yes=yes,
+        )
+    pusher = _pusher(ctx, user, ssm, private, options) if push else None
+    wanted = app.Wanted(pusher, finish, user or ctx.config.ssh.user if push else "")
+    outcome = app.rotate(ctx, name, profile, wanted, ssh_options.codes(ctx, profile), _tell)
+    if as_json:
+        click.echo(json.dumps(_outcome_json(outcome), indent=2))
+    else:
+        _show_outcome(outcome)
+    for where, error in outcome.failed.items():
+        show_error(error, f"{where}: ")
+    return 2 if outcome.failed else 0
+
+
+def _tell(step: Step) -> None:
+    from credguard.keypairs.machine import Action
+
+    words = {
+        Action.MAKE: "making the new key",
+        Action.REGISTER: f"registering it in {', '.join(step.regions)}",
+        Action.SWITCH: "the new key is the one in use now",
+        Action.DELETE: f"deleting the old pair in {', '.join(step.regions)}",
+    }
+    if step.instance is not None:
+        what = {Action.ADD: "adding the new line", Action.PROVE: "proving it"}
+        text = what.get(step.action, "taking the old line out")
+        click.echo(f"{step.instance.id}: {text}", err=True)
+    elif said := words.get(step.action):
+        click.echo(said, err=True)
+
+
+def _outcome_json(outcome: Outcome) -> dict[str, object]:
+    from credguard.keypairs.machine import still_open
+
+    record, look = outcome.record, outcome.look
+    opened = still_open(record, look)
+    return {
+        "state": "replaced" if outcome.over else str(record.state),
+        "old": record.old,
+        "new": record.new,
+        "waits_for": outcome.why or None,
+        "old_pair_in": sorted(look.old_in),
+        "new_pair_in": sorted(look.new_in),
+        "instances": [
+            {
+                "id": each.id,
+                "name": each.name,
+                "region": each.region,
+                "launched": each.launched,
+                "line": record.lines.get(each.id),
+                "lets_old_key_in": each in opened,
+            }
+            for each in look.carrying
+        ],
+        "failed": {where: str(error) for where, error in outcome.failed.items()},
+    }
+
+
+def _show_outcome(outcome: Outcome) -> None:
+    from credguard.keypairs.machine import still_open
+    from credguard.report.text import printable
+
+    record, left = outcome.record, still_open(outcome.record, outcome.look)
+    if outcome.over:
+        click.echo(f"{record.new} replaced {record.old}; its key pair is gone everywhere")
+    else:
+        click.echo(f"{record.new} takes over from {record.old}: {outcome.why}")
+    for each in outcome.look.carrying:
+        said = "still lets the old key in" if each in left else "takes the new key, not the old one"
+        click.echo(printable(f"  {each.region}  {each.id}  {each.name or '-'}  {said}"))
+    if left and not outcome.over:
+        click.echo(
+            "no running instance is changed by a key pair; to change them:"
+            " credguard ssh rotate --push; to delete the old pair all the same: --finish",
+            err=True,
+        )
+
+
+@click.command(
+    short_help="Take a key away: a leaver, a lost laptop.",
+    epilog="Example: credguard ssh revoke --owner ada",
+)
+@click.argument("name", required=False, shell_complete=complete.ssh_keys)
+@click.option("--owner", default="", help="Every key pair with this owner tag.")
+@click.option("--device", default="", help="Every key pair with this device tag.")
+@_push
+@_by_ssm
+@_user
+@_private
+@ssh_options.ssh_option
+@ssh_options.regions
+@ssh_options.profile
+@click.option("--list", "only_list", is_flag=True, help="Show the lists; calls nobody.")
+@click.option("--done", metavar="ITEM", help="You did this item of a list by hand.")
+@click.option("--yes", is_flag=True, help="Answer the question beforehand.")
+@click.option("--json", "as_json", is_flag=True, help="Print the lists as JSON.")
+def revoke(
+    name: str | None,
+    owner: str,
+    device: str,
+    push: bool,
+    ssm: bool,
+    user: str | None,
+    private: bool,
+    options: tuple[str, ...],
+    regions: list[str] | None,
+    profile: str | None,
+    only_list: bool,
+    done: str | None,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Do at once what takes a key away, and list what is left to do.
+
+    NAME is a key made here: its private half is deleted too. Key pairs are deleted in all regions;
+    machines that were launched with them still let the key in, until its line is taken out (--push,
+    or by hand). Exit code 1: something is left to do.
+    """
+    from credguard.app import ssh_revoke as app
+
+    ctx = Context()
+    if only_list or done is not None:
+        records = app.tick(ctx, done) if done is not None else app.listed(ctx)
+        return _show_lists(records, as_json)
+    if sum(bool(each) for each in (name, owner, device)) != 1:
+        raise click.UsageError("name one: NAME, --owner OWNER or --device DEVICE")
+
+    def agreed(records: list[Record]) -> None:
+        titles = ", ".join(each.title for each in records)
+        confirm(f"Take away {titles}? Deleted keys cannot be brought back.", yes=yes)
+
+    records, failed = app.revoke(
+        ctx,
+        app.Target(name or "", owner, device),
+        profile,
+        push=_pusher(ctx, user, ssm, private, options) if push else None,
+        regions=regions,
+        codes=ssh_options.codes(ctx, profile),
+        agreed=agreed,
+    )
+    code = _show_lists(records, as_json)
+    for region, error in failed.items():
+        show_error(error, f"UNKNOWN: {region}: ")
+    return 2 if failed else code
+
+
+def _show_lists(records: list[Record], as_json: bool) -> int:
+    from credguard.keypairs.revocation import BY_HAND, State
+    from credguard.report.text import printable
+
+    if as_json:
+        click.echo(json.dumps([each.to_json() for each in records], indent=2))
+    elif not records:
+        click.echo("no key was revoked", err=True)
+    marks = {State.DONE: "[x]", State.FAILED: "[!]"}
+    for record in records if not as_json else []:
+        click.echo(printable(f"{record.title}: {len(record.left)} of {len(record.items)} left"))
+        for each in record.items:
+            where = f"{each.where}: " if each.where else ""
+            why = f" ({each.why})" if each.why else ""
+            by_hand = each.kind in BY_HAND and each.state is not State.DONE
+            tick = f"; done by hand: --done {each.id}" if by_hand else ""
+            mark = marks.get(each.state, "[ ]")
+            click.echo(printable(f"  {mark} {where}{each.text}{why}{tick}"))
+    return 1 if any(each.left for each in records) else 0
+
+
+COMMANDS = (rotate, revoke)

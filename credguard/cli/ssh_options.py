@@ -1,0 +1,43 @@
+"""Options that the ssh commands have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from credguard.cli import complete
+
+if TYPE_CHECKING:
+    from credguard.app.context import Context
+    from credguard.app.mfa import Codes
+
+
+def _split(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
+    if value is None:
+        return None
+    from credguard.app.ssh_account import check_regions
+
+    return check_regions(part.strip() for part in value.split(",") if part.strip())
+
+
+regions = click.option(
+    "--regions", callback=_split, metavar="REGION,...", help="Where, separated by commas."
+)
+all_regions = click.option(
+    "--all-regions", "everywhere", is_flag=True, help="In every region enabled for the account."
+)
+profile = click.option(
+    "--profile", shell_complete=complete.profiles, help="The profile whose account it is."
+)
+ssh_option = click.option(
+    "-o", "--ssh-option", "options", multiple=True, metavar="OPTION", help="As ssh's -o."
+)
+
+
+def codes(ctx: Context, profile: str | None) -> Codes:
+    """Where MFA codes come from: the profile's own program, or a person at the terminal."""
+    from credguard.app.mfa import Codes
+    from credguard.cli.ask import code_asker
+
+    return Codes(ctx, [profile] if profile else [], ask=code_asker())

@@ -1,0 +1,163 @@
+"""Taking a key away from somebody who left, or from a laptop that is lost: a checklist. Pure.
+
+What AWS can be told is done at once. What lies on machines is not: a deleted key pair still opens
+every instance that was launched with it. The list says so, and keeps what is left to do.
+"""
+
+from collections.abc import Container, Iterable
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from credguard.keypairs.model import Instance, Pair
+
+
+class Kind(StrEnum):
+    """What an item is about; the first three are done by credguard."""
+
+    PAIR = "pair"
+    AGENT = "agent"
+    FILE = "file"
+    INSTANCE = "instance"
+    IMAGES = "images"
+    SESSIONS = "sessions"
+    ELSEWHERE = "elsewhere"
+
+
+class State(StrEnum):
+    """`failed` is tried again; `open` waits for a person."""
+
+    TODO = "todo"
+    DONE = "done"
+    FAILED = "failed"
+    OPEN = "open"
+
+
+BY_HAND = (Kind.INSTANCE, Kind.IMAGES, Kind.SESSIONS, Kind.ELSEWHERE)
+_TEXTS = {
+    Kind.IMAGES: "images and launch templates may hold the key, or name its pair",
+    Kind.SESSIONS: "sessions that are open now go on until they end",
+    Kind.ELSEWHERE: "other machines and git hosts that know the key are not known here",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the list. `where`: a region, or ""; `subject`: a pair's name, an instance's id.
+
+    `text`: in words; `why`: of a failure.
+    """
+
+    kind: Kind
+    where: str
+    subject: str
+    text: str
+    state: State
+    why: str = ""
+
+    @property
+    def id(self) -> str:
+        """Names the item for a person to tick off."""
+        return self.subject if self.kind in {Kind.INSTANCE, Kind.PAIR} else str(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A revocation. `key`: the public line; `title`: whose or which, in words.
+
+    `name`: of a key made here, or ""; `began`: Unix seconds.
+    """
+
+    title: str
+    name: str
+    key: str
+    account: str
+    began: float
+    items: tuple[Item, ...] = ()
+
+    @property
+    def left(self) -> list[Item]:
+        """What is not done."""
+        return [each for each in self.items if each.state is not State.DONE]
+
+    def to_json(self) -> dict[str, object]:
+        """As builtin types."""
+        return asdict(self)
+
+
+def from_json(row: dict[str, Any]) -> Record:
+    """What to_json gave. Raises KeyError, ValueError, TypeError for anything else."""
+    items = tuple(
+        Item(**{**each, "kind": Kind(each["kind"]), "state": State(each["state"])})
+        for each in row["items"]
+    )
+    return Record(**{**row, "items": items})
+
+
+def seen(
+    record: Record,
+    pairs: Iterable[Pair],
+    instances: Iterable[Instance],
+    regions_read: frozenset[str],
+    *,
+    here: bool,
+    pair_name: str = "",
+) -> Record:
+    """`record` with what a look found; what was done stays so, unless it is there again.
+
+    `pairs`: those of this key; `instances`: any. One that is no more, in a region that was read, is
+    done. A pair that was deleted is remembered by its name; `pair_name`: the name that this key's
+    pairs have or had in any region. `here`: a private half is here.
+    """
+    items = {(each.kind, each.where, each.subject): each for each in record.items}
+
+    def want(item: Item, *, again: bool = False) -> None:
+        key = (item.kind, item.where, item.subject)
+        known = items.get(key)
+        if known is None or (again and known.state is State.DONE):
+            items[key] = item
+
+    named = {(each.where, each.subject) for each in record.items if each.kind is Kind.PAIR}
+    for pair in pairs:
+        named.add((pair.region, pair.name))
+        text = f"the key pair {pair.name} of {pair.owner or 'nobody'} is registered"
+        want(Item(Kind.PAIR, pair.region, pair.name, text, State.TODO), again=True)
+    if here:
+        want(Item(Kind.AGENT, "", "", "ssh-agent here may hold the key", State.TODO), again=True)
+        want(Item(Kind.FILE, "", "", "its private half is here", State.TODO), again=True)
+    there = {
+        (each.region, each.id): each
+        for each in instances
+        if (each.region, each.key_name) in named or (pair_name and each.key_name == pair_name)
+    }
+    for each in there.values():
+        text = f"{each.name or each.id} was launched with it: its line is in authorized_keys there"
+        want(Item(Kind.INSTANCE, each.region, each.id, text, State.OPEN))
+    for kind, text in _TEXTS.items():
+        want(Item(kind, "", "", text, State.OPEN))
+    kept = [_closed(each, there, regions_read) for each in items.values()]
+    order = list(Kind)
+    kept.sort(key=lambda each: (order.index(each.kind), each.where, each.subject))
+    return replace(record, items=tuple(kept))
+
+
+def _closed(item: Item, there: Container[tuple[str, str]], regions_read: frozenset[str]) -> Item:
+    """`item`, done when it is of an instance that is no more."""
+    gone = item.where in regions_read and (item.where, item.subject) not in there
+    if item.kind is Kind.INSTANCE and item.state is not State.DONE and gone:
+        return replace(item, state=State.DONE, why="the instance is gone")
+    return item
+
+
+def with_state(record: Record, item: Item, state: State, why: str = "") -> Record:
+    """`record` with `item` in that state."""
+    changed = replace(item, state=state, why=why)
+    return replace(record, items=tuple(changed if each == item else each for each in record.items))
+
+
+def ticked(record: Record, item_id: str) -> Record | None:
+    """A person did `item_id`; None: there is no such item to be done by hand."""
+    items = [each for each in record.items if each.id == item_id and each.kind in BY_HAND]
+    for each in items:
+        record = with_state(record, each, State.DONE, "a person said so")
+    return record if items else None

@@ -1,0 +1,61 @@
+"""The shell scripts that change authorized_keys on an instance. Pure.
+
+Each is POSIX sh, changes the file in one rename with owner and mode kept, may be repeated, and ends
+with DONE on a line of its own when it did what it should.
+"""
+
+from shlex import quote
+
+DONE = "credguard: done"
+
+_HEAD = """set -eu
+umask 077
+{home}
+file=$home/.ssh/authorized_keys
+[ -d "$home/.ssh" ]
+file=$(readlink -f -- "$file")
+"""
+# The login's own home, or where root asks for another user's.
+_MINE = "home=$HOME"
+_THEIRS = "home=$(getent passwd {user} | cut -d: -f6)"
+
+_ADD = """if ! grep -qF -- {blob} "$file"; then
+    cp -p -- "$file" "$file.credguard"
+    {{ cat -- "$file"; [ -z "$(tail -c 1 -- "$file")" ] || echo; printf '%s\\n' {line}; }} \\
+        >"$file.credguard"
+    mv -f -- "$file.credguard" "$file"
+fi
+"""
+_KEEP = """grep -qF -- {blob} "$file"
+"""
+_REMOVE = """if grep -qF -- {blob} "$file"; then
+    cp -p -- "$file" "$file.credguard"
+    grep -vF -- {blob} "$file" >"$file.credguard" || [ $? = 1 ]
+    mv -f -- "$file.credguard" "$file"
+fi
+"""
+
+
+def _script(parts: str, user: str | None) -> str:
+    home = _MINE if user is None else _THEIRS.format(user=quote(user))
+    return f"{_HEAD.format(home=home)}{parts}echo {quote(DONE)}\n"
+
+
+def _blob(line: str) -> str:
+    return quote(line.split()[1])
+
+
+def add(line: str, *, user: str | None = None) -> str:
+    """The public `line` is in the file of `user`; None: of whoever runs it."""
+    return _script(_ADD.format(blob=_blob(line), line=quote(line)), user)
+
+
+def present(line: str, *, user: str | None = None) -> str:
+    """It fails unless `line` is there. Changes nothing."""
+    return _script(_KEEP.format(blob=_blob(line)), user)
+
+
+def remove(line: str, *, keep: str | None, user: str | None = None) -> str:
+    """`line` is not there; it fails first unless `keep` is. `keep` None: none needs to be."""
+    check = _KEEP.format(blob=_blob(keep)) if keep is not None else ""
+    return _script(check + _REMOVE.format(blob=_blob(line)), user)

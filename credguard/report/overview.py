@@ -1,0 +1,164 @@
+"""What `credguard status` tells. Times are Unix seconds; None: not known, unless a field says else.
+
+A text UNKNOWN stands where something cannot be told.
+"""
+
+from dataclasses import dataclass
+
+UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """The key that a profile hands out.
+
+    `due_in_days`: when it is replaced by itself, or would be once a person agrees. `max_age_days`:
+    None: the settings cannot be read. `state`: active, leaked, locked out, a state of its rotation,
+    or UNKNOWN; `next_step`: what comes next for it.
+    """
+
+    profile: str
+    key_id: str
+    identity: str
+    age_days: float | None
+    due_in_days: float | None
+    consent: bool
+    max_age_days: float | None = None
+    state: str = "active"
+    next_step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """A key that nothing hands out any more, or not yet, until its rotation is over.
+
+    `state`: grace, soak, blocked, needs you, stray, a state of the rotation; `next_at` None: not by
+    itself; `why`: what it waits for or asks.
+    """
+
+    key_id: str
+    identity: str
+    state: str
+    next_step: str
+    next_at: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordStatus:
+    """A console password. `state`: not kept, kept, midway, unknown."""
+
+    identity: str
+    profiles: list[str]
+    state: str
+    age_days: float | None
+    due_in_days: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SshStatus:
+    """An SSH key made here."""
+
+    name: str
+    age_days: float
+    regions: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class HookStatus:
+    """Where hooks were installed. `repository`: its folder, --global or --template.
+
+    `state`: installed, partly (some are missing), shadowed (git takes others), gone (no such
+    repository), or UNKNOWN.
+    """
+
+    repository: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """A watched folder. `state`: ok, missing, not readable.
+
+    `files`: in it, as of `looked_at`; both None: not known.
+    """
+
+    path: str
+    state: str
+    files: int | None
+    looked_at: float | None
+    open_findings: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """An open finding, masked."""
+
+    path: str
+    line: int
+    rule_id: str
+    masked: str
+    first_seen: float
+    last_seen: float
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """What does not work and needs a look. `told`: a person was notified of it."""
+
+    subject: str
+    kind: str
+    what: str
+    hint: str
+    since: float
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeakRow:
+    """A value of the vault that was pushed, and not answered yet. `state`: waiting, stopped."""
+
+    title: str
+    state: str
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One audit of the account: how many checks had which result."""
+
+    at: float
+    passed: int
+    failed: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole picture at `now`.
+
+    `unreadable`: why the settings or the state database cannot be read; then what they hold is
+    empty here and nothing can be told of it. `audit` None: none was made. `vault_state`: present,
+    empty, missing, or UNKNOWN, since opening it could ask a person.
+    """
+
+    now: float
+    vault_backend: str
+    vault_state: str
+    keys: list[KeyStatus]
+    resting: list[Resting]
+    rotations_midway: int
+    passwords: list[PasswordStatus]
+    passwords_due: list[str]
+    ssh: list[SshStatus]
+    hooks: list[HookStatus]
+    watched: list[RootStatus]
+    open_findings: list[FindingRow]
+    leaks: list[LeakRow]
+    daemon: str
+    service: str
+    last_tick: float | None
+    problems: list[ProblemRow]
+    audit: Audit | None
+    unreadable: list[str]

@@ -1,0 +1,139 @@
+"""~/.ssh/config: one include of one file of ours, before the first Host. The rest stays as it is.
+
+ssh takes the first value it finds, and what stands after `Host x` is only for x (ssh_config(5)), so
+an include further down has no effect for other hosts.
+"""
+
+import os
+import re
+
+from credguard.atomic import write_private
+from credguard.errors import AlreadyExists, StoreError, Unsupported
+from credguard.ssh import keys
+
+_HEAD = "# Written by credguard ssh config; what is changed here is lost.\n"
+_BLOCK = re.compile(r"[ \t]*(?:host|match)\b", re.IGNORECASE)
+_LARGEST = 4 << 20
+# EC2's own names of instances, and their ids.
+HOSTS = (
+    "i-*",
+    "*.compute.amazonaws.com",
+    "*.compute-1.amazonaws.com",
+    "*.compute.internal",
+    "*.ec2.internal",
+)
+_PATTERN = re.compile(r"!?[A-Za-z0-9._:*?-]{1,255}\Z")
+
+
+def path() -> str:
+    """Our file."""
+    return os.path.join(keys.folder(), "credguard.conf")
+
+
+def main_path() -> str:
+    """The person's."""
+    return os.path.join(keys.folder(), "config")
+
+
+def include_line() -> str:
+    """The line that reads our file."""
+    return f'Include "{path()}"\n'
+
+
+def check_host(pattern: str) -> str:
+    """`pattern`, when it can stand after Host. Raises Unsupported."""
+    if not _PATTERN.match(pattern):
+        raise Unsupported(
+            f"{pattern!r} is no pattern of host names",
+            hint="letters, digits, dots, dashes, * and ?, such as: --host '10.0.*'",
+        )
+    return pattern
+
+
+def text(hosts: list[str], files: list[str], lifetime: str, user: str) -> str:
+    """Our file's text: for `hosts`, the keys `files`, and no others that an agent may offer.
+
+    `files`: private files, or public ones of keys that are only in the agent.
+    """
+    lines = [_HEAD, "Host " + " ".join(hosts) + "\n"]
+    lines += [f'    IdentityFile "{each}"\n' for each in files]
+    kept = "yes" if lifetime.startswith("0") else lifetime
+    lines += ["    IdentitiesOnly yes\n", f"    AddKeysToAgent {kept}\n"]
+    if user:
+        lines.append(f"    User {user}\n")
+    return "".join(lines)
+
+
+def write(content: str) -> None:
+    """Put our file in its place. Raises StoreError, AlreadyExists (a file there is not ours)."""
+    keys.ssh_folder(for_private=False)
+    present = _read(path())
+    if present is not None and not present.startswith(_HEAD):
+        raise AlreadyExists(f"{path()} is not a file of credguard's", hint="move it away")
+    if present != content:
+        _write(path(), content)
+
+
+def include() -> bool:
+    """Read our file from the person's, first of all; False: it was so already.
+
+    Raises StoreError. A crash leaves the old file or the new one.
+    """
+    present = _read(main_path()) or ""
+    line = include_line()
+    rest = [each for each in present.splitlines(keepends=True) if each.strip() != line.strip()]
+    before = []
+    for each in present.splitlines(keepends=True):
+        if _BLOCK.match(each):
+            break
+        before.append(each.strip())
+    if line.strip() in before:
+        return False
+    _write(main_path(), line + "".join(rest))
+    return True
+
+
+def remove() -> list[str]:
+    """Undo both; gives what was done, in words. Raises StoreError."""
+    done = []
+    present = _read(main_path())
+    line = include_line()
+    if present is not None and line in present:
+        left = present.replace(line, "")
+        if left:
+            _write(main_path(), left)
+        else:
+            os.unlink(main_path())
+        done.append(f"took the include out of {main_path()}")
+    ours = _read(path())
+    if ours is not None and ours.startswith(_HEAD):
+        os.unlink(path())
+        done.append(f"deleted {path()}")
+    return done
+
+
+def written() -> bool:
+    """Whether our file is there."""
+    return (_read(path()) or "").startswith(_HEAD)
+
+
+def _read(where: str) -> str | None:
+    try:
+        with open(where, "rb") as file:
+            data = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise StoreError(f"cannot read {where}: {exc.strerror}") from exc
+    if len(data) > _LARGEST:
+        raise StoreError(f"{where} is larger than 4 MiB")
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _write(where: str, content: str) -> None:
+    real = os.path.realpath(where)  # a link into a repository of settings stays one
+    try:
+        mode = os.stat(real).st_mode & 0o777 if os.path.exists(real) else 0o600
+        write_private(real, content.encode("utf-8", "surrogateescape"), mode)
+    except OSError as exc:
+        raise StoreError(f"cannot write {where}: {exc.strerror}") from exc

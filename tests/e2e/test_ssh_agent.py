@@ -1,0 +1,302 @@
+"""Keys that OpenSSH gets from the vault by itself: real ssh, real ssh-agent, real server."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from credguard.app import ssh, ssh_agent, ssh_askpass, ssh_rotate, uninstall
+from credguard.app.context import Context
+from credguard.errors import CredguardError, Unsupported
+from credguard.secret import Secret
+from credguard.ssh import config
+from credguard.vault.base import ssh_item
+from tests.support.openssh import Server
+from tests.support.person import credguard, tried, vault_with_key
+from tests.support.simulator import Simulator
+
+
+@pytest.fixture
+def ctx(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+    """A file vault with the simulator's key in it."""
+    made = vault_with_key(simulator, poisoned, monkeypatch)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own_agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """What `credguard ssh agent` prints, in this environment."""
+    lines = credguard("ssh", "agent", "--shell", "sh", "--lifetime", "1h").stdout.splitlines()
+    words = [shlex.split(line) for line in lines]
+    assert [each[0] for each in words] == ["export"] * len(words)
+    variables = dict(each[1].split("=", 1) for each in words)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    yield variables
+    assert ssh_agent.stop()
+
+
+def held() -> list[str]:
+    """The fingerprints of the keys in the agent."""
+    done = subprocess.run(["ssh-add", "-l"], capture_output=True, text=True, timeout=20)
+    return [line.split()[1] for line in done.stdout.splitlines()] if done.returncode == 0 else []
+
+
+def login(sshd: Server, file: Path | str, *options: str) -> subprocess.CompletedProcess[str]:
+    """ssh as a person has it, who is asked nothing: no BatchMode, no terminal."""
+    words = [f"IdentityFile={file}", "IdentitiesOnly=yes", *options]
+    return sshd.login("echo", "in", options=words, batch=False)
+
+
+def test_ssh_unlocks_a_key_at_its_first_use(
+    ctx: Context, own_agent: dict[str, str], sshd: Server
+) -> None:
+    key = ssh.create(ctx, "k", ["us-east-1"]).key
+    sshd.authorized.write_text(key.public_key + "\n")
+    assert held() == []
+    done = login(sshd, key.path, "AddKeysToAgent=1h")
+    assert done.stdout == "in\n", done.stderr
+    assert held() == [key.fingerprint]
+    moved = Path(key.path).rename(Path(key.path).with_name("elsewhere"))
+    assert login(sshd, key.path).stdout == "in\n"  # from the agent now
+    moved.rename(key.path)
+    # And by ssh-add, whose words are others.
+    subprocess.run(["ssh-add", "-q", "-D"], check=True, timeout=20, capture_output=True)
+    subprocess.run(["ssh-add", "-q", "-t", "60", key.path], check=True, timeout=60)
+    assert held() == [key.fingerprint]
+
+
+def test_a_wrong_passphrase_is_told_and_nobody_waits(
+    ctx: Context, own_agent: dict[str, str], sshd: Server
+) -> None:
+    key = ssh.create(ctx, "k", ["us-east-1"]).key
+    sshd.authorized.write_text(key.public_key + "\n")
+    ctx.vault.put(ssh_item("k"), Secret("another one, which is wrong"))
+    assert login(sshd, key.path).returncode == 255
+    done = subprocess.run(
+        ["ssh-add", key.path], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 1
+    assert "the passphrase in the vault does not open the SSH key k" in done.stderr
+    with pytest.raises(CredguardError, match="is not opened by the passphrase"):
+        ssh_agent.add_to_agent(ctx, "k", None)
+
+
+def test_a_key_that_lies_in_no_file(ctx: Context, agent: str, sshd: Server, poisoned: Path) -> None:
+    made = credguard("ssh", "create", "--name", "k", "--no-file", "--regions", "us-east-1")
+    assert "in the vault, in no file" in made.stdout
+    key = ssh.chosen(ctx, "k")
+    sshd.authorized.write_text(key.public_key + "\n")
+    assert login(sshd, poisoned / ".ssh" / "credguard_k.pub").returncode == 255
+    credguard("ssh", "add", "--lifetime", "1h")
+    assert login(sshd, poisoned / ".ssh" / "credguard_k.pub").stdout == "in\n"
+    lines = ssh.private(ctx, key).reveal_bytes().splitlines()[3:6]
+    for folder, _, names in os.walk(poisoned):
+        for name in names:
+            path = Path(folder, name)
+            if path.is_file():
+                assert not any(line in path.read_bytes() for line in lines), path
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_each_use_is_asked_about(
+    ctx: Context, sshd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: bool
+) -> None:
+    """A stand-in for the desktop's dialog, which is the only thing here that is not real."""
+    dialog = tmp_path / "dialog"
+    dialog.write_text(f'#!/bin/sh\necho "$1" >>{tmp_path}/asked\nexit {0 if yes else 1}\n')
+    dialog.chmod(0o700)
+    monkeypatch.setenv("DISPLAY", ":77")
+    monkeypatch.setenv("SSH_ASKPASS", str(dialog))
+    started = ssh_agent.start("1h")
+    for name, value in started.variables.items():
+        monkeypatch.setenv(name, value)
+    assert not ssh_agent.start("1h").new  # one for all
+    key = ssh.create(ctx, "k", ["us-east-1"]).key
+    sshd.authorized.write_text(key.public_key + "\n")
+    ssh_agent.add_to_agent(ctx, "k", None, confirm=True)
+    done = login(sshd, key.path + ".pub", "BatchMode=yes")
+    assert (done.stdout == "in\n") == yes
+    assert key.fingerprint in (tmp_path / "asked").read_text()
+    assert ssh_agent.stop()
+    assert not ssh_agent.stop()
+
+
+def test_where_nobody_can_be_asked(
+    ctx: Context, agent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh.create(ctx, "k", ["us-east-1"])
+    with pytest.raises(Unsupported, match="started without a helper"):
+        ssh_agent.add_to_agent(ctx, "k", None, confirm=True)
+    monkeypatch.setenv("SSH_AUTH_SOCK", ssh_agent.start("1h").variables["SSH_AUTH_SOCK"])
+    with pytest.raises(Unsupported, match="no display"):
+        ssh_agent.add_to_agent(ctx, "k", None, confirm=True)
+    assert ssh_agent.stop()
+
+
+def test_a_locked_agent(ctx: Context, agent: str, tmp_path: Path) -> None:
+    ssh.create(ctx, "k", ["us-east-1"])
+    typed = tmp_path / "typed"
+    typed.write_text("#!/bin/sh\necho word\n")
+    typed.chmod(0o700)
+    helper = {**os.environ, "SSH_ASKPASS": str(typed), "SSH_ASKPASS_REQUIRE": "force"}
+    subprocess.run(["ssh-add", "-x"], env=helper, check=True, timeout=20, capture_output=True)
+    with pytest.raises(CredguardError, match="did not take the key k") as caught:
+        ssh_agent.add_to_agent(ctx, "k", None)
+    assert "ssh-add -X" in caught.value.hint
+
+
+def test_an_openssh_that_is_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = tmp_path / "bin" / "ssh"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho OpenSSH_8.2p1 Ubuntu-4 >&2\n")
+    old.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{old.parent}:{os.environ['PATH']}")
+    done = tried("ssh", "agent")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "OpenSSH 8.2 asks no helper" in done.stderr
+    assert "credguard ssh add" in done.stderr
+    assert not os.path.exists(ssh_agent.socket())
+
+
+def test_what_is_not_ours_is_for_the_person(
+    ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a terminal and a display nobody can be asked; with a dialog it is."""
+    helper = ssh_askpass.program()
+    assert os.stat(helper).st_mode & 0o777 == 0o700
+
+    def ask(prompt: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [helper, prompt], capture_output=True, text=True, timeout=60, start_new_session=True,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    done = ask("ada@host's password: ")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nobody is here to answer: ada@host's password:" in done.stderr
+    dialog = tmp_path / "dialog"
+    dialog.write_text("#!/bin/sh\necho typed\n")
+    dialog.chmod(0o700)
+    monkeypatch.setenv("DISPLAY", ":77")
+    monkeypatch.setenv(ssh_askpass.NEXT, str(dialog))
+    monkeypatch.setenv("SSH_ASKPASS", helper)
+    assert ask("ada@host's password: ").stdout == "typed\n"
+    ours = f"Enter passphrase for key '{config.keys.private_path('absent')}': "
+    assert ask(ours).stdout == "typed\n"  # called like ours, and the vault has none
+
+
+def test_a_question_comes_to_the_terminal(ctx: Context, tmp_path: Path) -> None:
+    """ssh's own questions, with the helper in between, at a terminal of our own."""
+    import pty
+
+    helper = shlex.quote(ssh_askpass.program())
+    child, terminal = pty.fork()
+    if child == 0:
+        prompt = "Continue connecting (yes/no)? "
+        os.execv("/bin/sh", ["sh", "-c", f"{helper} '{prompt}' >{tmp_path}/answer"])
+    with os.fdopen(terminal, "r+b", buffering=0) as end:
+        said = b""
+        while not said.endswith(b"? "):
+            said += end.read(1)
+        end.write(b"yes\n")
+        _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert (tmp_path / "answer").read_text() == "yes\n"
+
+
+def test_ssh_reads_our_settings_before_a_persons_own(ctx: Context, poisoned: Path) -> None:
+    file = poisoned / ".ssh" / "config"
+    file.parent.mkdir(mode=0o700)
+    before = "# mine\nHost web\n  User bob\n\nHost *\n  IdentityFile /etc/other\n"
+    file.write_text(before)
+    with pytest.raises(CredguardError, match="no SSH key"):
+        ssh_agent.configure(ctx, [], None)
+    key = ssh.create(ctx, "k", ["us-east-1"]).key
+    done = credguard("ssh", "config", "--host", "10.0.*", "--user", "ada")
+    assert "includes it now" in done.stderr
+    assert file.read_text() == config.include_line() + before
+    assert "includes it now" not in credguard("ssh", "config", "--host", "10.0.*").stderr
+
+    def seen(host: str) -> str:
+        command = ["ssh", "-F", file, "-G", host]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=20
+        ).stdout  # fmt: skip
+
+    for host in ("10.0.0.7", "i-0123456789abcdef0", "x.compute-1.amazonaws.com"):
+        assert f"identityfile {key.path}\n" in seen(host)
+        assert "identitiesonly yes\n" in seen(host)
+        assert re.search(r"addkeystoagent (true|43200)\n", seen(host))
+    assert key.path not in seen("web")
+    assert "user bob\n" in seen("web")
+    uninstall.uninstall(ctx, uninstall.Plan(write_back=False, delete_vault=False), lambda _: None)
+    assert file.read_text() == before
+    assert not (poisoned / ".ssh" / "credguard.conf").exists()
+
+
+def test_an_include_further_down_is_moved_up_and_a_foreign_file_stays(
+    ctx: Context, poisoned: Path
+) -> None:
+    file = poisoned / ".ssh" / "config"
+    file.parent.mkdir(mode=0o700)
+    file.write_text("Host x\n" + config.include_line())
+    ssh.create(ctx, "k", ["us-east-1"])
+    assert ssh_agent.configure(ctx, [], None).included
+    assert file.read_text() == config.include_line() + "Host x\n"
+    ours = poisoned / ".ssh" / "credguard.conf"
+    ours.write_text("Host mine\n")
+    with pytest.raises(CredguardError, match="not a file of credguard's"):
+        ssh_agent.configure(ctx, [], None)
+    assert ours.read_text() == "Host mine\n"
+    with pytest.raises(Unsupported):
+        ssh_agent.configure(ctx, ["a b\nProxyCommand x"], None)
+
+
+def test_a_security_key_that_is_not_plugged_in(ctx: Context, poisoned: Path) -> None:
+    done = tried("ssh", "create", "--name", "k", "--type", "ed25519-sk")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 2
+    assert "plug a FIDO2 security key in" in done.stderr
+    assert [each.name for each in (poisoned / ".ssh").iterdir()] == []
+
+
+def test_a_security_keys_key_is_told_not_to_be_for_ec2(
+    ctx: Context, poisoned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for ssh-keygen with the device: it asks twice, as the real one does."""
+    fake = tmp_path / "bin" / "ssh-keygen"
+    fake.parent.mkdir()
+    line = "sk-ssh-ed25519@openssh.com " + _sk_blob()
+    fake.write_text(
+        "#!/bin/sh\nfor last; do :; done\n"
+        'a=$("$SSH_ASKPASS" "Enter passphrase (empty for no passphrase): ") || exit 1\n'
+        'b=$("$SSH_ASKPASS" "Enter same passphrase again: ") || exit 1\n'
+        '[ -n "$a" ] && [ "$a" = "$b" ] || exit 1\n'
+        f'echo key >"$last"; echo "{line} $*" >"$last.pub"\n'
+    )
+    fake.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    done = credguard("ssh", "create", "--name", "k", "--type", "ed25519-sk", "--json")
+    assert '"regions": {}' in done.stdout
+    assert "EC2 does not import keys of a security key" in done.stderr
+    assert "user data" in done.stderr
+    public = (poisoned / ".ssh" / "credguard_k.pub").read_text()
+    held = ctx.vault.get(ssh_item("k"))
+    assert held is not None
+    assert held.reveal() not in public  # the stand-in wrote its arguments there
+    assert ssh.chosen(ctx, None).key_type == "ed25519-sk"
+    with pytest.raises(Unsupported, match="EC2 does not import"):
+        ssh_rotate.rotate(ctx, "k", None, ssh_rotate.Wanted())
+
+
+def _sk_blob() -> str:
+    import base64
+
+    parts = (b"sk-ssh-ed25519@openssh.com", bytes(32), b"ssh:")
+    return base64.b64encode(b"".join(len(p).to_bytes(4, "big") + p for p in parts)).decode()

@@ -1,0 +1,77 @@
+"""The scripts for authorized_keys, run by a real sh on real files."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from credguard.keypairs import scripts
+
+OLD, NEW, OTHER = "ssh-ed25519 AAAAold+/= old", "ssh-ed25519 AAAAnew ada's $(key)", "ssh-rsa AAAB x"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / ".ssh").mkdir(mode=0o700)
+    return tmp_path / ".ssh" / "authorized_keys"
+
+
+def run(file: Path, script: str, ok: bool = True) -> None:
+    done = subprocess.run(
+        ["sh", "-s"], input=script, text=True, capture_output=True, timeout=30,
+        env={"PATH": os.environ["PATH"], "HOME": str(file.parents[1])},
+    )  # fmt: skip
+    assert (done.returncode == 0 and scripts.DONE in done.stdout) == ok, done.stderr
+    assert [each.name for each in file.parent.iterdir()] == ["authorized_keys"]
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_line_is_added_once_and_mode_and_lines_are_kept(file: Path, end: str) -> None:
+    file.write_text(f"# mine\n{OLD}{end}")
+    file.chmod(0o640)
+    for _ in range(2):
+        run(file, scripts.add(NEW))
+        assert file.read_text() == f"# mine\n{OLD}\n{NEW}\n"
+    assert file.stat().st_mode & 0o777 == 0o640
+    run(file, scripts.present(NEW))
+
+
+def test_the_old_line_goes_only_where_the_new_one_is(file: Path) -> None:
+    file.write_text(f"{OLD}\n{OTHER}\n")
+    run(file, scripts.remove(OLD, keep=NEW), ok=False)
+    run(file, scripts.present(NEW), ok=False)
+    assert file.read_text() == f"{OLD}\n{OTHER}\n"
+    run(file, scripts.add(NEW))
+    for _ in range(2):
+        run(file, scripts.remove(OLD, keep=NEW))
+        assert file.read_text() == f"{OTHER}\n{NEW}\n"
+
+
+def test_the_last_line_can_be_taken_out(file: Path) -> None:
+    file.write_text(f'from="10.0.0.1" {OLD}\n')
+    run(file, scripts.remove(OLD, keep=None))
+    assert file.read_text() == ""
+
+
+def test_a_link_stays_one(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").write_text(f"{OLD}\n")
+    file.symlink_to(tmp_path / "real")
+    run(file, scripts.add(NEW))
+    assert file.is_symlink()
+    assert NEW in (tmp_path / "real").read_text()
+
+
+def test_root_changes_the_file_of_another_user(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("")
+    getent = tmp_path / "bin" / "getent"
+    getent.parent.mkdir()
+    getent.write_text(
+        f'#!/bin/sh\n[ "$1 $2" = "passwd ada" ] && echo "ada:x:1:1::{tmp_path}:/bin/sh"\n'
+    )
+    getent.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{getent.parent}:{os.environ['PATH']}")
+    run(file, scripts.add(NEW, user="ada"))
+    assert file.read_text() == f"{NEW}\n"
