@@ -37,7 +37,7 @@ def audit_text(audit: Audit, width: int, paint: Paint = plain, *, every: bool = 
         if shown:
             lines += [*_check(check, shown, width, paint, every=every), ""]
     lines += _unknown(audit, width, paint)
-    lines += _change(audit, checks, paint)
+    lines += _change(audit, checks, width, paint)
     lines += [each for note in audit.notes for each in _wrapped(f"note: {note}", width, 0)]
     lines += [_summary(audit, paint)]
     return "\n".join(lines) + "\n"
@@ -118,7 +118,7 @@ def _unknown(audit: Audit, width: int, paint: Paint) -> Iterator[str]:
     yield ""
 
 
-def _change(audit: Audit, checks: dict[str, CheckRow], paint: Paint) -> Iterator[str]:
+def _change(audit: Audit, checks: dict[str, CheckRow], width: int, paint: Paint) -> Iterator[str]:
     change = audit.change
     if change is None or not (change.worse or change.better):
         return
@@ -128,7 +128,9 @@ def _change(audit: Audit, checks: dict[str, CheckRow], paint: Paint) -> Iterator
         for check, region, resource in keys[:_MOST]:
             title = checks[check].title if check in checks else check
             name = resource.rpartition(":")[2] + (f" [{region}]" if region else "")
-            yield f"    {paint(f'{word:<7}', colour, False)} {title}: {name}"
+            text = _wrapped(f"{title}: {name}", width, 12)
+            yield f"    {paint(f'{word:<7}', colour, False)} {text[0].lstrip()}"
+            yield from text[1:]
         if len(keys) > _MOST:
             yield f"            and {len(keys) - _MOST} more {word}"
     yield ""
