@@ -6,7 +6,7 @@ import pytest
 
 from credguard.errors import NetworkDown, NoSuchEntity, StoreError, VaultError
 from credguard.rotation.driver import _signer, begin, resume
-from credguard.rotation.model import Action, Facts, Proof, Record, Remote, State, Step
+from credguard.rotation.model import Action, Facts, Record, Remote, State, Step
 from credguard.secret import Secret
 from tests.rotation.schedules import DEFAULT, ZERO, reached
 from tests.rotation.world import OLD, FakeEffects, World
@@ -109,42 +109,6 @@ def test_proofs_and_looks_are_apart_by_the_interval() -> None:
     record = begin(effects, "i", "t", OLD, (OLD,))
     resume(effects, record, DEFAULT, interval=7.0)
     assert effects.paused == [7.0, 7.0]  # three proofs
-
-
-def _answers(effects: FakeEffects, *answers: Proof) -> list[str]:
-    """Prove gives these, and then accepts; gives the keys it was called for."""
-    left, called = list(answers), []
-
-    def prove(key_id: str) -> Proof:
-        called.append(key_id)
-        effects.world.proven.add(key_id)
-        return left.pop(0) if left else Proof.ACCEPTED
-
-    effects.prove = prove  # type: ignore[method-assign]
-    return called
-
-
-@pytest.mark.parametrize(
-    ("answers", "proofs"),
-    [
-        ([], 3),
-        ([Proof.NOT_YET], 4),
-        ([Proof.ACCEPTED, Proof.NOT_YET], 5),
-        ([Proof.ACCEPTED, Proof.ACCEPTED, Proof.BAD_SECRET], 6),
-        ([Proof.ACCEPTED, Proof.BAD_SECRET, Proof.BAD_SECRET], 6),
-        ([Proof.BAD_SECRET, Proof.BAD_SECRET, Proof.NOT_YET, Proof.BAD_SECRET], 7),
-        ([Proof.BAD_SECRET, Proof.BAD_SECRET, Proof.ACCEPTED, Proof.BAD_SECRET], 7),
-    ],
-)
-def test_three_proofs_in_a_row_are_needed_and_three_refusals(
-    answers: list[Proof], proofs: int
-) -> None:
-    world = World()
-    effects = FakeEffects(world)
-    called = _answers(effects, *answers)
-    resume(effects, begin(effects, "i", "t", OLD, (OLD,)), DEFAULT, interval=1.0)
-    assert called == ["new1"] * proofs
-    assert world.handed_out == "new1"
 
 
 def _clock_jumps_at(effects: FakeEffects, name: str) -> None:
