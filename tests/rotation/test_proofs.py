@@ -24,6 +24,7 @@ def _answers(effects: FakeEffects, *answers: Proof) -> list[str]:
     [
         ([], 3),
         ([Proof.NOT_YET], 4),
+        ([Proof.NOT_YET, Proof.BAD_SECRET, Proof.BAD_SECRET], 6),
         ([Proof.ACCEPTED, Proof.NOT_YET], 5),
         ([Proof.ACCEPTED, Proof.ACCEPTED, Proof.BAD_SECRET], 6),
         ([Proof.ACCEPTED, Proof.BAD_SECRET, Proof.BAD_SECRET], 6),

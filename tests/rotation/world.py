@@ -358,7 +358,7 @@ class FakeEffects:
         return True
 
     def known(self, key_ids: set[str]) -> frozenset[str]:
-        self._called("known")
+        self._called("known", *key_ids)
         return frozenset(key_ids & set(self.world.vault))
 
     def store(self, key_id: str, secret: Secret, created: float) -> None:
