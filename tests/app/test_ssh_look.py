@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from credguard import config
 from credguard.app import ssh, ssh_look
 from credguard.app.context import Context
 from credguard.app.tick import tick
@@ -126,6 +127,8 @@ def test_every_kind_of_private_key_file(poisoned: Path) -> None:
 
 def test_an_old_key_is_told_once_a_month(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     ssh.create(ctx, "k", ["us-east-1"])
+    config.set_value("rotation.max_age", "3650d")
+    ctx.__dict__.pop("config")
 
     def said() -> list[str]:
         return [note.what for note in tick(ctx) if note.title == "credguard: an SSH key is old"]
