@@ -13,25 +13,12 @@ import tomllib
 import msgspec
 import tomlkit
 
-from credguard import paths
+from credguard import paths, times
 from credguard.errors import ConfigError, StoreError
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_DURATION = re.compile(r"([0-9]{1,9})([smhdw])\Z")
-_LONGEST_S = 36_500 * 86400
-
-
-def seconds(duration: str) -> int:
-    """The seconds that `duration` ("30d", "24h", "10m", "0s", "2w") names. Raises ConfigError."""
-    match = _DURATION.match(duration)
-    if match is None:
-        raise ConfigError(
-            f"{duration!r} is not a duration", hint="write a number and a unit: 30d, 24h, 10m, 0s"
-        )
-    value = int(match[1]) * _UNITS[match[2]]
-    if value > _LONGEST_S:
-        raise ConfigError(f"{duration!r} is longer than 100 years", hint="36500d at most")
-    return value
+seconds = times.seconds
+PLACES = ("aws", "histories", "downloads")
+HOOKS = ("offer", "install", "off")
 
 
 class VaultConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,10 +61,29 @@ class PasswordConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the background service does with files that appear."""
+    """What the background service does with files that appear.
+
+    `places`: what is watched besides the folders chosen, see PLACES. `hooks`: what a repository
+    without our hooks gets: "offer", "install" or "off". `most_watches`: of folders; 0: a quarter of
+    what the system gives a user.
+    """
 
     max_file_mb: int = 20
     notify: bool = True
+    places: list[str] = msgspec.field(default_factory=lambda: list(PLACES))
+    hooks: str = "offer"
+    most_watches: int = 0
+
+
+class NotifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a person is told. `quiet`: hours of the day such as "22:00-07:00"; "": none.
+
+    `digest`: after one notification the next, with all that came meanwhile, at the earliest after
+    so long. What cannot wait, such as a key that got out, does not.
+    """
+
+    quiet: str = ""
+    digest: str = "0s"
 
 
 class ScanConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,6 +130,13 @@ class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auto_lock: str = "8h"
 
 
+class ScheduleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether periodic jobs run that else wait, for a while, for mains power or a free network."""
+
+    on_battery: bool = False
+    on_metered: bool = False
+
+
 class LeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What happens when a value of the vault got out.
 
@@ -149,6 +162,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: LogConfig = LogConfig()
     ssh: SshConfig = SshConfig()
     leak: LeakConfig = LeakConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    notify: NotifyConfig = NotifyConfig()
 
 
 _DURATIONS = {
@@ -164,6 +179,7 @@ _DURATIONS = {
     "rotation.delete_foreign_inactive",
     "password.max_age",
     "password.clipboard_clear",
+    "notify.digest",
     "ssh.max_age",
     "ssh.lifetime",
 }
@@ -175,6 +191,26 @@ BACKENDS = {
     "keyring:macos",
     "keyring:windows",
 }
+
+
+def _check_words(text: str, path: str, config: "Config") -> None:
+    """Raise ConfigError for a setting that is one of some words and is not."""
+    for key, given, known in (
+        ("watch.places", config.watch.places, PLACES),
+        ("watch.hooks", [config.watch.hooks], HOOKS),
+    ):
+        for each in given:
+            if each not in known:
+                raise ConfigError(
+                    f"{_place(text, path, key)}{key} {each!r} is not known",
+                    hint="one of: " + ", ".join(known),
+                )
+    try:
+        times.quiet_hours(config.notify.quiet)
+    except ConfigError as exc:
+        raise ConfigError(
+            f"{_place(text, path, 'notify.quiet')}notify.quiet: {exc}", hint=exc.hint
+        ) from None
 
 
 def _read(path: str) -> str:
@@ -215,6 +251,7 @@ def parse(text: str, path: str) -> Config:
             " is not known",
             hint="one of: " + ", ".join(sorted(BACKENDS)),
         )
+    _check_words(text, path, config)
     for key in ("rotation.prove_passes", "watch.max_file_mb"):
         if int(str(get(config, key))) < 1:
             raise ConfigError(

@@ -28,6 +28,7 @@ pytest_plugins = [
         "display",
         "portals",
         "compiled",
+        "watched",
         "user_manager",
     )
     if (Path(__file__).parent / "support" / f"{name}.py").exists()

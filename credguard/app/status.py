@@ -180,14 +180,14 @@ def _ssh(ctx: Context, *, know_due: bool) -> list[SshStatus]:
 
 def _roots(ctx: Context, found: list[str]) -> list[RootStatus]:
     rows = []
-    for root in watches.roots(ctx.db):
+    for root, looked in watches.looked(ctx.db).items():
         below = os.path.join(root, "")
         rows.append(
             RootStatus(
                 root,
                 _root_state(root),
-                None,
-                None,
+                looked.files,
+                looked.at,
                 sum(path.startswith(below) for path in found),
             )
         )

@@ -1,108 +1,80 @@
-"""Use case: the periodic look for due rotations, and what a person is told of it, once."""
+"""Use case: run the periodic jobs that are due, and say what a person is to be told.
 
-import time
+Each job's times are kept in the state database, so that one that was due while the machine was off
+is caught up, and one that dies midway is run again, after the others.
+"""
+
+import random
+from collections.abc import Iterable
 from dataclasses import dataclass
-from shlex import quote
 
 from credguard import config as settings
-from credguard.app import key_marks, leak, own, password, rotate, rotate_due, ssh_look
+from credguard import paths, power
 from credguard.app.context import Context
-from credguard.errors import (
-    Busy,
-    CredguardError,
-    InvalidKey,
-    NetworkDown,
-    RotationRefused,
-    Throttled,
-)
-from credguard.rotation.leak import Answer
-from credguard.store import events, leaks, problems, profiles, schedule
+from credguard.app.jobs import JOBS
+from credguard.app.periodic import EVERY_LOOK, Job, Note
+from credguard.atomic import locked
+from credguard.errors import Busy, ConfigError, CredguardError, NetworkDown, StoreError, Throttled
+from credguard.store import notices, problems, schedule
 
-# These pass by themselves mostly: a laptop in a train is no reason to interrupt anybody.
+_PREFIX = "job."
+# So that the machines of a team, started together, do not ask AWS together for ever.
+_JITTER = 0.1
+_LONGEST_RETRY_S = 6 * 3600.0
 _PASSING = (NetworkDown, Throttled, Busy)
 _PATIENCE_S = 86400.0
-# A rotation that does not go on is tried again after as long as it has not, within these bounds.
-_SOONEST_S, _LATEST_S = 900.0, 86400.0
-_MONTH_S = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """What a look found about one user. `tell`: a person is to be notified of it now.
+class Plan:
+    """When a job ran and runs next, Unix seconds. `last` None: never; `next_run` None: now.
 
-    `title`: of the notification. `problem`: it stands in `status` until it is over.
+    `off`: a setting switches it off.
     """
 
-    subject: str
-    what: str
-    hint: str
-    failed: bool
-    tell: bool
-    title: str = "credguard: a key rotation needs you"
-    problem: bool = True
+    job: Job
+    last: float | None
+    next_run: float | None
+    off: bool = False
 
 
-def tick(ctx: Context) -> list[Note]:
-    """Take every due rotation as far as it goes; what there is to say, for log and person.
+def plans(ctx: Context) -> list[Plan]:
+    """Every periodic job, in the order of the table. Raises StoreError, ConfigError."""
+    found = []
+    for job in JOBS:
+        entry = schedule.get(ctx.db, _PREFIX + job.name)
+        found.append(Plan(job, entry.last_run, entry.next_run, _every(ctx, job) is None))
+    return found
 
-    Each problem is kept in the store until it is over, so that `status` shows it and nobody is
-    notified of it twice. Raises StoreError, ConfigError.
+
+def tick(ctx: Context, jobs: Iterable[Job] = JOBS) -> list[Note]:
+    """Run every job that is due; what there is to say, for log and person.
+
+    One at a time in all processes: where another runs them, nothing is done here. Raises
+    StoreError, ConfigError; every other failure is a note, and keeps no other job from running.
     """
-    answered = [_leaked(ctx, each) for each in leak.answer_due(ctx)]
-    own.refresh(ctx)
-    if not profiles.profiles(ctx.db):
-        return answered  # no key, no vault to unlock
-    key_marks.settle(ctx)
-    notes = [*answered, *_soon(ctx), *_old_passwords(ctx), *_old_ssh_keys(ctx)]
-    now = ctx.now()
-    unaged = [each for each in _ageless(ctx) if _next_try(ctx, each) <= now]
-    for identity in unaged:
-        failed = _learn_age(ctx, identity)
-        if failed is not None and (note := _note(ctx, failed)) is not None:
-            notes.append(note)
-    due = [each for each in rotate_due.due(ctx) if _next_try(ctx, each) <= now]
-    for identity in due:
-        for outcome in rotate.rotate_users(ctx, [identity]):
-            note = _note(ctx, outcome)
-            if note is not None:
-                notes.append(note)
-        notes += _happened(ctx, identity, now)
-    waiting = {rotate.SUBJECT + each for each in [*rotate_due.due(ctx), *_ageless(ctx)]}
-    for problem in problems.present(ctx.db):
-        if problem.subject.startswith(rotate.SUBJECT) and problem.subject not in waiting:
-            problems.solve(ctx.db, ctx.now(), problem.subject)
-    return notes
+    paths.private_dir(paths.state_dir())
+    try:
+        with locked(paths.lock_file("tick"), deadline_s=0):
+            return [note for job in jobs if _due(ctx, job) for note in _run(ctx, job)]
+    except Busy:
+        what = "another process runs them"
+        return [Note("periodic jobs", what, "", failed=False, tell=False, problem=False)]
+    except OSError as exc:
+        raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
 
 
-def _leaked(ctx: Context, answered: leaks.Leak) -> Note:
-    hint = "see: credguard leak report"
-    if answered.state != leaks.ANSWERED:
-        subject, title = leak.PROBLEM + answered.title, "credguard: a leak needs you"
-        problem = problems.of(ctx.db, subject)
-        fresh = problem is not None and not problem.told
-        return Note(subject, answered.answer, hint, True, fresh, title)
-    asks = answered.answer.startswith(f"{Answer.TELL}:")
-    title = "credguard: a leak needs you" if asks else "credguard: a leak was answered"
-    return Note(answered.title, answered.answer, hint, False, True, title, problem=False)
+def tell(ctx: Context, note: Note) -> None:
+    """Notify a person of `note`: by the service where it runs, which keeps to the quiet hours."""
+    from credguard.app.status import daemon_state
+    from credguard.notify import desktop
 
-
-def _learn_age(ctx: Context, identity: str) -> rotate.Outcome | None:
-    """Ask IAM when the user's key was made, where that is not known; None: it is now."""
-
-    def ask() -> rotate.Outcome:
-        effects = rotate.effects_for(ctx, identity, rotate.Wanted())
-        effects.listed(effects.user.key_id)
-        return rotate.outcome(ctx, identity, "known")
-
-    asked = rotate.guarded(ctx, identity, ask)
-    return asked if asked.error is not None else None
-
-
-def _ageless(ctx: Context) -> list[str]:
-    """The identities whose key's age is not known, so that it would never be due."""
-    midway = set(rotate.rotation_midway(ctx))
-    found = rotate.users(ctx).items()
-    return [i for i, group in found if group[0].key.created is None and i not in midway]
+    body = f"{note.what}; {note.hint}" if note.hint else note.what
+    if daemon_state() == "running":
+        notices.add(ctx.db, ctx.now(), note.title, body, urgent=note.failed)
+    elif ctx.config.watch.notify:
+        desktop.notify(note.title, body)
+    told(ctx, note)
 
 
 def told(ctx: Context, note: Note) -> None:
@@ -111,104 +83,76 @@ def told(ctx: Context, note: Note) -> None:
         problems.mark_told(ctx.db, note.subject)
 
 
-def _next_try(ctx: Context, identity: str) -> float:
-    at = schedule.get(ctx.db, rotate.SUBJECT + identity).next_run or 0.0
-    return 0.0 if at - ctx.now() > _LATEST_S else at  # a clock that was ahead had set it
+def _every(ctx: Context, job: Job) -> float | None:
+    """Seconds; None: the setting switches the job off."""
+    if job.every == EVERY_LOOK:
+        return 0.0
+    if "." not in job.every:
+        return float(settings.seconds(job.every))
+    return float(settings.seconds(str(settings.get(ctx.config, job.every)))) or None
 
 
-def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
-    error = outcome.error
-    name = outcome.profiles[0] if outcome.profiles else outcome.identity
-    if error is not None:
-        kind, what, hint = type(error).__name__, str(error), error.hint
-    elif outcome.state == "asks":
-        # What stands in brackets, such as the last use, moves on without being another problem.
-        kind, what = "asks: " + outcome.why.partition(" (")[0], outcome.why
-        hint = "see: credguard rotate --status"
-    elif outcome.state == "aborted" and outcome.why:
-        kind, what = "aborted", f"the new key was given up, the old one goes on: {outcome.why}"
-        hint = "nothing to do, it is tried again; what happened:"
-        hint += f" credguard log --profile {quote(name)}"
-    else:
-        return None
-    if outcome.state == "needs-code":
-        hint = f"run: credguard rotate {quote(name)}"
-    subject, now = rotate.SUBJECT + outcome.identity, ctx.now()
-    problem = problems.put(ctx.db, now, subject, kind, what, hint)
-    if not isinstance(error, RotationRefused):  # a refusal asks nobody, and a yes ends it at once
-        pause = min(max(now - problem.since, _SOONEST_S), _LATEST_S)
-        schedule.put(ctx.db, subject, schedule.Entry(now, now + pause))
+def _due(ctx: Context, job: Job) -> bool:
+    every = _every(ctx, job)
+    if every is None:
+        return False
+    now, at = ctx.now(), schedule.get(ctx.db, _PREFIX + job.name).next_run
+    if at is None or at - now > every * (1 + _JITTER) + _LONGEST_RETRY_S:
+        at = now  # never run, or a clock that was ahead had set it, or the setting was shortened
+    if now < at:
+        return False
+    return not _put_off(ctx, job, now)
+
+
+def _put_off(ctx: Context, job: Job, now: float) -> bool:
+    """Whether the job, which is due, waits for mains power or for a network without a meter."""
+    battery = job.heavy and not ctx.config.schedule.on_battery and power.on_battery()
+    if not battery and not (job.network and not ctx.config.schedule.on_metered and power.metered()):
+        return False
+    first = schedule.get(ctx.db, _waits(job)).last_run
+    if first is None or first > now:
+        first = now
+        schedule.put(ctx.db, _waits(job), schedule.Entry(now, None))
+    return now - first < settings.seconds(job.patience) and not job.urgent(ctx)
+
+
+def _waits(job: Job) -> str:
+    """The row of table schedule with the time since when the job is put off."""
+    return f"{_PREFIX}{job.name}.waits"
+
+
+def _run(ctx: Context, job: Job) -> list[Note]:
+    name, every, start = _PREFIX + job.name, _every(ctx, job) or 0.0, ctx.now()
+    last = schedule.get(ctx.db, name).last_run
+    if every:
+        # Written before: one that ends the process is not run first thing again, before all others.
+        retry = schedule.Entry(last, start + min(every / 24, _LONGEST_RETRY_S))
+        schedule.put(ctx.db, name, retry)
+    schedule.remove(ctx.db, _waits(job))
+    try:
+        notes = job.run(ctx)
+    except (StoreError, ConfigError):
+        raise
+    except CredguardError as error:
+        return [_failed(ctx, job, error)]
+    if any(note.failed for note in notes):
+        return notes
+    wait = every * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+    schedule.put(ctx.db, name, schedule.Entry(start, start + wait))
+    problems.solve(ctx.db, start, _subject(job))
+    return notes
+
+
+def _subject(job: Job) -> str:
+    return f"periodic job {job.name}"
+
+
+def _failed(ctx: Context, job: Job, error: CredguardError) -> Note:
+    now = ctx.now()
+    problem = problems.put(
+        ctx.db, now, _subject(job), type(error).__name__, str(error), error.hint or ""
+    )
     passing = isinstance(error, _PASSING) and 0 <= now - problem.since < _PATIENCE_S
-    return Note(subject, what, hint, _failed(error), not problem.told and not passing)
-
-
-def _failed(error: CredguardError | None) -> bool:
-    # What only a person can change is no failure: trying again sooner does not help.
-    return error is not None and not isinstance(error, RotationRefused | InvalidKey)
-
-
-def _soon(ctx: Context) -> list[Note]:
-    """A word before a key is replaced, once a key, as long before as the settings say."""
-    notice = settings.seconds(ctx.config.rotation.notice)
-    now, notes = ctx.now(), []
-    midway = set(rotate.rotation_midway(ctx))
-    for identity, group in rotate.users(ctx).items():
-        key = group[0].key
-        at = rotate_due.due_at(ctx, key)
-        if identity in midway or at is None or not at - notice <= now < at:
-            continue
-        if not problems.first_time(ctx.db, now, f"notice of {identity}", key.key_id):
-            continue
-        names = ", ".join(each.name for each in group)
-        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
-        what = f"the key of {names} is replaced on {day}"
-        hint = "nothing to do"
-        if not all(each.consent for each in group):
-            what = f"the key of {names} is due on {day}, and nobody agreed to its replacement yet"
-            hint = f"run: credguard rotate {quote(group[0].name)} --yes"
-        notes.append(_news(identity, "credguard: a key is due", what, hint))
-    return notes
-
-
-def _old_passwords(ctx: Context) -> list[Note]:
-    """A reminder of each console password past its age, once a month."""
-    now, notes = ctx.now(), []
-    for identity in password.due(ctx):
-        subject = f"console password of {identity}"
-        if problems.first_time(ctx.db, now, subject, str(now // _MONTH_S)):
-            group = rotate.users(ctx).get(identity)
-            name = group[0].name if group else "PROFILE"
-            what, hint = f"the {subject} is old", f"run: credguard password rotate {quote(name)}"
-            title = "credguard: a console password is old"
-            notes.append(Note(subject, what, hint, False, True, title, problem=False))
-    return notes
-
-
-def _old_ssh_keys(ctx: Context) -> list[Note]:
-    """A reminder of each SSH key past its age, once a month."""
-    now, notes = ctx.now(), []
-    for key in ssh_look.old(ctx):
-        subject = f"SSH key {key.name}"
-        if problems.first_time(ctx.db, now, subject, str(now // _MONTH_S)):
-            what = f"the {subject} is {int((now - key.created) // 86400)} days old"
-            hint = f"run: credguard ssh rotate {quote(key.name)}"
-            title = "credguard: an SSH key is old"
-            notes.append(Note(subject, what, hint, False, True, title, problem=False))
-    return notes
-
-
-def _happened(ctx: Context, identity: str, since: float) -> list[Note]:
-    """A word after a key was replaced."""
-    notes = []
-    for event in events.recent(ctx.db, 20, families=frozenset({"rotation"}), since=since):
-        if event.subject != identity or event.kind != "rotation.switched":
-            continue
-        new, old = event.detail.get("new_id"), event.detail.get("old_id")
-        what = f"key {new} took over from {old}, which still works for a while"
-        hint = "see: credguard rotate --status"
-        notes.append(_news(identity, "credguard: a key was replaced", what, hint))
-    return notes[:1]
-
-
-def _news(identity: str, title: str, what: str, hint: str) -> Note:
-    return Note(rotate.SUBJECT + identity, what, hint, False, True, title, problem=False)
+    tell = not problem.told and not passing
+    title = f"credguard: could not {job.what}"
+    return Note(_subject(job), str(error), error.hint or "", failed=True, tell=tell, title=title)

@@ -26,18 +26,15 @@ def run(foreground: bool) -> None:
 @click.pass_context
 def tick(click_ctx: click.Context) -> None:
     """Rotate what is due, take later steps of running rotations, and end."""
-    from credguard import notify
     from credguard.app import tick as app
     from credguard.app.context import Context
 
     ctx = Context()
     notes = app.tick(ctx)
-    for note in notes:
+    for note in sorted(notes, key=lambda each: each.failed):  # the service repeats the last line
         hint = f"; {note.hint}" if note.hint else ""
         click.echo(f"{note.subject}: {note.what}{hint}", err=True)
         if note.tell:
-            if ctx.config.watch.notify:
-                notify.notify(note.title, f"{note.what}{hint}")
-            app.told(ctx, note)
+            app.tell(ctx, note)
     if any(note.failed for note in notes):
         click_ctx.exit(2)

@@ -12,9 +12,11 @@ import click
 
 from credguard.app import importing, keys
 from credguard.app.context import Context
+from credguard.awsfiles import downloaded
 from credguard.cli import complete
 from credguard.cli.ask import confirm, offer, show_error
 from credguard.errors import CredguardError
+from credguard.report.text import printable
 from credguard.secret import Secret
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ def add(profile: str) -> None:
 @click.option("--from", "tool", type=click.Choice(["aws-vault", "awskeyring"]), help="Its keys.")
 @click.option("--backend", default="", help="With --from: file, pass, secretservice, keychain.")
 @click.option("--remove", is_flag=True, help="With --from: remove them there afterwards.")
+@click.option("--as", "name", default=None, help="With a file: the profile's name.")
+@click.option("--keep", is_flag=True, help="With a file: do not delete it.")
 def import_(
     profile: tuple[str, ...],
     all_: bool,
@@ -63,13 +67,24 @@ def import_(
     tool: str | None = None,
     backend: str = "",
     remove: bool = False,
+    name: str | None = None,
+    keep: bool = False,
 ) -> None:
-    """Move keys from ~/.aws/credentials into the vault.
+    """Move keys from ~/.aws/credentials into the vault, or from a downloaded FILE.csv.
 
     Each is proven with AWS, stored, read back; then AWS tools ask credguard for it and the
-    plaintext goes. A key that has lain in plaintext should be replaced: --rotate. With --from the
-    keys come out of another program's store, which stays as it is unless --remove.
+    plaintext, or the downloaded file, goes. A key that has lain in plaintext should be replaced:
+    --rotate. With --from the keys come out of another program's store, which stays as it is unless
+    --remove.
     """
+    downloads = [each for each in profile if downloaded.is_file(each)]
+    if downloads:
+        if len(downloads) < len(profile):
+            raise CredguardError("profiles and files together", hint="name one kind at a time")
+        _import_files(downloads, name, keep=keep, used_elsewhere=used_elsewhere, rotate=rotate_now)
+        return
+    if name is not None or keep:
+        raise CredguardError("--as and --keep need a file", hint="credguard import accessKeys.csv")
     if tool is not None:
         from credguard.cli.foreign import import_from
 
@@ -86,6 +101,31 @@ def import_(
         Context(), plain, used_elsewhere=used_elsewhere, rotate_now=rotate_now, agreed=yes,
         ask=not yes,
     )  # fmt: skip
+
+
+def _import_files(
+    files: list[str], name: str | None, *, keep: bool, used_elsewhere: bool, rotate: bool
+) -> None:
+    from credguard.app import downloading
+
+    ctx, names, failed = Context(), [], False
+    for file in files:
+        try:
+            moved = downloading.move(ctx, file, name, keep=keep, used_elsewhere=used_elsewhere)
+        except CredguardError as error:
+            failed = True
+            show_error(error, f"{file}: ")
+            continue
+        for profile, key_id in zip(moved.names, moved.key_ids, strict=True):
+            click.echo(f"profile {profile}: key {key_id} is in the vault", err=True)
+        what = "is deleted" if moved.deleted else f"stays: {moved.kept}"
+        click.echo(f"{printable(file)} {what}", err=True)
+        for copy in moved.copies:
+            click.echo(f"note: {printable(copy)} holds the secret too: delete it", err=True)
+        names += moved.names
+    if names and not rotate:
+        click.echo(f"next, since it lay in a file: credguard rotate {shlex.join(names)}", err=True)
+    _end(ctx, names, rotate, failed)
 
 
 def _end(ctx: Context, taken: list[str], rotate_now: bool, failed: bool) -> None:

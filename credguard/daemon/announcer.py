@@ -5,25 +5,47 @@ hangs for its whole deadline must cost the scanner nothing.
 """
 
 import logging
-import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+from credguard.errors import CredguardError
+from credguard.notify.desktop import SHOWN, Notification, Said
 
 _LOG = logging.getLogger("credguard.daemon.announcer")
 
 GAP_S = 10.0
 _SHOWN = 3
+_MOST_BUTTONS = 20
+_STEP_S = 0.02
 
 
-class Child(Protocol):
-    """What is needed of subprocess.Popen."""
+def _nothing() -> None:
+    return None
 
-    def poll(self) -> int | None:
-        """The exit code; None while it runs."""
 
-    def kill(self) -> None:
-        """End it."""
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button: its name, what it says, and what it does; None: the desktop's own "show"."""
+
+    name: str
+    label: str
+    do: Callable[[], None] | None
+    path: str = ""
+
+
+class Desktop(Protocol):
+    """What is needed of credguard.notify.desktop.Desktop."""
+
+    def show(self, number: int, notification: Notification) -> bool:
+        """Begin to show it; False: there is no desktop."""
+
+    def poll(self) -> list[Said]:
+        """What became of those shown, since the last call."""
+
+    def close(self) -> None:
+        """Give up what still shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +53,8 @@ class _Waiting:
     title: str
     body: str
     done: Callable[[], None]
+    actions: tuple[Action, ...]
+    urgent: bool
 
 
 class Announcer:
@@ -38,62 +62,115 @@ class Announcer:
 
     def __init__(
         self,
-        start: Callable[[str, str], Child | None],
+        desktop: Desktop | None,
         monotonic: Callable[[], float],
         deadline_s: float,
+        *,
+        quiet: Callable[[], bool] = lambda: False,
+        digest_s: float = 0.0,
     ) -> None:
-        """`start` begins to show (title, body) and gives the child that does; None: no desktop."""
-        self._start = start
+        """`desktop` None: nobody is to be told. What is not urgent waits while `quiet()`, and at
+        least `digest_s` seconds after the last one, then comes in one notification.
+        """
+        self._desktop = desktop
         self._monotonic = monotonic
         self._deadline_s = deadline_s
+        self._quiet = quiet
+        self._digest_s = digest_s
         self._waiting: list[_Waiting] = []
         self._showing: list[_Waiting] = []
-        self._child: Child | None = None
+        self._number = 0
         self._started: float | None = None
+        self._buttons: dict[int, tuple[Action, ...]] = {}
 
-    def tell(self, title: str, body: str, done: Callable[[], None] = lambda: None) -> None:
+    def tell(
+        self,
+        title: str,
+        body: str,
+        done: Callable[[], None] = _nothing,
+        *,
+        actions: tuple[Action, ...] = (),
+        urgent: bool = False,
+    ) -> None:
         """Show it soon; `done` is called once it was shown, or certainly cannot be."""
-        self._waiting.append(_Waiting(title, body, done))
+        self._waiting.append(_Waiting(title, body, done, actions, urgent))
 
     def poll(self) -> None:
-        """Look after the child that shows; start the next. Raises what a `done` raises."""
+        """Hear what became of what shows; start the next. Raises what a callback raises."""
         now = self._monotonic()
-        if self._child is not None:
-            code = self._child.poll()
-            if code is None:
-                if self._started is None or now - self._started <= self._deadline_s:
-                    return
-                self._child.kill()
-            self._child = None
-            self._finish(shown=code == 0)
-        if self._waiting and (self._started is None or now - self._started >= GAP_S):
-            self._showing, self._waiting = self._waiting, []
-            self._started = now
-            self._child = self._start(*_summed(self._showing))
-            if self._child is None:
+        for said in self._desktop.poll() if self._desktop is not None else ():
+            self._heard(said)
+        if self._showing:
+            if self._started is not None and now - self._started > self._deadline_s:
+                if self._desktop is not None:
+                    self._desktop.close()
+                self._buttons.clear()
                 self._finish(shown=False)
+            return
+        ready = self._ready(now)
+        if not ready:
+            return
+        self._waiting = [each for each in self._waiting if each not in ready]
+        self._showing = ready
+        self._started = now
+        self._number += 1
+        if self._desktop is None or not self._desktop.show(self._number, self._summed(ready)):
+            self._finish(shown=False)
 
-    def stop(self) -> None:
-        """End a child that still shows; what was not shown is told after the next start."""
-        if self._child is not None:
-            self._child.kill()
-            if isinstance(self._child, subprocess.Popen):
-                self._child.wait()
-            self._child = None
+    def stop(self, patience_s: float = 1.0) -> None:
+        """Give up what still shows; what was not shown is told after the next start.
+
+        What is being shown is heard of for `patience_s` seconds, so that it is not told again.
+        """
+        for _ in range(int(patience_s / _STEP_S)):
+            if self._desktop is None or not self._showing:
+                break
+            for said in self._desktop.poll():
+                try:
+                    self._heard(said)
+                except CredguardError as error:
+                    _LOG.error("what was told is told again: %s", error)
+            time.sleep(_STEP_S)
+        if self._desktop is not None:
+            self._desktop.close()
+        self._buttons.clear()
+
+    def _ready(self, now: float) -> list[_Waiting]:
+        since = None if self._started is None else now - self._started
+        if since is not None and since < GAP_S:
+            return []
+        if self._quiet() or (since is not None and since < self._digest_s):
+            return [each for each in self._waiting if each.urgent]
+        return list(self._waiting)
+
+    def _heard(self, said: Said) -> None:
+        if said.number == self._number and self._showing:
+            self._finish(shown=said.what == SHOWN)
+            return
+        for action in self._buttons.get(said.number, ()):
+            if action.name == said.what and action.do is not None:
+                action.do()
 
     def _finish(self, *, shown: bool) -> None:
         if not shown:
             _LOG.info("no desktop notification could be shown; this log has what it said")
         finished, self._showing = self._showing, []
+        if shown and len(finished) == 1 and finished[0].actions:
+            self._buttons[self._number] = finished[0].actions
+            for old in list(self._buttons)[:-_MOST_BUTTONS]:
+                del self._buttons[old]
         for each in finished:
             each.done()
 
-
-def _summed(items: list[_Waiting]) -> tuple[str, str]:
-    first = items[0]
-    if len(items) == 1:
-        return first.title, first.body
-    lines = [each.body for each in items[:_SHOWN]]
-    if len(items) > _SHOWN:
-        lines.append(f"and {len(items) - _SHOWN} more, see: credguard status")
-    return f"{first.title} (and {len(items) - 1} more)", "\n".join(lines)
+    def _summed(self, items: list[_Waiting]) -> Notification:
+        first = items[0]
+        urgent = any(each.urgent for each in items)
+        if len(items) == 1:
+            buttons = tuple((action.name, action.label) for action in first.actions)
+            path = next((action.path for action in first.actions if action.path), "")
+            return Notification(first.title, first.body, buttons, path, urgent)
+        lines = [each.body for each in items[:_SHOWN]]
+        if len(items) > _SHOWN:
+            lines.append(f"and {len(items) - _SHOWN} more, see: credguard status")
+        title = f"{first.title} (and {len(items) - 1} more)"
+        return Notification(title, "\n".join(lines), urgent=urgent)

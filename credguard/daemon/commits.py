@@ -12,7 +12,14 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from credguard.daemon.worker import Scanner, TooLarge, fingerprint, read_regular, shown
+from credguard.daemon.worker import (
+    Scanner,
+    Tell,
+    TooLarge,
+    fingerprint,
+    read_regular,
+    shown,
+)
 from credguard.errors import ConfigError, CredguardError, GitError
 from credguard.report.text import printable
 from credguard.scan.engine import on_lines, plain
@@ -68,7 +75,7 @@ class Commits:
         key: bytes,
         *,
         max_bytes: int,
-        tell: Callable[[str, str, Callable[[], None]], None],
+        tell: Tell,
         now: Callable[[], float],
         follow: Callable[[str], None] = lambda _repository: None,
     ) -> None:
@@ -86,7 +93,7 @@ class Commits:
         self._work: deque[Iterator[None]] = deque()
         self._resting: dict[str, float] = {}
         self._polled = 0.0
-        self._forget_at = 0.0
+        self._forgot = 0.0
         self._known: set[str] = set()
         # Folder, place and rule of what a person let pass: it is not told again as a commit.
         self._skipped: set[tuple[str, str, str]] = set()
@@ -127,8 +134,8 @@ class Commits:
         now = self._now()
         if abs(now - self._polled) < _NOTES_S:
             return
-        if now >= self._forget_at:
-            self._forget_at = now + _DAY_S
+        if abs(now - self._forgot) >= _DAY_S:
+            self._forgot = now
             with transaction(self._db):
                 commits.forget_before(self._db, now - _KEPT_S)
         self._polled = now
@@ -157,7 +164,7 @@ class Commits:
             while self._waiting:
                 git_dir = next(iter(self._waiting))
                 oids = self._waiting.pop(git_dir)
-                if self._now() >= self._resting.get(git_dir, 0.0):
+                if abs(self._now() - self._resting.get(git_dir, 0.0)) >= _REST_S:
                     self._work.append(self._looked(git_dir, oids))
                     break
             else:
@@ -192,13 +199,14 @@ class Commits:
                 commits.mark_seen(self._db, name, [*oids, *passed], self._now())
         except (GitError, OSError) as exc:
             _LOG.warning("commits of %s cannot be looked at: %s", shown(git_dir), exc)
-            self._resting[git_dir] = self._now() + _REST_S
+            self._resting[git_dir] = self._now()
 
     def _moved(self, git_dir: str) -> list[reflog.Move]:
         """HEAD's moves since it is followed. Their times are the committer's to choose, so one that
         stands behind a recent one counts, whatever its own says.
         """
         since = commits.since(self._db, shown(git_dir), self._now() - _FIRST_S)
+        since = min(since, self._now())  # kept by a clock that was ahead
         return list(itertools.dropwhile(lambda move: move.at < since, reflog.moves(git_dir)))
 
     def _scanned(self, git_dir: str, repository: str, oids: list[str]) -> Iterator[None]:

@@ -14,6 +14,7 @@ from credguard.scan.whole import scan_all
 from credguard.sources.own import Arming
 
 if TYPE_CHECKING:
+    from credguard.scan.custom import Joined
     from credguard.scan.model import Finding
 
 _LOG = logging.getLogger("credguard.daemon.layered")
@@ -30,8 +31,11 @@ class Layered:
         self._own = Arming(engine)
         self._problem = ""
 
-    def scan(self, data: bytes, path: bytes) -> list[Finding]:
-        """The secrets in `data`, by place; the person's own as they are known at this moment."""
+    def scan(self, data: bytes, path: bytes, joined: Joined | None = None) -> list[Finding]:
+        """The secrets in `data`, by place; the person's own as they are known at this moment.
+
+        `joined`: the same engine with the rules of a `.credguard.toml` beside.
+        """
         try:
             self._own.look()
             self._problem = ""
@@ -39,7 +43,7 @@ class Layered:
             if str(error) != self._problem:
                 self._problem = str(error)
                 _LOG.warning("%s", error)
-        scanned = scan_all(self._engine, data, path, _limits)
+        scanned = scan_all(joined or self._engine, data, path, _limits)
         for place, why in scanned.problems:
             _LOG.info("not read to its end: %s: %s", path_text(place), why)
         return scanned.findings

@@ -12,7 +12,7 @@ from credguard.app.noting import title_of
 from credguard.daemon.commits import git_folder
 from credguard.daemon.outgoing import Outgoing, Stamp, stamp
 from credguard.daemon.scheduler import TASK
-from credguard.daemon.worker import Scanner, real, shown
+from credguard.daemon.worker import Scanner, Tell, real, shown
 from credguard.errors import GitError
 from credguard.report.text import printable
 from credguard.scan.model import Finding
@@ -46,13 +46,10 @@ class Leaks:
         self,
         ctx: Context,
         scanner: Scanner,
-        tell: Callable[[str, str, Callable[[], None]], None],
+        tell: Tell,
         now: Callable[[], float],
     ) -> None:
-        """`tell(title, body, done)` shows a notification later; `now` gives Unix seconds.
-
-        Raises ConfigError.
-        """
+        """`now` gives Unix seconds. Raises ConfigError."""
         self._db = ctx.db
         most = ctx.config.watch.max_file_mb * 1_000_000
         self._outgoing = Outgoing(scanner, ctx.db, max_bytes=most, out=self.out, now=now)
@@ -190,4 +187,4 @@ class Leaks:
         if self._countdown:
             at = time.strftime("%H:%M", time.localtime(now + self._countdown))
             body += f" It is answered at {at}; to stop that: credguard leak stop"
-        self._tell("credguard: your own secret got out", printable(body), lambda: None)
+        self._tell("credguard: your own secret got out", printable(body), urgent=True)

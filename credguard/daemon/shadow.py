@@ -27,14 +27,14 @@ class Shadow:
         self._tell = tell
         self._now = now
         self._round: Iterator[None] = iter(())
-        self._next = 0.0
+        self._looked = 0.0
 
     def poll(self) -> None:
         """Look at the next place, when it is time. Raises StoreError."""
         if next(self._round, self) is not self:
             return
-        if self._now() >= self._next:
-            self._next = self._now() + _EVERY_S
+        if abs(self._now() - self._looked) >= _EVERY_S:
+            self._looked = self._now()
             self._round = self._look()
 
     def _look(self) -> Iterator[None]:

@@ -14,53 +14,32 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 
+from credguard.daemon.tree import PRUNED, Ignores, kept_folders
+
 _LOG = logging.getLogger("credguard.daemon.watcher")
 # What it warns of is said in our own words; without a handler it would print it.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
-PRUNED = frozenset(
-    {
-        ".git", ".hg", ".svn", "node_modules", ".venv", "venv", "target", "dist", "build",
-        "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".cache",
-    }
-)  # fmt: skip
+_SHARE = 4
+_LEAST = 1024
+_LIMIT_FILE = "/proc/sys/fs/inotify/max_user_watches"
 
 
-def kept_folders(
-    top: str,
-    enter: Callable[[str], object] = lambda _: None,
-    repository: Callable[[str], object] = lambda _: None,
-) -> Iterator[tuple[str, list[str]]]:
-    """Every folder at and below `top` that is not pruned, with its file names.
+def budget() -> int:
+    """How many folders may be watched: a quarter of what the system gives a user.
 
-    `enter` is called with a folder before it is listed, `repository` with each `.git`, a folder or
-    a file. No symlink is followed.
+    The rest is for editors and build tools, which stop working without.
     """
-    stack = [top]
-    while stack:
-        folder = stack.pop()
-        files: list[str] = []
-        enter(folder)
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name == ".git" and not entry.is_symlink():
-                        repository(entry.path)
-                    if entry.is_dir(follow_symlinks=False):
-                        if entry.name not in PRUNED:
-                            stack.append(entry.path)
-                    elif entry.is_file(follow_symlinks=False):
-                        files.append(entry.name)
-        except OSError as exc:  # gone meanwhile, or not readable: nothing in it can be read either
-            if exc.errno != errno.ENOENT:
-                _LOG.warning("cannot list %s: %s", folder, exc.strerror)
-            continue
-        yield folder, files
+    try:
+        with open(_LIMIT_FILE, encoding="ascii") as file:
+            return max(int(file.read()) // _SHARE, _LEAST)
+    except (OSError, ValueError):
+        return 1 << 30
 
 
 def pruned(path: str, root: str) -> bool:
-    """Whether `path` lies in a folder below `root` that is not watched."""
-    return not PRUNED.isdisjoint(os.path.relpath(path, root).split(os.sep))
+    """Whether `path`, below `root`, is a folder that is never watched, or lies in one."""
+    return not PRUNED.isdisjoint(path[len(root) :].split(os.sep))
 
 
 if sys.platform == "linux":
@@ -88,14 +67,23 @@ if sys.platform == "linux":
         """Watches folders and puts paths that changed, came or went."""
 
         def __init__(
-            self, put: Callable[[str], None], repository: Callable[[str], object] = lambda _: None
+            self,
+            put: Callable[[str], None],
+            ignores: Ignores,
+            repository: Callable[[str], object] = lambda _: None,
+            wanted: Callable[[str], bool] = lambda _: False,
+            most: int | None = None,
         ) -> None:
             """`put` is called from the event thread; `repository` with each `.git` of a tree added.
 
-            Raises OSError: no inotify instance left.
+            `wanted(name)`: a file that git ignores is given all the same. `most`: folders watched,
+            None: `budget()`. Raises OSError: no inotify instance left.
             """
             self._put = put
+            self._ignores = ignores
             self._repository = repository
+            self._wanted = wanted
+            self._most = budget() if most is None else most
             self._logs: set[str] = set()
             self._fd = InotifyFD()
             self._fd.daemon = True
@@ -103,7 +91,11 @@ if sys.platform == "linux":
             self._folder: dict[WatchDescriptor, str] = {}
             self._closing = False
             self.overflowed = False
-            self.exhausted = False  # the system's limit of watches was reached
+            self._full = False  # the system gives no more watches
+            self.unwatched: dict[str, None] = {}
+            """Folders that got no watch, in order: to be looked at from time to time."""
+            self.unlogged: dict[str, None] = {}
+            """Git folders of which nobody tells that HEAD moved."""
             self._fd.start()
 
         @property
@@ -120,7 +112,10 @@ if sys.platform == "linux":
             """Watch the kept folders at and below `top`; gives every file in them, after its
             folder's watch is on, so nothing that is written meanwhile is missed.
             """
-            for folder, files in kept_folders(top, self._add, self._repository):
+            self._full = False  # some may have been given back
+            for folder, files in kept_folders(
+                top, self._ignores, self._add, self._repository, self._wanted
+            ):
                 for name in files:
                     yield os.path.join(folder, name)
 
@@ -133,33 +128,53 @@ if sys.platform == "linux":
             else:
                 folder = git_dir
             self._logs.add(folder)
+            # Few, and cheap to have: our own limit is not for them, only the system's.
+            if self._watched(folder):
+                self.unlogged.pop(git_dir, None)
+            else:
+                self.unlogged[git_dir] = None
+
+        def add_folder(self, folder: str) -> None:
+            """Watch `folder` alone."""
             self._add(folder)
 
+        def folders(self) -> set[str]:
+            """Every folder that has a watch."""
+            with self._lock:
+                return set(self._folder.values())
+
         def _add(self, folder: str) -> None:
+            if (not self._full and len(self._folder) < self._most) and self._watched(folder):
+                self.unwatched.pop(folder, None)
+            elif self._full or len(self._folder) >= self._most:
+                if not self.unwatched:
+                    _LOG.warning("the limit of inotify watches is reached at %s: polling", folder)
+                self.unwatched[folder] = None
+
+        def _watched(self, folder: str) -> bool:
+            """Watch `folder`; False when that cannot be done, `_full`: for want of watches."""
             try:
                 if not os.access(folder, os.R_OK):  # watchdog takes EACCES for success
-                    return
+                    return False
                 with warnings.catch_warnings():
                     # A moved folder keeps its descriptor; watchdog warns of the callback replaced.
                     warnings.simplefilter("ignore", RuntimeWarning)
                     wd = self._fd.add_callback(os.fsencode(folder), _MASK, self, _ID)
             except OSError as exc:
-                if exc.errno == errno.ENOSPC and not self.exhausted:
-                    self.exhausted = True
-                    _LOG.error(
-                        "the system's limit of inotify watches is reached at %s: folders beyond it"
-                        " are only looked at by rescans; raise fs.inotify.max_user_watches",
-                        folder,
-                    )
-                elif exc.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENOSPC):
+                if exc.errno == errno.ENOSPC:
+                    self._full = True
+                elif exc.errno not in (errno.ENOENT, errno.ENOTDIR):
                     _LOG.warning("cannot watch %s: %s", folder, exc.strerror)
-                return
+                return False
             with self._lock:
                 self._folder[wd] = folder
+            return True
 
         def forget_tree(self, top: str) -> bool:
             """Stop watching `top` and below; False when it was not watched."""
             prefix = top.rstrip("/") + "/"
+            for folder in [f for f in self.unwatched if f == top or f.startswith(prefix)]:
+                del self.unwatched[folder]
             with self._lock:
                 gone = [
                     wd
@@ -230,15 +245,26 @@ else:
         """Watches folders and puts paths that changed, came or went."""
 
         def __init__(
-            self, put: Callable[[str], None], repository: Callable[[str], object] = lambda _: None
+            self,
+            put: Callable[[str], None],
+            ignores: Ignores,
+            repository: Callable[[str], object] = lambda _: None,
+            wanted: Callable[[str], bool] = lambda _: False,
+            most: int | None = None,  # noqa: ARG002 - a recursive watch costs one, or none
         ) -> None:
-            """`put` is called from the event thread; `repository` with each `.git` in a tree."""
+            """`put` is called from the event thread; `repository` with each `.git` in a tree.
+
+            `wanted(name)`: a file that git ignores is given all the same.
+            """
             self._put = put
+            self._ignores = ignores
             self._repository = repository
+            self._wanted = wanted
             self._observer = Observer()
             self._watches: dict[str, ObservedWatch] = {}
             self.overflowed = False
-            self.exhausted = False
+            self.unwatched: dict[str, None] = {}
+            self.unlogged: dict[str, None] = {}
             self._observer.start()
 
         @property
@@ -258,9 +284,21 @@ else:
             ):
                 handler = _Handler(self._put, top)
                 self._watches[top] = self._observer.schedule(handler, top, recursive=True)
-            for folder, files in kept_folders(top, repository=self._repository):
+            for folder, files in kept_folders(
+                top, self._ignores, repository=self._repository, wanted=self._wanted
+            ):
                 for name in files:
                     yield os.path.join(folder, name)
+
+        def folders(self) -> set[str]:
+            """Every folder that has a watch."""
+            return set(self._watches)
+
+        def add_folder(self, folder: str) -> None:
+            """Watch `folder` alone."""
+            if folder not in self._watches:
+                handler = _Handler(self._put, folder)
+                self._watches[folder] = self._observer.schedule(handler, folder, recursive=False)
 
         def add_log(self, git_dir: str) -> None:
             """Put `git_dir/logs/HEAD` when HEAD moves: the recursive watch has it already."""

@@ -11,8 +11,12 @@ import stat
 from collections.abc import Callable
 from typing import Protocol
 
+from credguard.daemon.announcer import Action
+from credguard.daemon.letting import Letting
+from credguard.report.advice import advice
 from credguard.report.text import printable
 from credguard.scan.allow import Allow
+from credguard.scan.custom import Joined
 from credguard.scan.engine import plain
 from credguard.scan.model import MEDIUM, Finding
 from credguard.sources import synced
@@ -20,7 +24,7 @@ from credguard.store import findings
 from credguard.store.db import transaction
 
 _LOG = logging.getLogger("credguard.daemon.worker")
-_KEY_BYTES = 32
+_TITLE = "credguard: a secret in a file"
 _ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
@@ -28,8 +32,8 @@ _OPEN = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0) | getattr(os, 
 class Scanner(Protocol):
     """What the worker needs of the engine."""
 
-    def scan(self, data: bytes, path: bytes) -> list[Finding]:
-        """The secrets in `data`."""
+    def scan(self, data: bytes, path: bytes, joined: Joined | None = None) -> list[Finding]:
+        """The secrets in `data`; `joined`: the engine with the rules that hold around `path`."""
 
 
 def fingerprint(key: bytes, finding: Finding, place: bytes | None = None) -> str:
@@ -41,6 +45,11 @@ def fingerprint(key: bytes, finding: Finding, place: bytes | None = None) -> str
     parts = (rule, finding.path if place is None else place, finding.value)
     message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
     return hmac.new(key, message, hashlib.sha256).hexdigest()
+
+
+def value_name(key: bytes, value: bytes) -> str:
+    """Names a value without telling it, wherever it stands and whatever found it."""
+    return hmac.new(key, b"value\0" + value, hashlib.sha256).hexdigest()
 
 
 def shown(path: str) -> str:
@@ -81,7 +90,22 @@ def read_regular(path: str, max_bytes: int) -> tuple[bytes, os.stat_result] | No
             return None
         if status.st_size > max_bytes:
             raise TooLarge
-        return file.read(max_bytes), status
+        return file.read(max_bytes + 1)[:max_bytes], status
+
+
+class Tell(Protocol):
+    """Shows a notification later."""
+
+    def __call__(
+        self,
+        title: str,
+        body: str,
+        done: Callable[[], None] = ...,
+        *,
+        actions: tuple[Action, ...] = ...,
+        urgent: bool = ...,
+    ) -> None:
+        """`done` once it was shown, or certainly cannot be. `urgent`: in quiet hours too."""
 
 
 class Worker:
@@ -94,11 +118,12 @@ class Worker:
         key: bytes,
         *,
         max_bytes: int,
-        tell: Callable[[str, str, Callable[[], None]], None],
+        tell: Tell,
         now: Callable[[], float],
+        letting: Letting | None = None,
         own: Callable[[str, bytes, list[Finding]], list[Finding]] = lambda _p, _d, found: found,
     ) -> None:
-        """`tell(title, body, done)` shows a notification later; `now` gives Unix seconds.
+        """`now` gives Unix seconds. `letting`: what lets findings pass; None: nothing but marks.
 
         `own` is asked which findings of a file are to be told.
         """
@@ -109,6 +134,7 @@ class Worker:
         self._max_bytes = max_bytes
         self._tell = tell
         self._now = now
+        self._letting = letting
         # hash(path) -> hash(mtime_ns, size, inode): 64 bits each, so that 200,000 files stay small.
         self._snapshot: dict[int, int] = {}
         self._being_told: set[str] = set()
@@ -121,10 +147,11 @@ class Worker:
             return True
         return self._snapshot.get(hash(shown(path))) != _signature(status)
 
-    def scan(self, path: str) -> list[Finding]:
+    def scan(self, path: str, ignored: str = "") -> list[Finding]:
         """Scan `path`, store its findings, resolve those gone, tell of new ones; gives them.
 
-        A file that is gone or unreadable has none. Raises StoreError.
+        `ignored`: why whatever is found in it passes. A file that is gone or unreadable has none.
+        Raises StoreError.
         """
         found: list[Finding] = []
         signature: int | None = None
@@ -143,17 +170,28 @@ class Worker:
         if content is not None:
             data, status = content
             signature = _signature(status)
-            found = [
-                finding
-                for finding in self._scanner.scan(data, os.fsencode(path))
-                if finding.confidence >= MEDIUM
-            ]
-            Allow().judge(found, plain(data), os.fsencode(path))
-            found = [finding for finding in found if not finding.allowed]
-            found = self._own(path, data, found)
+            found = self._found(data, os.fsencode(path))
+            for each in found:
+                each.allowed = each.allowed or ("" if each.own else ignored)
+            told = self._own(path, data, [each for each in found if not each.allowed])
+            found = [each for each in found if each.allowed] + told
         self._store(shown(path), found)
         if signature is not None:  # only now: a file whose findings were not stored is read again
             self._snapshot[hash(shown(path))] = signature
+        return [finding for finding in found if not finding.allowed]
+
+    def _found(self, data: bytes, path: bytes) -> list[Finding]:
+        """The findings of `data`; `allowed` tells which of them pass."""
+        letting = self._letting
+        joined = None if letting is None else letting.joined(path)
+        hits = self._scanner.scan(data, path, joined)
+        found = [finding for finding in hits if finding.confidence >= MEDIUM]
+        if not found:
+            return []
+        if letting is None:
+            Allow().judge(found, plain(data), path)
+        else:
+            letting.judge(found, plain(data), path)
         return found
 
     def gone(self, path: str) -> None:
@@ -161,37 +199,36 @@ class Worker:
         with transaction(self._db):
             findings.resolve_gone(self._db, shown(path), set(), self._now())
             below = findings.resolve_below(self._db, shown(path), self._now())
+        self.forget(path, below)
+
+    def forget(self, path: str, below: set[str] | None = None) -> None:
+        """Read `path`, and of the files `below` it those named, again when they are seen next."""
         # A folder that is moved back has its old files, unchanged: they are to be read again.
-        for name in (shown(path), *below):
+        for name in (shown(path), *(below or ())):
             self._snapshot.pop(hash(name), None)
 
     def _store(self, path: str, found: list[Finding]) -> None:
         named = {fingerprint(self._key, finding): finding for finding in found}
         now = self._now()
-        if not named and not self._has_open(path):
+        if not named and not findings.any_in(self._db, path):
             return
         fresh: list[str] = []
         with transaction(self._db):
             for name, finding in named.items():
-                if findings.observe(
-                    self._db,
-                    now,
+                seen = findings.Seen(
                     name,
-                    path=path,
-                    line=finding.line,
-                    rule_id=finding.rule_id,
-                    masked=finding.masked(),
-                ) and (name not in self._being_told):
+                    finding.line,
+                    finding.rule_id,
+                    finding.masked(),
+                    value_name(self._key, finding.value),
+                    finding.own,
+                    finding.allowed,
+                )
+                if findings.observe(self._db, now, path, seen) and name not in self._being_told:
                     fresh.append(name)
             findings.resolve_gone(self._db, path, set(named), now)
         if fresh:
             self._announce(path, {name: named[name] for name in fresh})
-
-    def _has_open(self, path: str) -> bool:
-        row = self._db.execute(
-            "SELECT 1 FROM finding WHERE path = ? AND state = 'open' LIMIT 1", (path,)
-        ).fetchone()
-        return row is not None
 
     def _announce(self, path: str, fresh: dict[str, Finding]) -> None:
         for finding in fresh.values():
@@ -200,14 +237,24 @@ class Worker:
             )
         first = next(iter(fresh.values()))
         more = f" and {len(fresh) - 1} more" if len(fresh) > 1 else ""
-        body = f"{path}:{first.line}: {first.title} ({first.masked()}){more}"
-        self._being_told.update(fresh)
+        what = advice(path, {finding.rule_id for finding in fresh.values()}, first.own)
+        body = f"{path}:{first.line}: {first.title} ({first.masked()}){more}. {what}"
+        names = list(fresh)
+        self._being_told.update(names)
 
         def done() -> None:
-            findings.mark_notified(self._db, self._now(), list(fresh))
-            self._being_told.difference_update(fresh)
+            findings.mark_notified(self._db, self._now(), names)
+            self._being_told.difference_update(names)
 
-        self._tell("credguard: a secret in a file", printable(body), done)
+        def allow() -> None:
+            findings.allow(self._db, names, "by its notification")
+            _LOG.info("allowed by a person: %s", path)
+
+        actions: tuple[Action, ...] = (Action("show", "Show the file", None, path),)
+        if not first.own:
+            actions = (Action("allow", "Not a secret", allow), *actions)
+        urgent = bool(first.own)
+        self._tell(_TITLE, printable(body), done, actions=actions, urgent=urgent)
 
 
 def _signature(status: os.stat_result) -> int:

@@ -54,6 +54,7 @@ SENTENCES = {
     "leak.failed": "the answer to {subject} that got out failed, and is tried again: {why}",
     "leak.stopped": "a person stopped the answer to {subject} that got out",
     "finding.skipped": "{rule} was let pass in {subject}: {place}: {reason}",
+    "finding.allowed": "a person let {rule} pass in {subject}, line {line}: {reason}",
     "problem.raised": "{subject} does not work: {what}",
     "problem.solved": "{subject} works again",
     "password.intent": "{user}: the console password is to be changed to generation {generation}",

@@ -141,4 +141,19 @@ MIGRATIONS = (
         fingerprint TEXT PRIMARY KEY, record TEXT NOT NULL, updated REAL NOT NULL
     );
     """,
+    # `value`: the value's keyed fingerprint, whatever the place and rule; `item`: of the vault,
+    # where the value is one of its own; `reason`: why it is allowed. notice: shown next.
+    """
+    ALTER TABLE finding ADD COLUMN value TEXT NOT NULL DEFAULT '';
+    ALTER TABLE finding ADD COLUMN item TEXT NOT NULL DEFAULT '';
+    ALTER TABLE finding ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+    CREATE INDEX finding_path ON finding(path, state);
+    CREATE INDEX finding_value ON finding(value);
+    ALTER TABLE watch_root ADD COLUMN files INTEGER;    -- at the last walk; NULL: none ended yet
+    ALTER TABLE watch_root ADD COLUMN looked REAL;      -- when that was, Unix seconds
+    CREATE TABLE notice (
+        id INTEGER PRIMARY KEY, at REAL NOT NULL, title TEXT NOT NULL, body TEXT NOT NULL,
+        urgent INTEGER NOT NULL
+    );
+    """,
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from credguard import config
-from credguard.app import keys, rotate, rotate_due, tick
+from credguard.app import jobs, keys, rotate, rotate_due, tick
 from credguard.app.context import Context
 from credguard.app.status import status
 from credguard.store import passwords, profiles
@@ -127,7 +127,7 @@ def test_an_old_console_password_is_reminded_of_monthly(
     for day in range(80, 160):
         at = start + day * 86400.0
         monkeypatch.setattr(Context, "now", lambda self, at=at: at)
-        notes = [each for each in tick.tick(Context()) if "console password" in each.what]
+        notes = tick.tick(Context(), [job for job in jobs.JOBS if job.name == "passwords"])
         told += [day for _ in notes]
         assert all("credguard password rotate work" in each.hint for each in notes)
     assert told[0] == 90
@@ -178,3 +178,25 @@ def test_foreign_use_that_goes_on_is_told_once(
             tick.told(ctx, note)
     (only,) = told
     assert only.startswith("blocked: used elsewhere (s3 in us-east-1, ")
+
+
+def test_a_vault_that_stays_locked_for_hours_is_told_once_and_caught_up(
+    aged: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles.set_consent(Context().db, "work")
+    start, told = Context().now(), []
+    with monkeypatch.context() as locked:
+        locked.delenv("CREDGUARD_PASSPHRASE_FILE")
+        for hour in range(12):
+            at = start + hour * 3600.0
+            locked.setattr(Context, "now", lambda _self, at=at: at)
+            for note in tick.tick(Context()):
+                told += [note.what] * note.tell
+                if note.tell:
+                    tick.told(Context(), note)
+        assert len(told) == 1
+    later = start + 36 * 3600.0
+    monkeypatch.setattr(Context, "now", lambda _self: later)
+    tick.tick(Context())
+    assert status(Context()).problems == []
+    assert aged.iam().keys("dev") != [(aged.key_id, "Active")]

@@ -1,6 +1,7 @@
 import pytest
 
-from credguard.daemon.announcer import GAP_S, Announcer
+from credguard.daemon.announcer import GAP_S, Action, Announcer
+from credguard.notify.desktop import FAILED, SHOWN, Notification, Said
 
 
 class Desktop:
@@ -8,21 +9,35 @@ class Desktop:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.shown: list[tuple[str, str]] = []
-        self.code: int | None = 0
-        self.killed = 0
+        self.notifications: list[Notification] = []
+        self.answer: str | None = SHOWN
+        self.closed = 0
         self.there = True
-        self.announcer = Announcer(self.start, lambda: self.now, deadline_s=5)
+        self.said: list[Said] = []
+        self.quiet = False
+        self.announcer = Announcer(self, lambda: self.now, deadline_s=5, quiet=lambda: self.quiet)
 
-    def start(self, title: str, body: str) -> "Desktop | None":
-        self.shown.append((title, body))
-        return self if self.there else None
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        return [(each.title, each.body) for each in self.notifications]
 
-    def poll(self) -> int | None:
-        return self.code
+    def show(self, number: int, notification: Notification) -> bool:
+        self.notifications.append(notification)
+        if self.answer is not None:
+            self.said.append(Said(number, self.answer))
+        return self.there
 
-    def kill(self) -> None:
-        self.killed += 1
+    def poll(self) -> list[Said]:
+        said, self.said = self.said, []
+        return said
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+        for _ in range(2):
+            self.announcer.poll()
 
 
 @pytest.fixture
@@ -47,14 +62,14 @@ def test_the_first_is_shown_at_once_and_a_burst_is_summed_up(desktop: Desktop) -
 
 def test_a_hung_desktop_is_ended_and_counts_as_told_by_the_log(desktop: Desktop) -> None:
     done: list[int] = []
-    desktop.code = None
+    desktop.answer = None
     desktop.announcer.tell("t", "b", lambda: done.append(1))
     desktop.announcer.poll()
     desktop.announcer.poll()
-    assert (desktop.killed, done) == (0, [])
+    assert (desktop.closed, done) == (0, [])
     desktop.now = 5.1
     desktop.announcer.poll()
-    assert (desktop.killed, done) == (1, [1])
+    assert (desktop.closed, done) == (1, [1])
 
 
 def test_without_a_desktop_everything_is_done_at_once(desktop: Desktop) -> None:
@@ -67,8 +82,84 @@ def test_without_a_desktop_everything_is_done_at_once(desktop: Desktop) -> None:
 
 def test_what_still_shows_at_the_end_is_not_done(desktop: Desktop) -> None:
     done: list[int] = []
-    desktop.code = None
+    desktop.answer = None
     desktop.announcer.tell("t", "b", lambda: done.append(1))
     desktop.announcer.poll()
+    desktop.announcer.stop(0.04)
+    assert (desktop.closed, done) == (1, [])
+
+
+def test_in_quiet_hours_only_what_is_urgent_is_shown_and_the_rest_comes_afterwards_as_one(
+    desktop: Desktop,
+) -> None:
+    desktop.quiet = True
+    for number in range(3):
+        desktop.announcer.tell("t", f"b{number}")
+    desktop.pass_(GAP_S)
+    assert desktop.shown == []
+    desktop.announcer.tell("key", "out", urgent=True)
+    desktop.pass_(GAP_S)
+    assert desktop.shown == [("key", "out")]
+    desktop.pass_(9 * 3600)
+    desktop.quiet = False
+    desktop.pass_(GAP_S)
+    assert desktop.shown[1:] == [("t (and 2 more)", "b0\nb1\nb2")]
+
+
+def test_with_a_digest_the_next_comes_after_its_time_with_all_that_came_meanwhile() -> None:
+    desktop = Desktop()
+    announcer = Announcer(desktop, lambda: desktop.now, deadline_s=5, digest_s=86_400)
+    desktop.announcer = announcer
+    announcer.tell("t", "first")
+    desktop.pass_(0)
+    for hour in range(23):
+        announcer.tell("t", f"b{hour}")
+        desktop.pass_(3600)
+    assert desktop.shown == [("t", "first")]
+    desktop.pass_(3600)
+    assert desktop.shown[1][0] == "t (and 22 more)"
+
+
+def test_a_button_does_what_it_says_and_a_summary_has_none(desktop: Desktop) -> None:
+    pressed: list[str] = []
+    allow = Action("allow", "Not a secret", lambda: pressed.append("allow"))
+    show = Action("show", "Show", None, "/a/file")
+    desktop.announcer.tell("t", "b", actions=(allow, show))
+    desktop.pass_(0)
+    (only,) = desktop.notifications
+    assert only.actions == (("allow", "Not a secret"), ("show", "Show"))
+    assert only.path == "/a/file"
+    desktop.said = [Said(1, "allow"), Said(1, "unheard of"), Said(7, "allow")]
+    desktop.pass_(0)
+    assert pressed == ["allow"]
+    for _ in range(2):
+        desktop.announcer.tell("t", "b", actions=(allow,))
+    desktop.pass_(GAP_S)
+    assert desktop.notifications[1].actions == ()
+
+
+def test_what_a_desktop_refuses_counts_as_told_by_the_log(desktop: Desktop) -> None:
+    done: list[int] = []
+    desktop.answer = FAILED
+    desktop.announcer.tell("t", "b", lambda: done.append(1))
+    desktop.pass_(0)
+    assert done == [1]
+
+
+def test_nobody_to_tell() -> None:
+    done: list[int] = []
+    announcer = Announcer(None, lambda: 0.0, deadline_s=5)
+    announcer.tell("t", "b", lambda: done.append(1))
+    announcer.poll()
+    announcer.stop()
+    assert done == [1]
+
+
+def test_what_is_shown_as_the_service_stops_is_not_told_again(desktop: Desktop) -> None:
+    done: list[int] = []
+    desktop.answer = None
+    desktop.announcer.tell("t", "b", lambda: done.append(1))
+    desktop.announcer.poll()
+    desktop.said = [Said(1, SHOWN)]
     desktop.announcer.stop()
-    assert (desktop.killed, done) == (1, [])
+    assert done == [1]

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -148,8 +149,8 @@ def test_a_locked_database_is_survived_and_what_was_missed_is_found(
     assert support.stop(daemon) == b""
 
 
-def test_a_damaged_database_ends_in_one_line_not_in_a_bug(
-    tree: Path, daemon: subprocess.Popen[bytes]
+def test_a_damaged_database_is_told_and_ends_in_one_line_not_in_a_bug(
+    desktop: Desktop, tree: Path, daemon: subprocess.Popen[bytes]
 ) -> None:
     for suffix in ("", "-wal", "-shm"):
         file = Path(paths.database_file() + suffix)
@@ -157,6 +158,8 @@ def test_a_damaged_database_ends_in_one_line_not_in_a_bug(
             file.write_bytes(b"x" * 20_000)
     (tree / "env").write_text(leak())
     until(lambda: "looking at every file again" in log())
+    until(lambda: len(desktop.shown()) > 0)
+    assert "credguard vault recover" in desktop.shown()[0][1]
     assert support.stop(daemon) == b""
     done = subprocess.run(
         [sys.executable, "-m", "credguard", "status"],
@@ -253,3 +256,72 @@ def test_events_lost_by_the_kernel_are_made_up_for(
     until(lambda: "looking at every watched file: events were lost" in log())
     until(lambda: str(tree / "new" / "env") in open_paths())
     assert support.stop(daemon) == b""
+
+
+def in_own_namespace(*script: str) -> tuple[str, ...]:
+    """A command that runs the daemon as root of its own users and mounts, after `script`."""
+    own = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
+    line = " && ".join([*script, 'exec "$@"'])
+    probe = subprocess.run([*own, line, "-", "true"], capture_output=True, timeout=20)
+    if probe.returncode != 0:
+        pytest.skip("*** NOT HERE, so mounts are not tested: user namespaces")
+    return (*own, line, "-")
+
+
+def inside(process: subprocess.Popen[bytes], *command: str) -> None:
+    """Run a command where that daemon is."""
+    enter = ("nsenter", "--preserve-credentials", "-U", "-m", "-t", str(process.pid))
+    subprocess.run([*enter, *command], check=True, timeout=20, capture_output=True)
+
+
+def test_what_goes_away_with_its_file_system_is_not_taken_for_resolved(tree: Path) -> None:
+    wrapper = in_own_namespace(f"mount -t tmpfs none {tree}", f"mkdir {tree}/deep")
+    process = support.start(None, *wrapper)
+    seen = Path(f"/proc/{process.pid}/root{tree}/deep/env")
+    seen.write_text(leak())
+    until(lambda: open_paths() == {f"{tree}/deep/env"})
+    inside(process, "umount", "-l", str(tree))
+    until(lambda: f"gone: {tree}" in log())
+    (tree / "after").write_text(leak(2))  # in the folder that was beneath
+    until(lambda: f"{tree}/after" in open_paths())
+    assert open_paths() == {f"{tree}/deep/env", f"{tree}/after"}
+    support.stop(process)
+
+
+def test_a_disk_that_is_full_is_told_once_and_nothing_is_lost(tree: Path, desktop: Desktop) -> None:
+    Context().db.close()
+    state = paths.state_dir()
+    wrapper = in_own_namespace(
+        f"cp -a {state} {state}.before",
+        f"mount -t tmpfs -o size=2m,mode=700 none {state}",
+        f"cp -a {state}.before/. {state}/",
+    )
+    process = support.start(None, *wrapper)
+    there = Path(f"/proc/{process.pid}/root{state}")
+    with suppress(OSError), open(there / "fill", "wb") as file:
+        while True:
+            file.write(b"x" * 4096)
+            file.flush()
+    (tree / "env").write_text(leak())
+    until(lambda: [title for title, _ in desktop.shown()] == ["credguard: the service cannot work"])
+    (there / "fill").unlink()
+    until(lambda: f"secret found: {tree}/env" in (there / "credguard.log").read_text())
+    assert len(desktop.shown()) == 1
+    support.stop(process)
+
+
+def test_a_home_that_cannot_be_written_is_one_line(tree: Path, poisoned: Path) -> None:
+    Context().db.close()
+    wrapper = in_own_namespace(
+        f"mount --bind {poisoned} {poisoned}", f"mount -o remount,bind,ro {poisoned}"
+    )
+    done = subprocess.run(
+        [*wrapper, sys.executable, "-m", "credguard", "daemon", "run"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("credguard: cannot open")
+    assert "Read-only file system" in done.stderr
+    assert done.stderr.count("\n") == 2

@@ -1,9 +1,11 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from credguard import notify as module
-from credguard.notify import notify
+from credguard.notify import desktop as module
+from credguard.notify.desktop import Notification, Said, notify
+from tests.support.daemon import until
 from tests.support.desktop import Desktop
 
 
@@ -45,3 +47,48 @@ def test_a_folder_of_that_name_in_the_working_directory_is_not_run(
     (tmp_path / "credguard" / "__init__.py").write_text("raise SystemExit(7)")
     monkeypatch.chdir(tmp_path)
     assert notify("title", "body")
+
+
+@pytest.fixture
+def server() -> Iterator[module.Desktop]:
+    made = module.Desktop()
+    yield made
+    made.close()
+
+
+def heard(server: module.Desktop, count: int) -> list[Said]:
+    said: list[Said] = []
+
+    def enough() -> bool:
+        said.extend(server.poll())
+        return len(said) >= count
+
+    until(enough)
+    return said
+
+
+def test_one_process_shows_all_and_hears_which_button_was_pressed(
+    desktop: Desktop, server: module.Desktop
+) -> None:
+    buttons = (("allow", "Not a secret"), ("show", "Show the file"))
+    for number in (1, 2):
+        assert server.show(number, Notification(f"t{number}", "b", buttons, "/tmp/a file"))
+    assert heard(server, 2) == [Said(1, "shown"), Said(2, "shown")]
+    assert desktop.buttons() == ["allow", "Not a secret", "show", "Show the file"]
+    desktop.press(2, "allow")
+    assert heard(server, 1) == [Said(2, "allow")]
+    desktop.press(1, "show")
+    until(lambda: desktop.files() == ["file:///tmp/a%20file"])
+    desktop.press(1, "dismissed")
+    desktop.press(1, "allow")  # it is gone: nothing is heard of it
+    desktop.press(2, "allow")
+    assert heard(server, 1) == [Said(2, "allow")]
+
+
+def test_a_desktop_that_goes_away_is_told(desktop: Desktop, server: module.Desktop) -> None:
+    assert server.show(1, Notification("t", "b", (("a", "A"),)))
+    assert heard(server, 1) == [Said(1, "shown")]
+    desktop.bus.kill()
+    desktop.bus.wait()
+    assert server.show(2, Notification("t", "b"))
+    assert heard(server, 1) == [Said(2, "failed")]

@@ -18,6 +18,8 @@ from credguard.store import findings
 from tests.support import samples
 from tests.support.daemon import leak, until
 
+pytestmark = pytest.mark.usefixtures("compiled_rules")
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:

@@ -1,10 +1,11 @@
-import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from credguard.daemon.watcher import Watcher, kept_folders
+from credguard.daemon.tree import Ignores
+from credguard.daemon.watcher import Watcher
 from tests.support.daemon import until
 
 
@@ -15,17 +16,9 @@ def seen() -> set[str]:
 
 @pytest.fixture
 def watcher(seen: set[str]) -> Iterator[Watcher]:
-    watcher = Watcher(seen.add)
+    watcher = Watcher(seen.add, Ignores(time.monotonic))
     yield watcher
     watcher.close()
-
-
-def test_dependency_and_object_folders_are_not_entered(tmp_path: Path) -> None:
-    for name in ("src/a", ".git/objects", "x/node_modules/y", ".venv/lib"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "loop").symlink_to(tmp_path)
-    folders = {os.path.relpath(folder, tmp_path) for folder, _ in kept_folders(str(tmp_path))}
-    assert folders == {".", "src", "src/a", "x"}
 
 
 def test_written_moved_and_deleted_files_are_seen(
@@ -65,7 +58,25 @@ def test_a_moved_folder_reports_under_its_new_name(
 
 
 def test_a_stopped_event_thread_is_told(tmp_path: Path) -> None:
-    watcher = Watcher(lambda _: None)
+    watcher = Watcher(lambda _: None, Ignores(time.monotonic))
     assert watcher.alive
     watcher.close()
     assert not watcher.alive
+
+
+def test_beyond_its_budget_folders_are_named_until_there_is_room(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"d{number}").mkdir()
+    watcher = Watcher(lambda _: None, Ignores(time.monotonic), most=4)
+    try:
+        list(watcher.add_tree(str(tmp_path)))
+        assert (watcher.count, len(watcher.unwatched)) == (4, 2)
+        assert watcher.folders() | set(watcher.unwatched) == {
+            str(tmp_path), *(str(tmp_path / f"d{number}") for number in range(5))
+        }  # fmt: skip
+        kept = next(iter(watcher.folders() - {str(tmp_path)}))
+        watcher.forget_tree(kept)
+        list(watcher.add_tree(next(iter(watcher.unwatched))))
+        assert (watcher.count, len(watcher.unwatched)) == (4, 1)
+    finally:
+        watcher.close()

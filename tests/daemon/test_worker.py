@@ -21,7 +21,7 @@ class KeyScanner:
     def __init__(self, value: str) -> None:
         self.value = value.encode()
 
-    def scan(self, data: bytes, path: bytes) -> list[Finding]:
+    def scan(self, data: bytes, path: bytes, joined: object = None) -> list[Finding]:
         if self.value not in data:
             return []
         return [Finding(path, 1, 1, 1, "aws-secret-key", "AWS secret key", HIGH, self.value)]
@@ -39,7 +39,7 @@ def connection() -> sqlite3.Connection:
 
 @pytest.fixture
 def worker(connection: sqlite3.Connection, told: list[str]) -> Worker:
-    def tell(title: str, body: str, done: Callable[[], None]) -> None:
+    def tell(title: str, body: str, done: Callable[[], None], **_kinds: object) -> None:
         told.append(title + body)
         done()
 
@@ -113,3 +113,34 @@ def test_the_fingerprint_key_stays_and_is_private() -> None:
     assert fingerprint_key() == fingerprint_key()
     mode = os.stat(os.path.join(paths.state_dir(), "fingerprint.key")).st_mode
     assert stat.S_IMODE(mode) == 0o600
+
+
+def test_a_renamed_file_is_not_told_again(tmp_path: Path, worker: Worker, told: list[str]) -> None:
+    (tmp_path / "a").write_text(samples.aws_secret())
+    worker.scan(str(tmp_path / "a"))
+    (tmp_path / "a").rename(tmp_path / "b")
+    worker.gone(str(tmp_path / "a"))
+    assert len(worker.scan(str(tmp_path / "b"))) == 1
+    assert len(told) == 1
+
+
+def test_what_a_file_reads_as_while_it_changes_is_looked_at_again(
+    tmp_path: Path, connection: sqlite3.Connection
+) -> None:
+    file = tmp_path / "f"
+
+    class Growing(KeyScanner):
+        def scan(self, data: bytes, path: bytes, joined: object = None) -> list[Finding]:
+            if data == b"half":
+                file.write_text(samples.aws_secret())  # in the middle of being looked at
+            return super().scan(data, path)
+
+    worker = Worker(
+        Growing(samples.aws_secret()), connection, fingerprint_key(), max_bytes=1000,
+        tell=lambda *_args, **_kinds: None, now=time.time,
+    )  # fmt: skip
+    file.write_text("half")
+    assert worker.scan(str(file)) == []
+    assert worker.changed(str(file))
+    assert len(worker.scan(str(file))) == 1
+    assert not worker.changed(str(file))

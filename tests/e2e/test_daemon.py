@@ -50,6 +50,7 @@ def test_one_that_needs_a_person_is_told_once_on_the_desktop_and_stays_in_the_st
         process = support.start()
         until(lambda runs=runs: support.log().count("nobody agreed yet") == runs)
         until(lambda: status(Context()).last_tick is not None)
+        until(lambda: len(desktop.shown()) == 1)
         support.stop(process)
     ((title, body),) = desktop.shown()
     assert title == "credguard: a key rotation needs you"
@@ -66,8 +67,9 @@ def test_a_failure_is_said_in_the_log_and_the_status(aged: Simulator) -> None:
     process = support.start()
     until(lambda: "the look for due rotations failed: rotation of" in support.log())
     support.stop(process)
-    (problem,) = status(Context()).problems
-    assert problem.what in support.log()
+    subjects = {each.subject.split(" of ")[0] for each in status(Context()).problems}
+    assert subjects == {"rotation", "vault"}
+    assert all(each.what in support.log() for each in status(Context()).problems)
     assert aged.secret.reveal() not in support.log()
 
 

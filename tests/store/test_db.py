@@ -8,7 +8,18 @@ import pytest
 
 from credguard import paths
 from credguard.errors import StoreError
-from credguard.store import db, events, findings, hooks, journal, profiles, schedule, secrets, ssh
+from credguard.store import (
+    db,
+    events,
+    findings,
+    hooks,
+    journal,
+    notices,
+    profiles,
+    schedule,
+    secrets,
+    ssh,
+)
 from credguard.store import watches as watches_table
 
 
@@ -54,11 +65,16 @@ _SSH = ssh.SshKey("k", "ed25519", "p", "f", "/p", "o", 1.0)
 EVERY: list[Callable[[sqlite3.Connection], object]] = [
     lambda c: events.record(c, 1, "a", "s"),
     lambda c: events.recent(c),
-    lambda c: findings.observe(c, 1, "f", path="/p", line=1, rule_id="r", masked="m"),
+    lambda c: findings.observe(c, 1, "/p", findings.Seen("f", 1, "r", "m")),
     lambda c: findings.mark_notified(c, 1, ["f"]),
     lambda c: findings.resolve_gone(c, "/p", set(), 1),
     lambda c: findings.resolve_below(c, "/p", 1),
     lambda c: findings.open_findings(c),
+    lambda c: findings.allow(c, ["f"], ""),
+    lambda c: findings.reopen(c, ["f"]),
+    lambda c: findings.set_rotated(c, "i", 1),
+    lambda c: findings.paths_below(c, "/p"),
+    lambda c: findings.any_in(c, "/p"),
     lambda c: hooks.add(c, hooks.Hook("r", "h", None), 1),
     lambda c: hooks.get(c, "r"),
     lambda c: hooks.installed(c),
@@ -86,6 +102,11 @@ EVERY: list[Callable[[sqlite3.Connection], object]] = [
     lambda c: ssh.add_key(c, _SSH),
     lambda c: ssh.add_registration(c, ssh.Registration("k", "1", "r", 1)),
     lambda c: ssh.registrations(c, "k"),
+    lambda c: notices.add(c, 1, "t", "b"),
+    lambda c: notices.after(c, 0),
+    lambda c: notices.remove(c, 1),
+    lambda c: watches_table.looked(c),
+    lambda c: watches_table.set_looked(c, "/p", 1, 1),
     lambda c: watches_table.roots(c),
     lambda c: watches_table.add(c, "/p", 1),
     lambda c: watches_table.remove(c, "/p"),

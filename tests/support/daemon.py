@@ -66,7 +66,9 @@ def stop(process: subprocess.Popen[bytes]) -> bytes:
 
 
 def log() -> str:
-    return Path(paths.log_file()).read_text()
+    """The service's log; empty: there is none yet."""
+    file = Path(paths.log_file())
+    return file.read_text() if file.exists() else ""
 
 
 def leak(seed: int = 1) -> str:

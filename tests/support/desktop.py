@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dbus_fast.aio import MessageBus
+
 
 class Desktop:
     """`shown()` gives (title, body) of each notification that reached the service."""
@@ -30,13 +34,30 @@ class Desktop:
         self.bus.stdout.readline()  # printed once it listens
         self.service = subprocess.Popen(
             [sys.executable, "-I", __file__, self.address, str(self._log), mode],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         assert self.service.stdout is not None
         assert self.service.stdout.readline() == b"ready\n"
 
     def shown(self) -> list[tuple[str, str]]:
-        return [tuple(json.loads(line)) for line in self._log.read_text().splitlines()]
+        return [tuple(json.loads(line)[:2]) for line in self._log.read_text().splitlines()]
+
+    def buttons(self) -> list[str]:
+        """Names and labels of the newest notification's."""
+        found: list[str] = json.loads(self._log.read_text().splitlines()[-1])[2]
+        return found
+
+    def press(self, number: int, action: str) -> None:
+        """Press a button of the notification with the desktop's `number`, or dismiss it."""
+        assert self.service.stdin is not None
+        self.service.stdin.write(f"{number} {action}\n".encode())
+        self.service.stdin.flush()
+
+    def files(self) -> list[str]:
+        """What the file manager was asked to show."""
+        log = self._log.with_suffix(".files")
+        return log.read_text().splitlines() if log.exists() else []
 
     def close(self) -> None:
         for process in (self.service, self.bus):
@@ -59,41 +80,66 @@ def desktop(
     found.close()
 
 
+INTROSPECTION = """<node><interface name="org.freedesktop.Notifications">
+  <method name="GetCapabilities"><arg type="as" direction="out"/></method>
+  <method name="GetServerInformation"><arg type="s" direction="out"/>
+    <arg type="s" direction="out"/><arg type="s" direction="out"/>
+    <arg type="s" direction="out"/></method>
+  <method name="Notify"><arg type="s" direction="in"/><arg type="u" direction="in"/>
+    <arg type="s" direction="in"/><arg type="s" direction="in"/><arg type="s" direction="in"/>
+    <arg type="as" direction="in"/><arg type="a{sv}" name="hints" direction="in"/>
+    <arg type="i" direction="in"/><arg type="u" direction="out"/></method>
+</interface></node>"""
+
+
 async def _serve(address: str, log: str, mode: str) -> None:
     from dbus_fast import Message, MessageType
     from dbus_fast.aio import MessageBus
 
-    introspection = """<node><interface name="org.freedesktop.Notifications">
-      <method name="GetCapabilities"><arg type="as" direction="out"/></method>
-      <method name="GetServerInformation"><arg type="s" direction="out"/>
-        <arg type="s" direction="out"/><arg type="s" direction="out"/>
-        <arg type="s" direction="out"/></method>
-      <method name="Notify"><arg type="s" direction="in"/><arg type="u" direction="in"/>
-        <arg type="s" direction="in"/><arg type="s" direction="in"/><arg type="s" direction="in"/>
-        <arg type="as" direction="in"/><arg type="a{sv}" name="hints" direction="in"/>
-        <arg type="i" direction="in"/><arg type="u" direction="out"/></method>
-    </interface></node>"""
     bus = await MessageBus(bus_address=address).connect()
+    count = 0
 
     def handle(message: Message) -> Message | bool:
         if message.message_type is not MessageType.METHOD_CALL:
             return False
         if message.member == "Introspect":
-            return Message.new_method_return(message, "s", [introspection])
+            return Message.new_method_return(message, "s", [INTROSPECTION])
         if message.member == "GetCapabilities":
-            return Message.new_method_return(message, "as", [["body", "body-markup"]])
+            return Message.new_method_return(message, "as", [["body", "body-markup", "actions"]])
         if message.member == "GetServerInformation":
             return Message.new_method_return(message, "ssss", ["test", "test", "1", "1.2"])
         if message.member == "Notify":
+            nonlocal count
+            count += 1
             with open(log, "a") as file:
-                file.write(json.dumps(message.body[3:5]) + "\n")
-            return mode == "hang" or Message.new_method_return(message, "u", [1])
+                file.write(json.dumps(message.body[3:6]) + "\n")
+            return mode == "hang" or Message.new_method_return(message, "u", [count])
+        if message.member == "ShowItems":
+            with open(log + ".files", "a") as file:
+                file.write("".join(uri + "\n" for uri in message.body[0]))
+            return Message.new_method_return(message)
         return False
 
     bus.add_message_handler(handle)
     await bus.request_name("org.freedesktop.Notifications")
+    await bus.request_name("org.freedesktop.FileManager1")
     print("ready", flush=True)
+    await _press(bus)
     await asyncio.Event().wait()
+
+
+async def _press(bus: "MessageBus") -> None:
+    """Do what the test has a person do."""
+    from dbus_fast import Message
+
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        number, action = line.split()
+        signal, signature, body = "ActionInvoked", "us", [int(number), action]
+        if action == "dismissed":
+            signal, signature, body = "NotificationClosed", "uu", [int(number), 2]
+        path, name = "/org/freedesktop/Notifications", "org.freedesktop.Notifications"
+        await bus.send(Message.new_signal(path, name, signal, signature, body))
 
 
 if __name__ == "__main__":

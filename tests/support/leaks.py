@@ -60,7 +60,9 @@ class World:
         """As a daemon that was just started."""
         self._arming.look()
 
-        def tell(_title: str, body: str, done: Callable[[], None]) -> None:
+        def tell(
+            _title: str, body: str, done: Callable[[], None] = lambda: None, **_kinds: object
+        ) -> None:
             self.told.append(body)
             done()
 

@@ -1,0 +1,87 @@
+"""What git ignores, asked of git itself: whole folders before a walk, single paths afterwards.
+
+Neither command runs a filter, a hook or an fsmonitor; each has a deadline, since a repository may
+name a FIFO as its list of ignored files.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from credguard.sources.git import Process, failed, git_command, git_environment, run_portable
+
+DEADLINE_S = 5.0
+"""Seconds that git may stay silent."""
+_MOST_BYTES = 32_000  # less than a pipe holds, so that neither side waits for the other
+_PROBE = "credguard-any-new-file"
+
+
+def below(folder: str) -> frozenset[str]:
+    """The ignored files and folders below `folder`, absolute; what lies in such a folder is not
+    named. A folder that holds a tracked file is never among them. Raises GitError.
+    """
+    args = ("ls-files", "-o", "-i", "--exclude-standard", "--directory", "-z")
+    files: set[str] = set()
+    folders: list[str] = []
+    for name in _ask(folder, args, b"").split(b"\0"):
+        path = os.path.join(folder, os.fsdecode(name))
+        if name.endswith(b"/"):
+            # Among them those that only hold ignored files, or nothing: the next need not be one.
+            folders.append(os.path.normpath(path))
+        elif name:
+            files.add(path)
+    if not files and not folders:
+        return frozenset()
+    answer = _among(folder, [each for each in folders if each != folder])
+    return frozenset() if answer is None else frozenset(files | answer)
+
+
+def among(folder: str, paths: list[str]) -> set[str]:
+    """Those of `paths`, absolute and in the worktree around `folder`, that git ignores.
+
+    A tracked file is not ignored, whatever the patterns say. Raises GitError.
+    """
+    return _among(folder, paths) or set()
+
+
+def _among(folder: str, paths: list[str]) -> set[str] | None:
+    """None: any new file in `folder` is ignored.
+
+    A home folder kept in git does so, and what is in it is not rubbish: then nothing is.
+    """
+    probe = os.path.join(folder, _PROBE)
+    found: set[str] = set()
+    part: list[bytes] = []
+    size = 0
+    for path in [*map(os.fsencode, [*paths, probe]), None]:
+        if part and (path is None or size + len(path) > _MOST_BYTES):
+            answer = _ask(folder, ("check-ignore", "-z", "--stdin"), b"\0".join(part) + b"\0")
+            found.update(os.fsdecode(name) for name in answer.split(b"\0") if name)
+            part, size = [], 0
+        if path is not None:
+            part.append(path)
+            size += len(path) + 1
+    return None if probe in found else found
+
+
+def _ask(folder: str, args: tuple[str, ...], request: bytes) -> bytes:
+    command = git_command(folder, args, hooks=False)
+    environment = git_environment(inherit=False)
+    if sys.platform == "win32":
+        return run_portable(command, environment, request, ok=(0, 1))
+    process = Process(command, environment)
+    process.quiet_s = DEADLINE_S
+    try:
+        if request:
+            process.write(request)
+        process.close_stdin()
+        parts = []
+        while data := process.read():
+            parts.append(data)
+    except BaseException:
+        process.kill()
+        raise
+    if process.finish() not in (0, 1):  # check-ignore: 1, none is ignored
+        raise failed(args[0], process.errors())
+    return b"".join(parts)

@@ -1,0 +1,35 @@
+"""Table notice: what a periodic job has the running service tell a person, in its own time."""
+
+import sqlite3
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Texts of a notification, masked. `urgent`: in quiet hours too."""
+
+    id: int
+    title: str
+    body: str
+    urgent: bool
+
+
+def add(
+    connection: sqlite3.Connection, now: float, title: str, body: str, *, urgent: bool = False
+) -> None:
+    """Have it told."""
+    connection.execute(
+        "INSERT INTO notice (at, title, body, urgent) VALUES (?,?,?,?)",
+        (now, title, body, int(urgent)),
+    )
+
+
+def after(connection: sqlite3.Connection, id_: int) -> list[Notice]:
+    """Those that came after the one numbered `id_`, oldest first."""
+    rows = connection.execute("SELECT * FROM notice WHERE id > ? ORDER BY id", (id_,))
+    return [Notice(row["id"], row["title"], row["body"], bool(row["urgent"])) for row in rows]
+
+
+def remove(connection: sqlite3.Connection, id_: int) -> None:
+    """It was told."""
+    connection.execute("DELETE FROM notice WHERE id = ?", (id_,))

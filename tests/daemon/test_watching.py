@@ -1,0 +1,191 @@
+"""The watching part over real files and events, stepped by the test; time is passed by hand."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from credguard import paths
+from credguard.app import baseline
+from credguard.daemon import polling
+from credguard.daemon.layered import Layered
+from credguard.sources.database import load_engine
+from credguard.store import watches
+from tests.support.daemon import leak
+from tests.support.watched import Make, World, git
+
+
+@pytest.fixture
+def world(make: Make) -> World:
+    return make()
+
+
+# How editors save `f`, with the new text: vim (backupcopy=no), VS Code, JetBrains, Emacs, GNOME.
+
+
+def vim(file: Path, text: str) -> None:
+    folder = file.parent
+    (folder / f".{file.name}.swp").write_text(text)
+    (folder / "4913").write_text("")
+    (folder / "4913").unlink()
+    backup = folder / f"{file.name}~"
+    file.rename(backup)
+    file.write_text(text)
+    backup.unlink()
+    (folder / f".{file.name}.swp").unlink()
+
+
+def code(file: Path, text: str) -> None:
+    with open(file, "r+") as opened:
+        opened.truncate(0)
+        opened.write(text)
+
+
+def jetbrains(file: Path, text: str) -> None:
+    new, old = (file.with_name(f"{file.name}___jb_{word}___") for word in ("tmp", "old"))
+    new.write_text(text)
+    file.rename(old)
+    new.rename(file)
+    old.unlink()
+
+
+def emacs(file: Path, text: str) -> None:
+    lock = file.with_name(f".#{file.name}")
+    lock.symlink_to("person@host.1234:5678")
+    file.with_name(f"#{file.name}#").write_text(text)
+    file.rename(file.with_name(f"{file.name}~"))
+    file.write_text(text)
+    file.with_name(f"#{file.name}#").unlink()
+    lock.unlink()
+
+
+def gnome(file: Path, text: str) -> None:
+    new = file.with_name(".goutputstream-AB12CD")
+    new.write_text(text)
+    new.rename(file)
+
+
+@pytest.mark.parametrize("save", [vim, code, jetbrains, emacs, gnome])
+def test_a_file_saved_by_an_editor_is_found_under_its_own_name_and_told_once(
+    world: World, save: Callable[[Path, str], None]
+) -> None:
+    file = world.tree / "settings.py"
+    file.write_text("a = 1\n")
+    save(file, leak())
+    world.until(lambda: world.open() == {str(file)})
+    save(file, "# a comment\n" + leak())
+    world.settle()
+    assert str(file) in world.open()
+    assert len([body for body in world.told if str(file) in body]) == 1
+    save(file, "a = 1\n")
+    if save is emacs:  # its backup has what was there before
+        world.until(lambda: world.open() == {f"{file}~"})
+    else:
+        world.until(lambda: world.open() == set())
+
+
+def test_a_file_of_an_open_editor_is_not_told_beside_the_file(world: World) -> None:
+    for name in (".a.py.swp", "#a.py#", "a.py___jb_tmp___", ".goutputstream-1"):
+        (world.tree / name).write_text(leak())
+    world.settle()
+    assert world.open() == set()
+
+
+def test_ignored_files_and_folders_are_left_alone_but_for_those_where_keys_lie(
+    world: World,
+) -> None:
+    git(world.tree, "init", "-q")
+    (world.tree / ".gitignore").write_text("out/\n*.log\n.env\n")
+    (world.tree / "out" / "deep").mkdir(parents=True)
+    world.settle()
+    before = len(world.watching._watcher.folders())
+    (world.tree / "out" / "deep" / "new").mkdir()
+    for number, name in enumerate(("a.log", "out/b.py", "out/deep/new/c.py", ".env", "d.py")):
+        (world.tree / name).write_text(leak(number))
+    world.until(lambda: str(world.tree / "d.py") in world.open())
+    world.settle()
+    assert world.open() == {str(world.tree / ".env"), str(world.tree / "d.py")}
+    assert len(world.watching._watcher.folders()) == before
+
+
+def test_what_lets_pass_counts_as_soon_as_it_is_written(world: World) -> None:
+    git(world.tree, "init", "-q")
+    (world.tree / "a").mkdir()
+    files = [world.tree / "a" / name for name in ("one.py", "two.log", "three.py")]
+    for number, file in enumerate(files):
+        file.write_text(leak(number))
+    world.until(lambda: world.open() == {str(file) for file in files})
+    told = len(world.told)
+    (world.tree / ".gitignore").write_text("*.log\n")
+    world.until(lambda: world.states()["a/two.log"] == {"allowed"})
+    (world.tree / "a" / ".credguard.toml").write_text('[allow]\npaths = ["one.py"]\n')
+    world.until(lambda: world.states()["a/one.py"] == {"allowed"})
+    known = baseline.new(str(world.tree / baseline.FILE))
+    data = files[2].read_bytes()
+    engine = Layered(load_engine(paths.cache_dir()))
+    for each in engine.scan(data, os.fsencode(files[2])):
+        known.baseline.add(each, b"a/three.py")
+    known.save()
+    world.until(lambda: world.open() == set())
+    (world.tree / baseline.FILE).unlink()
+    world.until(lambda: world.open() == {str(files[2])})
+    assert len(world.told) == told
+
+
+def test_beyond_the_budget_folders_are_polled(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(polling, "EVERY_S", 0.0)
+    for number in range(6):
+        (tmp_path / "tree" / f"d{number}").mkdir(parents=True)
+    world = make(most_watches=3)
+    for number in range(6):
+        (world.tree / f"d{number}" / "new").mkdir()
+        (world.tree / f"d{number}" / "new" / "a.py").write_text(leak(number))
+        (world.tree / f"d{number}" / "b.py").write_text(leak(number + 10))
+    world.until(lambda: len(world.open()) == 12)
+    assert len(world.watching._watcher.folders()) <= 3
+    shutil.rmtree(world.tree / "d5")
+    world.until(lambda: len(world.open()) == 10)
+
+
+def test_a_sleep_or_a_set_clock_ends_in_a_look_at_everything(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for ahead in (3600.0, -365 * 86400.0):  # in a sleep the monotonic clock stands still
+        caplog.clear()
+        world.ahead = ahead
+        world.turn()
+        assert "the machine slept, or its clock was set" in caplog.text
+        world.until(lambda: "every watched file was looked at" in caplog.text)
+    world.turn()
+    assert caplog.text.count("slept") == 1
+
+
+def test_links_fifos_and_devices_are_not_followed_or_opened(world: World) -> None:
+    (world.tree / "loop").symlink_to(world.tree)
+    (world.tree / "a").mkdir()
+    (world.tree / "a" / "b").symlink_to(world.tree / "a")
+    os.mkfifo(world.tree / "fifo")
+    (world.tree / "zero").symlink_to("/dev/zero")
+    if os.geteuid() == 0:
+        os.mknod(world.tree / "device", 0o600 | 0o020000, os.makedev(1, 5))
+    world.settle()
+    world.watching.look_at_everything("test")
+    world.settle()
+    assert world.open() == set()
+    assert len(world.watching._watcher.folders()) == 2
+
+
+def test_counts_of_a_root_are_kept_for_who_asks(world: World) -> None:
+    for number in range(5):
+        (world.tree / f"{number}.py").write_text("a = 1\n")
+    world.watching.look_at_everything("test")
+    while world.turn():
+        pass
+    (looked,) = watches.looked(world.db).values()
+    assert looked.files == 5
+    assert looked.at is not None
