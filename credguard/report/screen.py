@@ -352,6 +352,11 @@ def _findings(status: Status, look: Look) -> list[Line]:
             text, style = "none open", "good"
         return [[], *hanging("Findings", text, look.columns, style=style)]
     lines: list[Line] = [[], [Span("Findings", "bold"), Span(f"  {len(found)} open", "bad")]]
+    advice = "what to do: credguard watch findings"
+    if look.columns >= 60:
+        lines[-1].append(Span(f"  {advice}", "dim"))
+    else:
+        lines += hanging("", advice, look.columns, indent=2, style="dim")
     for each in found[:_FINDINGS]:
         place = printable(look.tilde(each.path)) + f":{each.line}"
         about = f"{each.rule_id}  {printable(each.masked)}"
