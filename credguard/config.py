@@ -148,6 +148,36 @@ class LeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     synced: list[str] = msgspec.field(default_factory=lambda: ["auto"])
 
 
+class AuditConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the audit of an account takes for good, and how often the service runs one.
+
+    `every`: "0s": it does not. `profile` "": the only one, or default. `regions`: none: all that
+    are enabled. `open_ports`: may face the world. `automation`: patterns of the names of users that
+    are programs; `log_groups`: of the log groups that must not be deletable. `waivers`: a file, "":
+    audit-waivers.toml beside this one.
+    """
+
+    every: str = "0s"
+    profile: str = ""
+    scope: str = "account"
+    regions: list[str] = []
+    key_age: str = "30d"
+    key_unused: str = "45d"
+    password_age: str = "90d"  # noqa: S105 - a length of time
+    password_unused: str = "45d"  # noqa: S105 - a length of time
+    root_unused: str = "30d"
+    ssh_age: str = "365d"
+    image_age: str = "180d"
+    patch_age: str = "30d"
+    retention: str = "90d"
+    open_ports: list[str] = msgspec.field(default_factory=lambda: ["80", "443"])
+    automation: list[str] = msgspec.field(
+        default_factory=lambda: ["*-bot", "bot-*", "ci-*", "*-ci", "svc-*", "*-service", "deploy*"]
+    )
+    log_groups: list[str] = msgspec.field(default_factory=lambda: ["*"])
+    waivers: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -164,11 +194,22 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     leak: LeakConfig = LeakConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     notify: NotifyConfig = NotifyConfig()
+    audit: AuditConfig = AuditConfig()
 
 
 _DURATIONS = {
     "agent.idle",
     "agent.auto_lock",
+    "audit.every",
+    "audit.image_age",
+    "audit.key_age",
+    "audit.key_unused",
+    "audit.password_age",
+    "audit.password_unused",
+    "audit.patch_age",
+    "audit.retention",
+    "audit.root_unused",
+    "audit.ssh_age",
     "leak.countdown",
     "rotation.max_age",
     "rotation.grace",
@@ -183,6 +224,7 @@ _DURATIONS = {
     "ssh.max_age",
     "ssh.lifetime",
 }
+AUDIT_SCOPES = ("account", "self")
 BACKENDS = {
     "file",
     "pass",
@@ -252,6 +294,17 @@ def parse(text: str, path: str) -> Config:
             hint="one of: " + ", ".join(sorted(BACKENDS)),
         )
     _check_words(text, path, config)
+    if config.audit.scope not in AUDIT_SCOPES:
+        raise ConfigError(
+            f"{_place(text, path, 'audit.scope')}audit.scope {config.audit.scope!r} is not known",
+            hint="one of: " + ", ".join(AUDIT_SCOPES),
+        )
+    for port in config.audit.open_ports:
+        if not (port.isascii() and port.isdecimal() and int(port) < 65536):
+            raise ConfigError(
+                f"{_place(text, path, 'audit.open_ports')}{port!r} is not a port",
+                hint='write the numbers as texts: ["80", "443"]',
+            )
     for key in ("rotation.prove_passes", "watch.max_file_mb"):
         if int(str(get(config, key))) < 1:
             raise ConfigError(

@@ -17,6 +17,14 @@ def _agent() -> click.Command:
     return agent
 
 
+def _audit() -> click.Command:
+    from credguard.cli import audit, audit_fix
+
+    audit.audit.add_command(audit_fix.fix)
+    audit.audit.add_command(audit_fix.undo)
+    return audit.audit
+
+
 def _baseline() -> click.Command:
     from credguard.cli.baseline import baseline
 
@@ -224,6 +232,7 @@ def _watch() -> click.Command:
 COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "add": ("Put an access key into the vault under a profile.", _add),
     "agent": ("Run, stop or look at the agent that hands out credentials.", _agent),
+    "audit": ("Check the account against the list of good habits.", _audit),
     "baseline": ("Keep a list of findings that are known.", _baseline),
     "completion": ("Print the script that makes TAB complete.", _completion),
     "config": ("Read or change a setting.", _config),

@@ -12,7 +12,7 @@ _COMMAND = re.compile(r"(?:\A ?|[:;(] )credguard [a-z][^;:\n]*\Z")
 # Quoted before, or of letters that need none: vaults, key ids, numbers; an identity is no argument.
 _OURS = {"_BACKEND", "holds", "identity", "note.source", "note.target", "other", "quoted"}
 _OURS |= {"target", "value", "wanted", "where"}
-_OURS |= {"_last(ctx, identity)", "row.candidates[0]", "shlex.join(names)"}
+_OURS |= {"number", "_last(ctx, identity)", "row.candidates[0]", "shlex.join(names)"}
 
 
 def _unquoted(tree: ast.AST) -> list[tuple[int, str]]:
