@@ -372,11 +372,15 @@ def _findings(status: Status, look: Look) -> list[Line]:
 def _audit(status: Status, look: Look) -> list[Line]:
     audit = status.audit
     if audit is None:
-        return hanging("Audit", "none was made yet", look.columns, style="dim")
+        return hanging(
+            "Audit", "none was made yet, run: credguard audit", look.columns, style="dim"
+        )
     text = f"{audit.passed} passed, {audit.failed} failed"
     if audit.unknown:
         text += f", {audit.unknown} {UNKNOWN}"
     text += f"; {ago(status.now - audit.at)}"
+    if audit.failed:
+        text += "; again, with what to do: credguard audit"
     return hanging("Audit", text, look.columns, style="bad" if audit.failed else "good")
 
 
