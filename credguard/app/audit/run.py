@@ -24,6 +24,7 @@ from credguard.audit.model import (
     Result,
 )
 from credguard.audit.table import BY_ID, CHECKS
+from credguard.config_model import AuditConfig
 from credguard.errors import ConfigError, UnknownProfile, Unsupported
 from credguard.report import audit as report
 from credguard.secret import Secret
@@ -49,7 +50,7 @@ class Wanted:
     skip: tuple[str, ...] = ()
 
 
-def limits_of(config: settings.AuditConfig) -> Limits:
+def limits_of(config: AuditConfig) -> Limits:
     """The thresholds of the settings."""
     return Limits(
         key_age=settings.seconds(config.key_age),
