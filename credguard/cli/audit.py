@@ -12,9 +12,15 @@ import click
 from credguard.cli import complete
 from credguard.cli.options import code_stdin
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from credguard.app.context import Context
+    from credguard.report.audit import Audit
+
 _AFTER_S, _TICK_S = 1.0, 0.2
 _NARROWEST, _WIDEST, _PIPE_COLUMNS = 40, 110, 100
-FORMATS = ("text", "json")
+# As in report/audit_formats.py, which --help must not load.
+FORMATS = ("text", "json", "html", "csv", "sarif", "asff", "ocsf")
 
 
 @click.group(invoke_without_command=True, epilog="Example: credguard audit --regions eu-west-1")
@@ -74,9 +80,10 @@ def _audit(
     _few_arenas()
     progress = _Progress()
     code = ask.code_from_stdin() if options["code_stdin"] else None
+    ctx = Context()
     with contextlib.closing(progress):
-        made = app.audit(Context(), wanted, code=code, ask=ask.code_asker(), progress=progress)
-    _write(_formatted(made, style, verbose=verbose, coloured=output is None), output)
+        made = app.audit(ctx, wanted, code=code, ask=ask.code_asker(), progress=progress)
+    _write(_formatted(ctx, made, style, verbose=verbose, coloured=output is None), output)
     if stats:
         click.echo(stats_text(made), nl=False, err=True)
     found = report.counts(made)
@@ -98,12 +105,19 @@ def _names(given: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name.strip() for each in given for name in each.split(",") if name.strip())
 
 
-def _formatted(made: Any, style: str, *, verbose: bool, coloured: bool) -> str:
-    from credguard.report import audit as report
+def _formatted(
+    ctx: "Context", made: "Audit", style: str, *, verbose: bool, coloured: bool
+) -> str:  # fmt: skip
     from credguard.report.audit_text import audit_text, plain
 
-    if style == "json":
-        return report.to_json(made)
+    if style != "text":
+        from credguard.app.audit.trend import trend
+        from credguard.aws.model import main_region
+        from credguard.report.audit_formats import formatted
+
+        known = trend(ctx, made.account, made.scope) if style == "html" else ()
+        region = made.regions[0] if len(made.regions) == 1 else main_region(made.partition)
+        return formatted(made, style, region=region, trend=known)
     person = coloured and sys.stdout.isatty()
     columns = shutil.get_terminal_size().columns if person else _PIPE_COLUMNS
     width = min(max(columns, _NARROWEST), _WIDEST)
