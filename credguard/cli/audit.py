@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from credguard.cli import audit_shown, complete
+from credguard.cli import audit_fleet, audit_shown, complete
 from credguard.cli.options import code_stdin
 
 TYPE_CHECKING = False
@@ -82,13 +82,13 @@ def _audit(
         raise click.UsageError("--hub-region goes with --security-hub")
     if bool(accounts) != bool(role):
         raise click.UsageError("--accounts and --role go together")
+    if accounts:
+        audit_fleet.refuse(wanted.scope, style, output)
     _few_arenas()
     code = ask.code_from_stdin() if options["code_stdin"] else None
     ctx = Context()
     credentials, wanted = app.opened(ctx, wanted, code=code, ask=ask.code_asker())
     if accounts and role:
-        from credguard.cli import audit_fleet
-
         region = _hub_region(credentials, hub_region) if security_hub else None
         chosen = audit_fleet.Chosen(accounts, role, style, output, region, verbose)
         click_ctx.exit(audit_fleet.run(ctx, credentials, wanted, chosen))

@@ -29,18 +29,20 @@ class Chosen:
     verbose: bool
 
 
+def refuse(scope: str, style: str, output: str | None) -> None:
+    """Raise UsageError where the options do not go together with --accounts."""
+    if scope == "self":
+        raise click.UsageError("--scope self is about your own user: leave --accounts out")
+    if output is None and style not in _VIEWS:
+        raise click.UsageError(f"of many accounts {style} is a file each: name a folder, --output")
+
+
 def run(ctx: "Context", credentials: "Credentials", wanted: "Wanted", chosen: Chosen) -> int:
     """Audit them, show the team's view; gives the exit code."""
     from credguard.app.audit import fleet as app
     from credguard.cli.audit_shown import Progress
     from credguard.report import team
 
-    if wanted.scope == "self":
-        raise click.UsageError("--scope self is about your own user: leave --accounts out")
-    if chosen.output is None and chosen.style not in _VIEWS:
-        raise click.UsageError(
-            f"of many accounts {chosen.style} is a file each: name a folder with --output"
-        )
     if chosen.output is not None:
         _folder(chosen.output)
     accounts = tuple(each.strip() for each in chosen.accounts.split(",") if each.strip())

@@ -112,6 +112,7 @@ def _one(
         if account.id != identity.account:
             arn = f"arn:{identity.partition}:iam::{account.id}:role/{asked.role}"
             entered = sts.assume_role(credentials, arn, _SESSION).credentials
+            wanted = replace(wanted, profile=None)  # no profile leads there for a remedy to name
         made = audit_with(ctx, entered, wanted)
         if made.account != account.id:
             raise ConfigError(f"the role led into account {made.account}")

@@ -9,9 +9,7 @@ from credguard.store import audits
 _MOST = 60
 
 
-def trend(
-    ctx: Context, account: str, scope: str = "account", since: float = 0.0
-) -> list[Point]:  # fmt: skip
+def trend(ctx: Context, account: str, scope: str = "account", since: float = 0.0) -> list[Point]:
     """The newest 60 audits of `account` from `since` on, oldest first. Raises StoreError.
 
     Each says against the one before how many checks on things got worse and better, of the regions
@@ -20,7 +18,7 @@ def trend(
     runs = [each for each in audits.recent(ctx.db, account, scope, _MOST + 1) if each.at >= since]
     runs.reverse()
     points = []
-    for before, run in zip([None, *runs[:-1]], runs, strict=True):
+    for before, run in zip([None, *runs], runs, strict=False):
         change = compared(before, run)
         points.append(
             Point(
