@@ -148,18 +148,23 @@ def totals(team: Team) -> dict[str, int]:
     return found
 
 
+def number_of(number: int, thing: str) -> str:
+    """Such as "1 key" and "2 keys"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def machine_needs(machine: Posture, at: float) -> list[str]:
     """What of a machine a person must look at, in words; empty: it is well."""
     needs = []
     overdue = [each for each in machine.keys if each.due_days is not None and each.due_days < 0]
     if overdue:
-        needs.append(f"{len(overdue)} of {len(machine.keys)} keys overdue")
+        needs.append(f"{len(overdue)} of {number_of(len(machine.keys), 'key')} overdue")
     if ageless := sum(each.age_days is None for each in machine.keys):
-        needs.append(f"age of {ageless} keys not known")
+        needs.append(f"age of {number_of(ageless, 'key')} not known")
     if not machine.vault:
         needs.append("no vault")
     if broken := sum(each.state != "installed" for each in machine.hooks):
-        needs.append(f"hooks of {broken} of {len(machine.hooks)} repositories not whole")
+        needs.append(f"hooks not whole in {broken} of {len(machine.hooks)}")
     if not machine.hooks:
         needs.append("no hook")
     if machine.service != "running":

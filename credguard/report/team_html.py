@@ -26,8 +26,8 @@ def team_html(team: Team) -> str:
         cards(numbers),
         bar([(found[each], STYLES[each]) for each in ORDER], "all results"),
         _accounts(team.accounts),
-        _checks([each for each in team.checks if each.failed], len(team.accounts)),
         _machines(team),
+        _checks([each for each in team.checks if each.failed], len(team.accounts)),
     ]
     return document("credguard: the team", "\n".join(body))
 
@@ -38,10 +38,10 @@ def _accounts(accounts: tuple[Account, ...]) -> str:
     rows = []
     for each in accounts[:_MOST]:
         name = escape(each.name or each.caller.rpartition("/")[2])
-        note = f'<br><span class="unknown">{escape(each.note)}</span>' if each.note else ""
+        note = f'<span class="unknown">{escape(each.note)}</span>' if each.note else ""
         rows.append(
             [
-                escape(each.account), name + note,
+                escape(each.account), "<br>".join(part for part in (name, note) if part),
                 *(f'<span class="{STYLES[s]}">{each.counts[s]}</span>' for s in (FAIL, UNKNOWN)),
                 str(each.counts[PASS]), escape(_day(each.at)),
             ]

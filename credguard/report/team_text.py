@@ -7,7 +7,7 @@ from datetime import datetime
 from credguard.audit.model import FAIL, PASS, UNKNOWN
 from credguard.report.audit_text import Paint, plain
 from credguard.report.posture import Posture
-from credguard.report.team import Account, Checked, Team, machine_needs, totals
+from credguard.report.team import Account, Checked, Team, machine_needs, number_of, totals
 from credguard.report.text import printable
 
 _MOST = 20
@@ -17,8 +17,7 @@ def team_text(team: Team, width: int, paint: Paint = plain, *, every: bool = Fal
     """Accounts, checks that fail, machines. `every`: all of them, not the worst 20."""
     lines: list[str] = []
     if team.accounts:
-        number = len(team.accounts)
-        lines.append(paint(f"{number} {'account' if number == 1 else 'accounts'}", "", True))
+        lines.append(paint(number_of(len(team.accounts), "account"), "", True))
         lines += _most([_account(each, paint) for each in team.accounts], every=every)
         failing = [each for each in team.checks if each.failed]
         if failing:
@@ -27,8 +26,7 @@ def team_text(team: Team, width: int, paint: Paint = plain, *, every: bool = Fal
             lines += _most(rows, every=every)
         lines += ["", *_unread(team, width, paint)]
     if team.machines:
-        number = len(team.machines)
-        lines.append(paint(f"{number} {'machine' if number == 1 else 'machines'}", "", True))
+        lines.append(paint(number_of(len(team.machines), "machine"), "", True))
         rows = [line for each in team.machines for line in _machine(each, team.at, width, paint)]
         lines += [*rows, ""]
     if not lines:
@@ -85,7 +83,7 @@ def _machine(each: Posture, at: float, width: int, paint: Paint) -> Iterator[str
     age = "-" if oldest is None else f"{oldest:.0f} d"
     state = paint("look  ", "yellow", False) if needs else paint("well  ", "green", False)
     yield (
-        f"  {state}{printable(each.user)} on {printable(each.host)}: {len(each.keys)} keys,"
+        f"  {state}{printable(each.user)} on {printable(each.host)}: {number_of(len(each.keys), 'key')},"
         f" oldest {age}; {len(each.hooks)} hooked; {each.vault or 'no vault'}"
     )
     if needs:

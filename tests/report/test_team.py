@@ -81,13 +81,13 @@ def test_two_people_who_looked_at_their_own_user_are_two() -> None:
         ({}, []),
         ({"vault": ""}, ["no vault"]),
         ({"hooks": ()}, ["no hook"]),
-        ({"hooks": (Hooks("a", "partly"),)}, ["hooks of 1 of 1 repositories not whole"]),
+        ({"hooks": (Hooks("a", "partly"),)}, ["hooks not whole in 1 of 1"]),
         ({"service": "UNKNOWN"}, ["service UNKNOWN"]),
         ({"open_findings": 2, "problems": 1}, ["2 open findings", "1 problem"]),
         ({"unknown": ("settings",)}, ["1 not told"]),
         ({"at": AT - 86400 * 20}, ["told 20 days ago"]),
-        ({"keys": (Key("a", "1", "u", "x", None, None, None),)}, ["age of 1 keys not known"]),
-        ({"keys": (Key("a", "1", "u", "x", 0.0, 40.0, -10.0),)}, ["1 of 1 keys overdue"]),
+        ({"keys": (Key("a", "1", "u", "x", None, None, None),)}, ["age of 1 key not known"]),
+        ({"keys": (Key("a", "1", "u", "x", 0.0, 40.0, -10.0),)}, ["1 of 1 key overdue"]),
     ],
 )
 def test_what_of_a_machine_needs_a_look(more: dict[str, object], said: list[str]) -> None:
