@@ -7,7 +7,7 @@ the later releases of the same major version.
 import json
 
 from credguard.audit.model import FAIL, NA, PASS, UNKNOWN, WAIVED
-from credguard.report.audit import Audit
+from credguard.report.audit import Audit, Row
 from credguard.report.audit_things import Thing, remedy_text, standards, things
 
 VERSION = "1.8.0"
@@ -50,13 +50,7 @@ def event(audit: Audit, each: Thing) -> dict[str, object]:
         "status_id": state[0],
         "status": state[1],
         "message": row.evidence or check.title,
-        "metadata": {
-            "version": VERSION,
-            "profiles": ["cloud"],
-            "product": {"name": "credguard", "vendor_name": "credguard",
-                        "version": audit.credguard},
-            "event_code": check.id,
-        },
+        "metadata": _metadata(audit, check.id),
         "compliance": {
             "control": check.title,
             "desc": check.why,
@@ -73,21 +67,24 @@ def event(audit: Audit, each: Thing) -> dict[str, object]:
             "created_time": at,
             "types": [check.tip],
         },
-        "cloud": {
-            "provider": "AWS",
-            "account": {"uid": audit.account, "type_id": _ACCOUNT_TYPE, "type": "AWS Account"},
-            **({"region": row.region} if row.region else {}),
-        },
-        "resources": [
-            {
-                "uid": row.resource,
-                "cloud_partition": audit.partition,
-                **({"region": row.region} if row.region else {}),
-            }
-        ],
+        **_where(audit, row),
     }  # fmt: skip
     if row.remedy:
         made["remediation"] = {"desc": remedy_text(row)}
     if row.status == WAIVED:
         made["comment"] = row.waiver
     return made
+
+
+def _metadata(audit: Audit, check: str) -> dict[str, object]:
+    product = {"name": "credguard", "vendor_name": "credguard", "version": audit.credguard}
+    return {"version": VERSION, "profiles": ["cloud"], "product": product, "event_code": check}
+
+
+def _where(audit: Audit, row: Row) -> dict[str, object]:
+    region = {"region": row.region} if row.region else {}
+    account = {"uid": audit.account, "type_id": _ACCOUNT_TYPE, "type": "AWS Account"}
+    return {
+        "cloud": {"provider": "AWS", "account": account, **region},
+        "resources": [{"uid": row.resource, "cloud_partition": audit.partition, **region}],
+    }

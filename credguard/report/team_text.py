@@ -82,8 +82,9 @@ def _machine(each: Posture, at: float, width: int, paint: Paint) -> Iterator[str
     oldest = max((key.age_days for key in each.keys if key.age_days is not None), default=None)
     age = "-" if oldest is None else f"{oldest:.0f} d"
     state = paint("look  ", "yellow", False) if needs else paint("well  ", "green", False)
+    keys = number_of(len(each.keys), "key")
     yield (
-        f"  {state}{printable(each.user)} on {printable(each.host)}: {number_of(len(each.keys), 'key')},"
+        f"  {state}{printable(each.user)} on {printable(each.host)}: {keys},"
         f" oldest {age}; {len(each.hooks)} hooked; {each.vault or 'no vault'}"
     )
     if needs:
