@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 
 from credguard import __version__
 from credguard import config as settings
-from credguard.app import password, sessions, status
+from credguard.app import hook, password, sessions, status
 from credguard.app.context import Context
-from credguard.app.hookfiles import is_ours
-from credguard.app.hookshim import INSTALLED
 from credguard.app.mfa import Ask, Codes
+from credguard.app.periodic import Note
 from credguard.errors import ConfigError, CredguardError
 from credguard.report.posture import Hooks, Key, Posture, Ssh, masked, to_json
 from credguard.report.text import printable
@@ -75,7 +74,7 @@ def _with_store(ctx: Context, made: Posture, max_age: float, unknown: list[str])
     return _replaced(
         made,
         keys=tuple(_key(each, max_age, now) for each in profiles.profiles(ctx.db)),
-        hooks=tuple(found for each in hooks.installed(ctx.db) if (found := _hooks(each))),
+        hooks=tuple(_hooks(ctx)),
         ssh=tuple(_ssh(ctx, each, now) for each in ssh.keys(ctx.db)),
         passwords_due=passwords_due,
         open_findings=len(findings.open_findings(ctx.db)),
@@ -96,18 +95,14 @@ def _key(each: profiles.Profile, max_age: float, now: float) -> Key:
     )  # fmt: skip
 
 
-def _hooks(row: hooks.Hook) -> Hooks | None:
-    """None: the repository is gone, and its hooks with it."""
-    name = _NAMES.get(row.repository)
-    if name is None:
-        if not os.path.isdir(row.repository):
-            return None
-        folder = row.repository.rstrip("/")
-        top = os.path.dirname(folder) if os.path.basename(folder) == ".git" else folder
-        name = printable(os.path.basename(top))
-    paths = [os.path.join(row.hooks_path, each) for each in INSTALLED]
-    ours = [is_ours(path) and os.access(path, os.X_OK) for path in paths]
-    return Hooks(name, "installed" if all(ours) else "partly" if any(ours) else "absent")
+def _hooks(ctx: Context) -> list[Hooks]:
+    """By name, not by path: paths tell more of a person's disk than a team needs."""
+    # A repository that is gone took its hooks along.
+    return [
+        Hooks(_NAMES.get(where) or printable(os.path.basename(where)), state)
+        for where, state in hook.states(ctx)
+        if state != "gone"
+    ]
 
 
 def _ssh(ctx: Context, each: ssh.SshKey, now: float) -> Ssh:
@@ -144,6 +139,13 @@ def upload(ctx: Context, *, code: Secret | None = None, ask: Ask | None = None) 
     key = "/".join([*parts, _safe(who), _safe(made.host), f"{when}.json"])
     objects.put_new(handed.credentials, bucket, key, to_json(made).encode(), "application/json")
     return f"s3://{bucket}/{key}"
+
+
+def send(ctx: Context) -> list[Note]:
+    """The periodic job: write the record where a place is set; raises as upload."""
+    if ctx.config.posture.s3:
+        upload(ctx)
+    return []
 
 
 def _safe(text: str) -> str:

@@ -27,7 +27,7 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Hooks(msgspec.Struct, frozen=True):
-    """The hooks of one repository. `state`: installed, partly, absent, missing or UNKNOWN.
+    """The hooks of one repository. `state`: installed, partly, shadowed or UNKNOWN.
 
     `repository`: its folder's name, or "every new clone", "every repository".
     """

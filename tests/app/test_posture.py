@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from credguard import config as settings
-from credguard.app import hook, posture
+from credguard.app import hook, posture, tick
 from credguard.app.context import Context
+from credguard.app.jobs import JOBS
 from credguard.errors import AlreadyExists, ConfigError, NotPermitted
 from credguard.report import posture as report
 from credguard.store import audits, profiles, ssh
@@ -165,6 +166,21 @@ def test_it_is_written_below_the_users_own_prefix_and_never_over_another(
     with pytest.raises(AlreadyExists):
         posture.upload(sender)
     assert bucket.stored() == before
+
+
+def test_the_service_writes_it_once_a_day_where_a_place_is_set(
+    sender: Context, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [each for each in JOBS if each.name == "posture"]
+    settings.set_value("posture.s3", "")
+    assert tick.tick(sender, jobs) == []
+    assert bucket.stored() == {}
+    settings.set_value("posture.s3", "s3://team-posture/machines")
+    sender.__dict__.pop("config")
+    for days, number in ((0.0, 0), (1.2, 1), (1.5, 1), (2.6, 2)):
+        monkeypatch.setattr(Context, "now", lambda _, at=NOW + days * DAY: at)
+        assert tick.tick(sender, jobs) == []
+        assert len(bucket.stored()) == number
 
 
 def test_a_refusal_names_the_permission(sender: Context, bucket: Bucket) -> None:
