@@ -24,6 +24,12 @@ def _fingerprints(ctx: Context) -> list[Note]:
     return []
 
 
+def _audit(ctx: Context) -> list[Note]:
+    from credguard.app.audit import scheduled  # brings boto3 along
+
+    return scheduled.run(ctx)
+
+
 JOBS: tuple[Job, ...] = (
     Job("leaks", "answer secrets of the vault that got out", leak_tick.run),
     Job("fingerprints", "bring the fingerprints of the vault's secrets up to date", _fingerprints),
@@ -39,4 +45,13 @@ JOBS: tuple[Job, ...] = (
     Job("passwords", "remind of old console passwords", reminders.old_passwords),
     Job("ssh-keys", "remind of old SSH keys", reminders.old_ssh_keys),
     Job("vault", "see whether the vault holds what it should", vault_check.run, every="1d"),
+    Job(
+        "audit",
+        "audit the account",
+        _audit,
+        every="audit.every",
+        network=True,
+        heavy=True,
+        patience="2d",
+    ),
 )
