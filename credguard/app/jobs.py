@@ -30,6 +30,12 @@ def _posture(ctx: Context) -> list[Note]:
     return posture.send(ctx)
 
 
+def _audit(ctx: Context) -> list[Note]:
+    from credguard.app.audit import scheduled  # brings boto3 along
+
+    return scheduled.run(ctx)
+
+
 JOBS: tuple[Job, ...] = (
     Job("leaks", "answer secrets of the vault that got out", leak_tick.run),
     Job("fingerprints", "bring the fingerprints of the vault's secrets up to date", _fingerprints),
@@ -53,4 +59,13 @@ JOBS: tuple[Job, ...] = (
         patience="24h",
     ),
     Job("vault", "see whether the vault holds what it should", vault_check.run, every="1d"),
+    Job(
+        "audit",
+        "audit the account",
+        _audit,
+        every="audit.every",
+        network=True,
+        heavy=True,
+        patience="2d",
+    ),
 )
