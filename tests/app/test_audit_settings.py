@@ -11,6 +11,7 @@ from credguard.app.context import Context
 from credguard.audit import judge
 from credguard.audit.model import FAIL, PASS, WAIVED, Limits
 from credguard.audit.table import BY_ID
+from credguard.config_model import AuditConfig
 from credguard.errors import ConfigError
 from tests.audit import world
 
@@ -74,7 +75,7 @@ def test_thresholds_come_from_the_settings() -> None:
     assert limits.key_age == 60 * 86400
     assert limits.open_ports == {443}
     assert limits.automation == ("robot-*",)
-    assert run.limits_of(settings.AuditConfig()) == Limits()
+    assert run.limits_of(AuditConfig()) == Limits()
 
 
 @pytest.mark.parametrize("value", ["x", "70000", "-1"])
