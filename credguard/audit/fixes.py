@@ -6,6 +6,7 @@ policy or a bucket, and none touches root.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from credguard.audit.passwords import LENGTH, MAX_AGE, REUSE
@@ -49,11 +50,29 @@ def _all_on(_state: State) -> State:
     )
 
 
-def budget(amount: str, mail: str) -> Callable[[State], State]:
-    """A monthly budget of `amount` US dollars; `mail` is told at 80 % and at what is forecast."""
+def amount(text: str) -> str:
+    """The one way to write an amount: 0100.50 and 100.5 are 100.5. Raises ValueError: it is none.
 
-    def want(_state: State) -> State:
-        return {"amount": amount, "mail": mail}
+    To the cent; more than nothing.
+    """
+    try:
+        value = Decimal(text).quantize(Decimal("0.01"))
+        good = value > 0
+    except InvalidOperation:
+        good = False
+    if not good:
+        raise ValueError(text)
+    return f"{value:f}".rstrip("0").rstrip(".")
+
+
+def budget(given: str, mail: str) -> Callable[[State], State]:
+    """A monthly budget of `given` US dollars; `mail` is told at 80 % and at what is forecast.
+
+    One that is there already keeps its amount, and whom it tells.
+    """
+
+    def want(state: State) -> State:
+        return {"amount": given, "mail": mail, **state}
 
     return want
 

@@ -1,17 +1,19 @@
 """Each fix: shown, applied, seen to be applied, undone; and what it leaves alone."""
 
+import os
 from typing import Any
 
 import pytest
 
 from credguard.app.audit import fix as app
 from credguard.app.audit import run as auditing
+from credguard.app.audit import waivers
 from credguard.app.context import Context
 from credguard.audit import fixes
 from credguard.aws.audit.reader import Reader
 from credguard.aws.model import Credentials
 from credguard.errors import ConfigError, CredguardError, NoSuchEntity
-from credguard.store import audits
+from credguard.store import audits, profiles
 from tests.support import audit_seeds
 from tests.support.audited import REGION, Account
 from tests.support.simulator import ACCOUNT
@@ -127,6 +129,76 @@ def test_a_public_bucket_is_left_alone(ctx: Context, account: Account) -> None:
     assert plan.left == ["arn:aws:s3:::data: it is public now"]
     _, plan = planned(ctx, account, "s3-account-block")
     assert "arn:aws:s3:::data" in plan.changes[0].warning
+
+
+def test_a_public_bucket_that_is_waived_is_left_alone_too(ctx: Context, account: Account) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="www")
+    s3.put_bucket_policy(Bucket="www", Policy=audit_seeds.PUBLIC)
+    os.makedirs(os.path.dirname(waivers.file(ctx)))
+    with open(waivers.file(ctx), "w", encoding="utf-8") as file:
+        file.write(
+            '[[waiver]]\ncheck = "s3-bucket-public"\nresource = "arn:aws:s3:::www"\n'
+            'reason = "the website"\nuntil = 2999-01-01\n'
+        )
+    _, plan = planned(ctx, account, "s3-bucket-block")
+    assert plan.changes == []
+    assert plan.left == ["arn:aws:s3:::www: it is public, and that is waived"]
+    _, plan = planned(ctx, account, "s3-account-block")
+    assert "arn:aws:s3:::www" in plan.changes[0].warning
+
+
+def test_the_key_of_a_profile_of_this_machine_is_left_on(ctx: Context, account: Account) -> None:
+    _seed(account, "key-unused")
+    name = account.client("iam").list_access_keys(UserName="bob")["AccessKeyMetadata"][0][
+        "AccessKeyId"
+    ]
+    key = profiles.Key(name, "aws", ACCOUNT, "bob", "AIDAX", 0.0, "imported")
+    profiles.add_profile(ctx.db, "work", key, 1.0, consent=False)
+    _, plan = planned(ctx, account, "key-unused")
+    assert plan.changes == []
+    assert "profile work" in plan.left[0]
+
+
+def test_a_budget_that_tells_nobody_is_made_to_tell_and_keeps_its_amount(
+    ctx: Context, account: Account
+) -> None:
+    limit = {"Amount": "40", "Unit": "USD"}
+    budget = {"BudgetName": "credguard-monthly", "BudgetType": "COST", "TimeUnit": "MONTHLY"}
+    account.client("budgets").create_budget(
+        AccountId=ACCOUNT, Budget={**budget, "BudgetLimit": limit}
+    )
+    reader, plan = planned(ctx, account, "billing-alarm", amount="100", mail="a@b.example")
+    app.apply(ctx, reader, plan.changes[0])
+    (found,) = account.client("budgets").describe_budgets(AccountId=ACCOUNT)["Budgets"]
+    assert float(found["BudgetLimit"]["Amount"]) == 40
+    assert planned(ctx, account, "billing-alarm", amount="100", mail="a@b.example")[1].changes == []
+    app.undo(ctx, reader, app.find(ctx, None))
+    _, plan = planned(ctx, account, "billing-alarm", amount="100", mail="a@b.example")
+    assert plan.changes[0].before == {"amount": "40"}
+
+
+@pytest.mark.parametrize("amount", ["0", "0.001", "-1", "NaN", "1e3000000", "x"])
+def test_what_is_no_amount(amount: str) -> None:
+    with pytest.raises(ConfigError, match="amount"):
+        app.chosen(("billing-alarm",), app.Options(amount=amount, mail="a@b.example"))
+
+
+def test_a_policy_that_locks_out_whoever_expires_is_warned_of(
+    ctx: Context, account: Account
+) -> None:
+    account.client("iam").update_account_password_policy(
+        MinimumPasswordLength=14, MaxPasswordAge=365, HardExpiry=True
+    )
+    _, plan = planned(ctx, account, "password-policy")
+    assert "locked out" in plan.changes[0].warning
+
+
+def test_an_amount_is_one_however_it_is_written(ctx: Context, account: Account) -> None:
+    options = {"amount": "0100.50", "mail": "a@b.example"}
+    reader, plan = planned(ctx, account, "billing-alarm", **options)
+    app.apply(ctx, reader, plan.changes[0])
+    app.undo(ctx, reader, app.find(ctx, None))
 
 
 def test_what_changed_meanwhile_is_left_alone(ctx: Context, account: Account) -> None:

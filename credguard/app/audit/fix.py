@@ -9,9 +9,9 @@ from credguard.app.audit import run as auditing
 from credguard.app.context import Context
 from credguard.audit import fixes
 from credguard.audit.fixes import Fix, State
-from credguard.audit.model import FAIL, UNKNOWN
+from credguard.audit.model import FAIL, NA, PASS, UNKNOWN, WAIVED
 from credguard.errors import ConfigError, CredguardError, NoSuchEntity
-from credguard.store import audits, events
+from credguard.store import audits, events, profiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,13 @@ def _possible(fix: Fix, names: tuple[str, ...], options: Options) -> bool:
 def _with_budget(fix: Fix, options: Options) -> Fix:
     if fix.id != "billing-alarm":
         return fix
-    return replace(fix, want=fixes.budget(options.amount, options.mail))
+    try:
+        amount = fixes.amount(options.amount)
+    except ValueError:
+        raise ConfigError(
+            f"{options.amount!r} is no amount of US dollars", hint="write a number: --amount 100"
+        ) from None
+    return replace(fix, want=fixes.budget(amount, options.mail))
 
 
 def plan(
@@ -104,9 +110,10 @@ def plan(
     reader = Reader(credentials, identity.account, region_for(credentials, None))
     found = Plan([], [])
     public = {each.resource: each.status for each in rows if each.check == _PUBLIC}
+    kept = {each.key.key_id: each.name for each in profiles.profiles(ctx.db)}
     for fix in chosen_:
         for resource, region in _targets(fix, rows, options):
-            _plan_one(reader, found, fix, resource, region, public)
+            _plan_one(reader, found, fix, resource, region, public, kept)
     for each in rows:
         if each.status == UNKNOWN and each.check != _PUBLIC:
             found.left.append(f"{each.check}: {each.evidence}")
@@ -133,27 +140,45 @@ def _region_of(arn: str) -> str:
     return parts[3]
 
 
+# A waived bucket is one that somebody wants to be public.
+_SAID = {
+    FAIL: "it is public now", UNKNOWN: "whether it is public is not known",
+    WAIVED: "it is public, and that is waived",
+}  # fmt: skip
+
+
+def _warning(fix: Fix, before: State, after: State, public: dict[str, str]) -> str:
+    if fix.id == "s3-account-block":
+        names = [name for name, status in public.items() if status not in (PASS, NA)]
+        return f"public now, or not told: {', '.join(sorted(names))}" if names else ""
+    sooner = before.get("MaxPasswordAge") != after.get("MaxPasswordAge")
+    if fix.id == "password-policy" and before.get("HardExpiry") and sooner:
+        return (
+            "HardExpiry is on: whose password is older than"
+            f" {after['MaxPasswordAge']} days is locked out at once"
+        )
+    return ""
+
+
 def _plan_one(
-    reader: "Reader", found: Plan, fix: Fix, resource: str, region: str, public: dict[str, str]
-) -> None:
+    reader: "Reader", found: Plan, fix: Fix, resource: str, region: str, public: dict[str, str],
+    kept: dict[str, str],
+) -> None:  # fmt: skip
     from credguard.aws.audit import writes
 
-    warning = ""
-    if fix.id == "s3-bucket-block" and public.get(resource) in (FAIL, UNKNOWN):
-        why = (
-            "it is public now" if public[resource] == FAIL else "whether it is public is not known"
-        )
-        found.left.append(f"{resource}: {why}")
+    if fix.id == "s3-bucket-block" and public.get(resource, UNKNOWN) != PASS:
+        found.left.append(f"{resource}: {_SAID.get(public.get(resource, UNKNOWN), _SAID[UNKNOWN])}")
         return
-    if fix.id == "s3-account-block":
-        names = [name for name, status in public.items() if status in (FAIL, UNKNOWN)]
-        warning = f"public now, or not told: {', '.join(sorted(names))}" if names else ""
+    if fix.id == "key-unused" and (profile := kept.get(resource.rpartition("/")[2])):
+        found.left.append(f"{resource}: it is the key of the profile {profile} on this machine")
+        return
     try:
         before = writes.read(reader, fix.id, resource, region)
     except CredguardError as error:
         found.left.append(f"{resource}: {error}")
         return
     after = fix.want(before)
+    warning = _warning(fix, before, after, public)
     if fix.id == "port" and before["rule"] is None:
         found.left.append(f"{resource}: there is no such rule")
     elif fix.id == "port":

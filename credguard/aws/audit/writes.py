@@ -6,6 +6,7 @@ The credential report is not read here: AWS makes one in four hours at most.
 from collections.abc import Callable
 from typing import Any
 
+from credguard.audit.fixes import amount
 from credguard.aws.audit.ec2 import ingress
 from credguard.aws.audit.reader import Reader, optional, pages
 from credguard.aws.translate import translated
@@ -155,7 +156,7 @@ class _Budget(_Thing):
         found = answer["Budget"]
         mail = self._mail(where)
         return {
-            "amount": _number(found["BudgetLimit"]["Amount"]),
+            "amount": amount(found["BudgetLimit"]["Amount"]),
             **({"mail": mail} if mail else {}),
         }
 
@@ -175,34 +176,47 @@ class _Budget(_Thing):
         return ""
 
     def write(self, after: State) -> None:
-        where = {"AccountId": self.reader.account}
+        account = {"AccountId": self.reader.account}
+        where = {**account, "BudgetName": _BUDGET}
         if not after:
-            self.made.delete_budget(**where, BudgetName=_BUDGET)
-            return
-        told = [{"SubscriptionType": "EMAIL", "Address": after["mail"]}]
-        self.made.create_budget(
-            **where,
-            Budget={
-                "BudgetName": _BUDGET, "BudgetType": "COST", "TimeUnit": "MONTHLY",
-                "BudgetLimit": {"Amount": after["amount"], "Unit": "USD"},
-            },
-            NotificationsWithSubscribers=[
-                {
-                    "Notification": {
-                        "NotificationType": kind, "ComparisonOperator": "GREATER_THAN",
-                        "Threshold": threshold, "ThresholdType": "PERCENTAGE",
-                    },
-                    "Subscribers": told,
-                }
-                for kind, threshold in (("ACTUAL", 80.0), ("FORECASTED", 100.0))
-            ],
-        )  # fmt: skip
+            self.made.delete_budget(**where)
+        elif self.before:
+            # It was there and told nobody: all that a fix or its undoing changes.
+            self._tell(where, after)
+        else:
+            self.made.create_budget(
+                **account,
+                Budget={
+                    "BudgetName": _BUDGET, "BudgetType": "COST", "TimeUnit": "MONTHLY",
+                    "BudgetLimit": {"Amount": after["amount"], "Unit": "USD"},
+                },
+                NotificationsWithSubscribers=[
+                    {"Notification": each, "Subscribers": _subscribers(after)} for each in _TOLD
+                ],
+            )  # fmt: skip
+
+    def _tell(self, where: dict[str, str], after: State) -> None:
+        for each in _TOLD:
+            if "mail" in after:
+                self.made.create_notification(
+                    **where, Notification=each, Subscribers=_subscribers(after)
+                )
+            else:
+                self.made.delete_notification(**where, Notification=each)
 
 
-def _number(text: str) -> str:
-    """AWS gives 100 back as 100.0."""
-    value = float(text)
-    return str(int(value)) if value == int(value) else str(value)
+# At 80 % of what is spent, and when it is forecast that all of it will be.
+_TOLD = tuple(
+    {
+        "NotificationType": kind, "ComparisonOperator": "GREATER_THAN",
+        "Threshold": threshold, "ThresholdType": "PERCENTAGE",
+    }
+    for kind, threshold in (("ACTUAL", 80.0), ("FORECASTED", 100.0))
+)  # fmt: skip
+
+
+def _subscribers(after: State) -> list[dict[str, str]]:
+    return [{"SubscriptionType": "EMAIL", "Address": after["mail"]}]
 
 
 class _Port(_Thing):
