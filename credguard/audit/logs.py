@@ -149,7 +149,7 @@ def _mfa_delete(bucket: Bucket) -> str:
 
 def _denied(bucket: Bucket) -> str:
     policy = known(bucket.policy)
-    if known(bucket.versioning).on and policy and statements.denies_deletion(policy):
+    if known(bucket.versioning).on and policy and statements.denies_deletion(policy, bucket.arn):
         return "its policy denies deleting, and it keeps versions"
     return ""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from shlex import quote
 
+from credguard.audit.addresses import from_world
 from credguard.audit.facts import Acl, Facts, Ingress, Region, SecurityGroup
 from credguard.audit.known import known
 from credguard.audit.model import (
@@ -27,21 +28,6 @@ DATA = {
     9300: "Elasticsearch", 10250: "kubelet", 11211: "memcached", 27017: "MongoDB",
     27018: "MongoDB", 50070: "Hadoop",
 }  # fmt: skip
-# Half of the internet is as good as all of it.
-_LARGEST_V4, _LARGEST_V6 = 8, 16
-
-
-def from_world(source: str) -> bool:
-    """Whether a rule's source is the world: 0.0.0.0/0, ::/0, or a net of 2^24 addresses and up.
-
-    A private or unique local net is not.
-    """
-    address, _, bits = source.partition("/")
-    if not bits.isdecimal():
-        return False
-    if ":" in address:
-        return int(bits) <= _LARGEST_V6 and not address.lower().startswith(("fc", "fd"))
-    return int(bits) <= _LARGEST_V4 and not (address.startswith("10.") and int(bits) == 8)
 
 
 def _named(rule: Ingress, ports: dict[int, str]) -> list[str]:

@@ -19,7 +19,8 @@ from credguard.audit.model import (
 from credguard.audit.users import is_automation, row_of
 
 _LEAST, _AUTO = "least-privilege", "automation-roles"
-_ADMIN = "policy/AdministratorAccess"
+# The second may give itself the first.
+_ADMIN = (":aws:policy/AdministratorAccess", ":aws:policy/IAMFullAccess")
 _AUTOMATION_TAG = ("automation", "true")
 
 
@@ -103,7 +104,7 @@ def _is_admin(found: Authorization, holder: Holder) -> bool:
             return True
         for arn in each.attached:
             policy: Policy | None = own.get(arn)
-            if arn.endswith(f":aws:{_ADMIN}") or (policy and statements.is_admin(policy.document)):
+            if arn.endswith(_ADMIN) or (policy and statements.is_admin(policy.document)):
                 return True
     return False
 
@@ -180,25 +181,12 @@ def role_trust(facts: Facts, limits: Limits) -> Iterator[Said]:
             if statements.anyone(statement) and not statements.tied(statement):
                 said = f"anybody with an AWS account may become {role.name}"
                 return Said(FAIL, role.arn, said, _trust_remedy(role))
-            if any(":oidc-provider/" in p for p in statements.principals(statement)) and not (
-                _has_subject(statement)
-            ):
+            if not statements.names_subject(statement):
                 said = f"every project of the identity provider may become {role.name}"
                 return Said(FAIL, role.arn, said, _trust_remedy(role))
         return Said(PASS, role.arn, f"{role.name} names who may become it")
 
     return per(_of_kind(facts, "role"), lambda role: role.arn, judge)
-
-
-def _has_subject(statement: dict[str, object]) -> bool:
-    conditions = statement.get("Condition")
-    values = conditions.values() if isinstance(conditions, dict) else []
-    for keys in values:
-        for key, wanted in keys.items() if isinstance(keys, dict) else []:
-            named = str(key).lower().endswith((":sub", ":job_workflow_ref"))
-            if named and all(str(each) != "*" for each in statements.listed(wanted)):
-                return True
-    return False
 
 
 def _trust_remedy(role: Holder) -> str:

@@ -3,10 +3,12 @@
 Source: IAM JSON policy elements reference, IAM User Guide.
 """
 
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
+from credguard.audit.addresses import from_world
 from credguard.audit.facts import Document
 
 
@@ -37,11 +39,28 @@ def allows(statement: dict[str, Any], action: str) -> bool:
     return any(matches(str(each), action) for each in listed(statement.get("Action")))
 
 
-def everywhere(statement: dict[str, Any]) -> bool:
-    """Whether it is for every resource."""
+def everywhere(statement: dict[str, Any], service: str = "*") -> bool:
+    """Whether it is for every resource; `service`: for every one of that service at least.
+
+    All of one kind, such as arn:aws:iam::123456789012:user/*, are every one.
+    """
     if "NotResource" in statement:
         return True
-    return any(str(each) == "*" for each in listed(statement.get("Resource")))
+    return any(_every(str(each), service) for each in listed(statement.get("Resource")))
+
+
+def _every(resource: str, service: str) -> bool:
+    if not resource.strip("*"):
+        return bool(resource)
+    parts = resource.split(":", 5)
+    if len(parts) < 6 or not parts[2]:
+        return False
+    kind, _, rest = parts[5].rpartition("/")
+    whole = not rest.strip("*") and bool(rest) and "/" not in kind and "*" not in kind
+    return whole and (not parts[2].strip("*") or (service != "*" and matches(parts[2], service)))
+
+
+_EVERY_ACTION = re.compile(r"\*+(:\*+)?")
 
 
 def is_admin(document: Document) -> bool:
@@ -51,7 +70,7 @@ def is_admin(document: Document) -> bool:
             continue
         if "NotAction" in each:
             return True
-        if any(str(action) in ("*", "*:*") for action in listed(each.get("Action"))):
+        if any(_EVERY_ACTION.fullmatch(str(action)) for action in listed(each.get("Action"))):
             return True
     return False
 
@@ -84,14 +103,30 @@ _WAYS: tuple[tuple[str, ...], ...] = (
 def escalations(document: Document) -> list[str]:
     """The ways in which whoever has this policy can give themselves everything.
 
-    A statement with a condition counts as limited.
+    A statement with a condition counts as limited, unless everybody meets that.
     """
-    free = [each for each in statements(document) if everywhere(each) and not each.get("Condition")]
+    free = [each for each in statements(document) if not _limited(each)]
 
     def has(action: str) -> bool:
-        return any(allows(each, action) for each in free)
+        service = action.partition(":")[0]
+        return any(allows(each, action) and everywhere(each, service) for each in free)
 
     return [" with ".join(way) for way in _WAYS if all(has(action) for action in way)]
+
+
+# Conditions on how a request comes, not on whose it is or what it is for.
+_NO_LIMITS = {"aws:securetransport", "aws:requestedregion", "aws:viaawsservice"}
+
+
+def _limited(statement: dict[str, Any]) -> bool:
+    conditions = statement.get("Condition")
+    if not isinstance(conditions, dict):
+        return bool(conditions)
+    every = [keys for keys in conditions.values() if keys]
+    return any(
+        not isinstance(keys, dict) or {str(key).lower() for key in keys} - _NO_LIMITS
+        for keys in every
+    )
 
 
 def principals(statement: dict[str, Any]) -> list[str]:
@@ -120,25 +155,95 @@ _TIES = {
     "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourcevpc", "aws:sourcevpce", "aws:userid",
     "s3:dataaccesspointaccount", "s3:dataaccesspointarn", "sts:externalid",
 }  # fmt: skip
-_WIDE = {"*", "0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1"}
 
 
-def tied(statement: dict[str, Any]) -> bool:
-    """Whether a condition ties it to somebody known."""
+def _binding(statement: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """The conditions that a request has to meet by what it has: key, in small letters, and values.
+
+    Left out: those that say what it must not be, and IfExists and ForAllValues, which are true
+    where the request has no such key at all.
+    """
     conditions = statement.get("Condition")
-    if not isinstance(conditions, dict):
-        return False
-    for operator, keys in conditions.items():
+    for operator, keys in conditions.items() if isinstance(conditions, dict) else ():
         name = str(operator).lower()
-        # IfExists and ForAllValues are true where the request has no such key at all.
         loose = "not" in name or name.endswith("ifexists") or name.startswith("forallvalues")
         if loose or name == "null" or not isinstance(keys, dict):
             continue
         for key, values in keys.items():
-            good = [str(each) for each in listed(values)]
-            if str(key).lower() in _TIES and good and not _WIDE & set(good):
-                return True
-    return False
+            yield str(key).lower(), [str(each) for each in listed(values)]
+
+
+# A role's or a user's id, whatever the name of its session.
+_SESSIONS = re.compile(r"[A-Z0-9]{10,}:\*")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
+
+def _fixed(key: str, value: str) -> bool:
+    """Whether the value names somebody: a wildcard or a variable in it does not."""
+    if key == "aws:sourceip":
+        return not from_world(value) and "*" not in value
+    if "${" in value:
+        return False
+    if "*" not in value and "?" not in value:
+        return True
+    if key == "aws:userid":
+        return bool(_SESSIONS.fullmatch(value))
+    if key.endswith("orgpaths"):
+        organisation = value.partition("/")[0]
+        return "/" in value and "*" not in organisation and "?" not in organisation
+    parts = value.split(":", 5)
+    return len(parts) == 6 and bool(_ACCOUNT.fullmatch(parts[4]))
+
+
+def tied(statement: dict[str, Any]) -> bool:
+    """Whether a condition ties it to somebody known."""
+    return any(
+        key in _TIES and values and all(_fixed(key, value) for value in values)
+        for key, values in _binding(statement)
+    )
+
+
+# How the subject of a token begins, and what must be named after that: up to this mark.
+_SUBJECTS = {"repo:": "/", "project_path:": "/", "organization:": ":",
+             "system:serviceaccount:": ":"}  # fmt: skip
+# Everybody's own application has tokens of these.
+_WEB = ("cognito-identity.amazonaws.com", "accounts.google.com", "graph.facebook.com",
+        "www.amazon.com")  # fmt: skip
+
+
+def names_subject(statement: dict[str, Any]) -> bool:
+    """Whether a role's trust in an OpenID provider names a project, or an application, of it.
+
+    True where it trusts no such provider.
+    """
+    trusted = principals(statement)
+    conditions = list(_binding(statement))
+    if any(":oidc-provider/" in each for each in trusted) and not any(
+        key.endswith((":sub", ":job_workflow_ref")) and values and all(map(_subject, values))
+        for key, values in conditions
+    ):
+        return False
+    return not set(trusted) & set(_WEB) or any(
+        key.endswith((":aud", ":app_id", ":sub")) and values and not _wild(values)
+        for key, values in conditions
+    )
+
+
+def _wild(values: list[str]) -> bool:
+    return any("*" in value or "?" in value for value in values)
+
+
+def _subject(value: str) -> bool:
+    """Whether a :sub names a project, up to its first wildcard."""
+    if not _wild([value]):
+        return bool(value)
+    fixed = re.split(r"[*?]", value, maxsplit=1)[0]
+    for start, mark in _SUBJECTS.items():
+        if fixed.startswith(start):
+            return bool(fixed.removeprefix(start).partition(mark)[0]) and mark in (
+                fixed.removeprefix(start)
+            )
+    return "/" in fixed or ":" in fixed
 
 
 def is_public(document: Document) -> bool:
@@ -146,10 +251,13 @@ def is_public(document: Document) -> bool:
     return any(anyone(each) and not tied(each) for each in statements(document))
 
 
-def denies_deletion(document: Document) -> bool:
-    """Whether a bucket's policy keeps everyone from deleting its objects' versions."""
+def denies_deletion(document: Document, bucket: str) -> bool:
+    """Whether the policy of the bucket of that ARN keeps everyone from deleting its files."""
     for each in statements(document, "Deny"):
-        if not anyone(each) or each.get("Condition"):
+        # Whom NotPrincipal names may delete.
+        if not anyone(each) or "NotPrincipal" in each or each.get("Condition"):
+            continue
+        if not {"*", f"{bucket}/*", f"{bucket}*"} & set(map(str, listed(each.get("Resource")))):
             continue
         actions = [str(action) for action in listed(each.get("Action"))]
         wanted = ("s3:DeleteObject", "s3:DeleteObjectVersion")

@@ -176,6 +176,9 @@ FLIPS: list[tuple[tuple[str, Any], set[str]]] = [
     (("authorization", _holders(
         kind="group", name="people", attached=("arn:aws:iam::aws:policy/AdministratorAccess",))),
      {"user-admin"}),
+    (("authorization", _holders(
+        kind="group", name="people", attached=("arn:aws:iam::aws:policy/IAMFullAccess",))),
+     {"user-admin"}),
     (("authorization", _holders(kind="role", name="open", trust=world.statement(
         Principal={"AWS": "*"}, Action="sts:AssumeRole"))), {"role-trust"}),
     (("authorization", _without("SecurityAudit")), {"audit-role"}),
