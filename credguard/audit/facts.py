@@ -205,7 +205,10 @@ class Ingress:
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroup:
-    """`referenced`: groups that its rules name; `rules`: how many it has, outbound ones too."""
+    """`referenced`: groups that its rules name; `rules`: how many it has, outbound ones too.
+
+    `listed`: what its rules let in from the nets of prefix lists, each with the list's id.
+    """
 
     id: str
     name: str
@@ -214,6 +217,7 @@ class SecurityGroup:
     ingress: tuple[Ingress, ...]
     referenced: tuple[str, ...]
     rules: int
+    listed: Fact[tuple[tuple[str, Ingress], ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +295,7 @@ class Holding:
 
     name: str
     arn: str
-    hidden: tuple[Hidden, ...]
+    hidden: Fact[tuple[Hidden, ...]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,10 @@ def amount(text: str) -> str:
     """
     try:
         value = Decimal(text).quantize(Decimal("0.01"))
-        good = value > 0
+        if not value > 0:
+            raise ValueError(text)
     except InvalidOperation:
-        good = False
-    if not good:
-        raise ValueError(text)
+        raise ValueError(text) from None
     return f"{value:f}".rstrip("0").rstrip(".")
 
 

@@ -57,15 +57,15 @@ def _holdings(
 ) -> Judge:
     def judge(facts: Facts, limits: Limits) -> Iterator[Said]:
         def region(here: Region) -> Iterator[Said]:
-            for each in known(of(here)):
-                if each.hidden:
-                    said = f"{kind} {each.name}: {_shown(each.hidden)}"
-                    yield Said(
-                        FAIL, each.arn, said, f"{_MOVE}\n{remedy(each.name, here.name)}", here.name
-                    )
-                else:
+            def one(each: Holding) -> Said:
+                if not (found := known(each.hidden)):
                     said = f"no secret is in {kind} {each.name}"
-                    yield Said(PASS, each.arn, said, region=here.name)
+                    return Said(PASS, each.arn, said, region=here.name)
+                said = f"{kind} {each.name}: {_shown(found)}"
+                what = f"{_MOVE}\n{remedy(each.name, here.name)}"
+                return Said(FAIL, each.arn, said, what, here.name)
+
+            return per(known(of(here)), lambda each: each.arn, one, here.name)
 
         return in_regions(facts, region)
 

@@ -16,6 +16,7 @@ from credguard.audit.model import (
     Said,
     in_regions,
     per,
+    unknown,
 )
 
 _TIP = "logs-protected"
@@ -190,6 +191,18 @@ def retention(facts: Facts, limits: Limits) -> Iterator[Said]:
     """Of the groups that a trail writes to: how long what happened can be looked up."""
     wanted = {each.log_group.removesuffix(":*") for each in known(facts.trails)} - {""}
     least = int(limits.retention // DAY_S)
+    seen = {
+        group.arn
+        for each in facts.regions
+        if not isinstance(each.log_groups, Unknown)
+        for group in each.log_groups
+    }
+    blind = {each.name for each in facts.regions if isinstance(each.log_groups, Unknown)}
+    for arn in sorted(wanted - seen):
+        # A region that cannot be read says so itself.
+        if arn.split(":")[3:4] not in [[name] for name in blind]:
+            why = "the log group was not found in the regions and the account looked at"
+            yield unknown(arn, NotKnown(Unknown(why)))
 
     def region(here: Region) -> Iterator[Said]:
         for group in known(here.log_groups):
@@ -206,7 +219,7 @@ def retention(facts: Facts, limits: Limits) -> Iterator[Said]:
                 said = f"{group.name} is kept {group.retention} days, {least} at least are wanted"
                 yield Said(FAIL, group.arn, said, remedy, here.name)
 
-    return in_regions(facts, region)
+    yield from in_regions(facts, region)
 
 
 CHECKS = (

@@ -1,11 +1,11 @@
 """No port faces the world that need not."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from shlex import quote
 
 from credguard.audit.addresses import from_world
 from credguard.audit.facts import Acl, Facts, Ingress, Region, SecurityGroup
-from credguard.audit.known import known
+from credguard.audit.known import Unknown, known
 from credguard.audit.model import (
     FAIL,
     NA,
@@ -49,37 +49,62 @@ def _wide(rule: Ingress, limits: Limits) -> list[str]:
     return [f"{rule.protocol} {first}" if first == last else f"{rule.protocol} {first}-{last}"]
 
 
-def _revoke(group: SecurityGroup, rules: list[Ingress]) -> str:
+def _listed(
+    group: SecurityGroup, hits: Callable[[Ingress], list[str]], found: dict[str, None]
+) -> list[str]:
+    """The prefix lists that let the world in, put into `found`.
+
+    Raises NotKnown: they cannot be read, and there is nothing in `found` but for them.
+    """
+    if found and isinstance(group.listed, Unknown):
+        return []
+    lists = []
+    for name, rule in known(group.listed):
+        hit = hits(rule) if from_world(rule.source) else []
+        if hit:
+            lists.append(name)
+            found.update(dict.fromkeys(f"{each} from {rule.source} in {name}" for each in hit))
+    return list(dict.fromkeys(lists))
+
+
+def _revoke(group: SecurityGroup, rules: list[Ingress], lists: list[str]) -> str:
     lines = [
         f"run: credguard audit fix port --resource {quote(group.arn + '/' + rule.rule)} --apply"
         for rule in rules
     ]
     first = "let in those who need it first: by a VPN, Session Manager or Instance Connect, or from"
     first += " your own address"
+    if lists:
+        lines.append(
+            f"take the net out of {', '.join(lists)}, or the list out of the group's rules"
+        )
     return "\n".join([first, *lines])
 
 
 def _open(kind: str) -> Judge:
     def judge(facts: Facts, limits: Limits) -> Iterator[Said]:
         def region(here: Region) -> Iterator[Said]:
+            def hits(rule: Ingress) -> list[str]:
+                ports = {"admin": ADMIN, "data": DATA}.get(kind)
+                return _wide(rule, limits) if ports is None else _named(rule, ports)
+
             def of(group: SecurityGroup) -> Said:
                 found: dict[str, None] = {}
                 rules = []
                 for rule in group.ingress:
                     if not from_world(rule.source):
                         continue
-                    ports = {"admin": ADMIN, "data": DATA}.get(kind)
-                    hit = _wide(rule, limits) if ports is None else _named(rule, ports)
-                    if hit:
+                    if hit := hits(rule):
                         rules.append(rule)
                         found.update(dict.fromkeys(f"{each} from {rule.source}" for each in hit))
+                lists = _listed(group, hits, found)
                 if not found:
                     said = f"{group.id} ({group.name}) lets the world in nowhere here"
                     return Said(PASS, group.arn, said, region=here.name)
                 shown = list(found)
                 more = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
                 said = f"{group.id} ({group.name}) is open: {', '.join(shown[:4])}{more}"
-                return Said(FAIL, group.arn, said, _revoke(group, rules), here.name)
+                return Said(FAIL, group.arn, said, _revoke(group, rules, lists), here.name)
 
             return per(known(here.groups), lambda group: group.arn, of, here.name)
 
@@ -154,7 +179,9 @@ def _let_in(each: Acl) -> list[str]:
     for port, name in ((22, "SSH"), (3389, "RDP")):
         for family in (".", ":"):
             for allow, entry in each.entries:
-                if family not in entry.source or not _named(entry, {port: name}):
+                if family not in entry.source or entry.protocol not in ("tcp", "6", "-1"):
+                    continue
+                if not entry.first <= port <= entry.last:
                     continue
                 if allow and from_world(entry.source):
                     found.append(f"{name} from {entry.source}")
@@ -197,7 +224,7 @@ CHECKS = (
     Check(
         "port-admin", "No port to administer a machine faces the world", _TIP, "critical",
         "They are tried around the clock, from everywhere.",
-        _open("admin"), ("region.groups", "region_names"), none=_NONE, fix="ask",
+        _open("admin"), ("region.groups", "group.listed", "region_names"), none=_NONE, fix="ask",
         cis="1.5: 5.2, 3.0: 5.2, 5.0: 5.3, 7.0: 6.3", hub=("EC2.13", "EC2.14"),
         peer=("ec2_securitygroup_allow_ingress_from_internet_to_tcp_port_22",
               "ec2_securitygroup_allow_ingress_from_internet_to_tcp_port_3389"),
@@ -205,7 +232,7 @@ CHECKS = (
     Check(
         "port-data", "No database or file share faces the world", _TIP, "critical",
         "What was meant for one network is then everybody's.",
-        _open("data"), ("region.groups", "region_names"), none=_NONE, fix="ask",
+        _open("data"), ("region.groups", "group.listed", "region_names"), none=_NONE, fix="ask",
         hub=("EC2.19",),
         peer=("ec2_securitygroup_allow_ingress_from_internet_to_high_risk_tcp_ports",
               "ec2_securitygroup_allow_ingress_from_internet_to_tcp_port_mysql_3306"),
@@ -213,7 +240,7 @@ CHECKS = (
     Check(
         "port-other", "Nothing else faces the world but what is meant to", _TIP, "high",
         "A port that nobody meant to open is one that nobody looks after.",
-        _open("other"), ("region.groups", "region_names"), none=_NONE, fix="ask",
+        _open("other"), ("region.groups", "group.listed", "region_names"), none=_NONE, fix="ask",
         cis="1.5: 5.3, 3.0: 5.3, 5.0: 5.4, 7.0: 6.4", hub=("EC2.18",),
         peer=("ec2_securitygroup_allow_ingress_from_internet_to_all_ports",
               "ec2_securitygroup_allow_ingress_from_internet_to_any_port"),

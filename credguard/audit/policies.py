@@ -16,7 +16,7 @@ from credguard.audit.model import (
     in_regions,
     per,
 )
-from credguard.audit.users import is_automation, row_of
+from credguard.audit.users import has_password, is_automation
 
 _LEAST, _AUTO = "least-privilege", "automation-roles"
 # The second may give itself the first.
@@ -140,7 +140,7 @@ def automation_password(facts: Facts, limits: Limits) -> Iterator[Said]:
         user = users.get(holder.name)
         if user is None:
             return None
-        if not row_of(facts, user).password:
+        if not has_password(facts, user):
             return Said(PASS, holder.arn, f"{holder.name} has no console password")
         remedy = f"run: aws iam delete-login-profile --user-name {quote(holder.name)}"
         return Said(FAIL, holder.arn, f"{holder.name} is a program with a console password", remedy)

@@ -32,6 +32,7 @@ READS: dict[str, tuple[str, ...]] = {
     "hub": ("securityhub:DescribeHub",),
     "region_names": ("ec2:DescribeRegions",),
     "region.groups": ("ec2:DescribeSecurityGroups",),
+    "group.listed": ("ec2:GetManagedPrefixListEntries",),
     "region.interfaces": ("ec2:DescribeNetworkInterfaces",),
     "region.acls": ("ec2:DescribeNetworkAcls",),
     "region.instances": ("ec2:DescribeInstances",),

@@ -1,6 +1,7 @@
 """One SSH key a person: shared ones are seen by who owns what was started with them."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from credguard.audit.facts import Facts, Instance, Pair, Region
 from credguard.audit.known import NotKnown, Unknown, known
@@ -19,6 +20,11 @@ from credguard.audit.model import (
 
 _TIP = "ssh-own-key"
 _OWN = "each person: credguard ssh create; then start machines anew with an own key"
+
+
+def _typed(name: str) -> str:
+    """A name as it can be typed on a line; what no terminal shows as it is, is not."""
+    return quote(name) if name.isprintable() else "NAME"
 
 
 def _mine(facts: Facts, pair: Pair) -> bool:
@@ -44,11 +50,18 @@ def shared(facts: Facts, limits: Limits) -> Iterator[Said]:
                 return None
             alike = by_key[pair.public or f"{here.name}/{pair.name}"]
             said = _shared(pair, alike, [i for i in instances if i.key_name == pair.name])
+            if not said and not pair.public:
+                raise NotKnown(
+                    Unknown(
+                        f"EC2 does not give the public key of {pair.name}, so whether it stands"
+                        " under another name, too, is not known"
+                    )
+                )
             if not said:
                 return Said(PASS, pair.arn, f"{pair.name} is one person's", region=here.name)
             remedy = (
                 f"{_OWN}; when no machine has it any more:\n"
-                f"run: aws ec2 delete-key-pair --region {here.name} --key-name '{pair.name}'"
+                f"run: aws ec2 delete-key-pair --region {here.name} --key-name {_typed(pair.name)}"
             )
             return Said(FAIL, pair.arn, f"{pair.name}: {said}", remedy, here.name)
 
@@ -88,7 +101,8 @@ def owner(facts: Facts, limits: Limits) -> Iterator[Said]:
                 return None
             remedy = (
                 f"run: aws ec2 create-tags --region {here.name}"
-                f" --resources {pair.arn.rpartition('/')[2]} --tags Key=owner,Value=PERSON"
+                f" --resources {_typed(pair.arn.partition(':key-pair/')[2])}"
+                " --tags Key=owner,Value=PERSON"
             )
             return Said(FAIL, pair.arn, f"nobody's name is on {pair.name}", remedy, here.name)
 

@@ -39,6 +39,16 @@ def row_of(facts: Facts, user: User) -> Row:
     return row
 
 
+def has_password(facts: Facts, user: User) -> bool:
+    """Whether the user has a console password. Raises NotKnown: the report does not say."""
+    found = row_of(facts, user).password
+    if found is None:
+        raise NotKnown(
+            Unknown(f"the credential report does not say whether {user.name} has a password")
+        )
+    return found
+
+
 def mfa(facts: Facts, limits: Limits) -> Iterator[Said]:
     """Every user that can sign in by password or key; devices are read live, not in the report."""
 
@@ -47,7 +57,7 @@ def mfa(facts: Facts, limits: Limits) -> Iterator[Said]:
         if devices:
             return Said(PASS, user.arn, f"{user.name} has {len(devices)} MFA device(s)")
         keys = [key for key in known(user.keys) if key.active]
-        if not keys and not row_of(facts, user).password:
+        if not keys and not has_password(facts, user):
             return Said(NA, user.arn, f"{user.name} has neither a password nor an active key")
         remedy = (
             f"let {user.name} open"
@@ -163,7 +173,7 @@ def password_age(facts: Facts, limits: Limits) -> Iterator[Said]:
 
     def judge(user: User) -> Said:
         row = row_of(facts, user)
-        if not row.password:
+        if not has_password(facts, user):
             return _no_password(user)
         if row.changed is None:
             raise NotKnown(Unknown("AWS does not say when the password was changed"))
@@ -193,7 +203,7 @@ def password_unused(facts: Facts, limits: Limits) -> Iterator[Said]:
 
     def judge(user: User) -> Said:
         row = row_of(facts, user)
-        if not row.password:
+        if not has_password(facts, user):
             return _no_password(user)
         newest = max((at for at in (row.used, row.changed) if at is not None), default=None)
         if newest is None:

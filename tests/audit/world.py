@@ -273,6 +273,7 @@ _INSIDE: dict[str, Callable[[Way], Way]] = {
     "alarm": lambda change: _in("alarms", change),
     "budget": lambda change: _in("budgets", change),
     "region": lambda change: _in("regions", change),
+    "group": lambda change: _in("regions", _in("groups", change)),
     "instance": lambda change: _in("regions", _in("instances", change)),
     "kms": lambda change: _in("regions", _in("kms", change)),
 }

@@ -166,7 +166,7 @@ def _ec2(reader: Reader, name: str, asked: Asked) -> dict[str, Any]:
             found["instances"] = here.instances(look)
         jobs: dict[str, Callable[[], Any]] = {
             "images": lambda: here.images(found["instances"]),
-            "groups": here.groups,
+            "groups": lambda: here.groups(lists="group.listed" in asked.facts),
             "interfaces": here.interfaces,
             "acls": here.acls,
             "pairs": here.pairs,

@@ -5,6 +5,7 @@ from functools import cache
 
 from credguard import paths
 from credguard.audit.facts import Hidden
+from credguard.audit.known import Fact, Unknown
 from credguard.scan.model import MEDIUM
 from credguard.scan.whole import scan_all
 from credguard.sources.database import load_engine
@@ -22,14 +23,20 @@ def _engine() -> "Engine":
     return load_engine(paths.private_dir(paths.cache_dir()))
 
 
-def look(data: bytes, name: str) -> tuple[Hidden, ...]:
-    """The secrets in `data`, masked; `name`: of what it is. The text is not kept."""
+def look(data: bytes, name: str) -> Fact[tuple[Hidden, ...]]:
+    """The secrets in `data`, masked; `name`: of what it is. The text is not kept.
+
+    Unknown: none was found, and something packed in it was not read to its end.
+    """
     if not data.strip():
         return ()
     with _LOCK:
-        found = scan_all(_engine(), data, name.encode("utf-8", "replace")).findings
-    return tuple(
+        scanned = scan_all(_engine(), data, name.encode("utf-8", "replace"))
+    found = tuple(
         Hidden(each.title, each.masked(), name if data.count(b"\n") < 2 else f"line {each.line}")
-        for each in found
+        for each in scanned.findings
         if each.confidence >= MEDIUM
     )
+    if scanned.problems and not found:
+        return Unknown(f"{name} was not read to its end: {scanned.problems[0][1]}")
+    return found

@@ -7,7 +7,7 @@ Budgets API Reference (a notification always has a subscriber).
 from typing import Any
 
 from credguard.audit.facts import Alarm, Budget
-from credguard.audit.known import Fact
+from credguard.audit.known import Fact, Unknown
 from credguard.aws.audit.reader import Reader, fact, pages
 
 # What is asked about each of them; more of them say nothing new.
@@ -47,6 +47,13 @@ def _of_the_bill(alarm: dict[str, Any]) -> bool:
 
 
 def _heard(sns: Any, alarm: dict[str, Any]) -> Fact[bool]:
+    if alarm.get("StateValue") == "INSUFFICIENT_DATA":
+        # So it is too for some hours after it was made.
+        return Unknown(
+            f"alarm {alarm['AlarmName']} has no data; without 'Receive CloudWatch billing alerts'"
+            " in the billing preferences it never gets any"
+        )
+
     def read() -> bool:
         for action in alarm.get("AlarmActions", []):
             if ":sns:" not in action:
@@ -60,17 +67,25 @@ def _heard(sns: Any, alarm: dict[str, Any]) -> Fact[bool]:
 
 
 def budgets(reader: Reader) -> Fact[tuple[Budget, ...]]:
-    """The budgets, and whether they tell someone."""
+    """The budgets of all that is spent, and whether they tell someone."""
 
     def read() -> tuple[Budget, ...]:
         with reader.client("budgets", reader.main) as made:
             names = [
                 each["BudgetName"]
                 for each in pages(made, "describe_budgets", "Budgets", AccountId=reader.account)
+                if _of_all_costs(each)
             ]
             return tuple(Budget(name, _told(made, reader.account, name)) for name in names[:_MOST])
 
     return fact("budgets", "the account", read)
+
+
+def _of_all_costs(budget: dict[str, Any]) -> bool:
+    """Not of hours, of how reservations are used, or of one service, tag or account alone."""
+    return budget["BudgetType"] == "COST" and not (
+        budget.get("CostFilters") or budget.get("FilterExpression")
+    )
 
 
 def _told(made: Any, account: str, name: str) -> Fact[bool]:

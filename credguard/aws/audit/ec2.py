@@ -20,7 +20,7 @@ from credguard.audit.facts import (
 from credguard.audit.known import Fact, Unknown
 from credguard.aws.audit.reader import Reader, fact, pages, tag
 
-Look = Callable[[bytes, str], tuple[Hidden, ...]]
+Look = Callable[[bytes, str], Fact[tuple[Hidden, ...]]]
 _LIVE = ["pending", "running", "stopping", "stopped"]
 _NOT_READ = Unknown("it was not asked for")
 _MOST_VALUES = 200  # of a filter
@@ -39,18 +39,49 @@ class Ec2:
     def _arn(self, rest: str) -> str:
         return self._reader.arn("ec2", self._region, rest)
 
-    def groups(self) -> Fact[tuple[SecurityGroup, ...]]:
-        """Every security group."""
+    def groups(self, *, lists: bool) -> Fact[tuple[SecurityGroup, ...]]:
+        """Every security group. `lists`: with what the prefix lists in their rules hold."""
+        nets: dict[str, Fact[tuple[str, ...]]] = {}
         return fact(
             "region.groups",
             self._where,
             lambda: tuple(
-                self._group(row)
+                self._group(row, nets if lists else None)
                 for row in pages(self._ec2, "describe_security_groups", "SecurityGroups")
             ),
         )
 
-    def _group(self, row: dict[str, Any]) -> SecurityGroup:
+    def _listed(
+        self, rules: list[dict[str, Any]], nets: dict[str, Fact[tuple[str, ...]]]
+    ) -> Fact[tuple[tuple[str, Ingress], ...]]:
+        """What the rules let in from prefix lists; each list is read once, into `nets`."""
+        found: list[tuple[str, Ingress]] = []
+        for rule in rules:
+            for each in rule.get("PrefixListIds", []):
+                name = str(each["PrefixListId"])
+                if name not in nets:
+                    nets[name] = self._nets(name)
+                here = nets[name]
+                if isinstance(here, Unknown):
+                    return here
+                found += [(name, _ingress_from(rule, net)) for net in here]
+        return tuple(found)
+
+    def _nets(self, name: str) -> Fact[tuple[str, ...]]:
+        return fact(
+            "group.listed",
+            f"prefix list {name}",
+            lambda: tuple(
+                str(each["Cidr"])
+                for each in pages(
+                    self._ec2, "get_managed_prefix_list_entries", "Entries", PrefixListId=name
+                )
+            ),
+        )
+
+    def _group(
+        self, row: dict[str, Any], nets: dict[str, Fact[tuple[str, ...]]] | None
+    ) -> SecurityGroup:
         inbound, outbound = row.get("IpPermissions", []), row.get("IpPermissionsEgress", [])
         named = [
             pair.get("GroupId", "")
@@ -65,6 +96,7 @@ class Ec2:
             tuple(each for rule in inbound for each in ingress(rule)),
             tuple(named),
             len(inbound) + len(outbound),
+            _NOT_READ if nets is None else self._listed(inbound, nets),
         )
 
     def interfaces(self) -> Fact[Interfaces]:
@@ -110,7 +142,7 @@ class Ec2:
     def _instance(self, row: dict[str, Any], look: Look | None) -> Instance:
         name = row["InstanceId"]
 
-        def read() -> tuple[Hidden, ...]:
+        def read() -> Fact[tuple[Hidden, ...]]:
             answer = self._ec2.describe_instance_attribute(InstanceId=name, Attribute="userData")
             return (
                 ()
@@ -192,13 +224,17 @@ class Ec2:
 
 def ingress(rule: dict[str, Any]) -> list[Ingress]:
     """One IpPermission, by its sources; those that are groups or lists of addresses left out."""
+    sources = [each.get("CidrIp", "") for each in rule.get("IpRanges", [])]
+    sources += [each.get("CidrIpv6", "") for each in rule.get("Ipv6Ranges", [])]
+    return [_ingress_from(rule, source) for source in sources]
+
+
+def _ingress_from(rule: dict[str, Any], source: str) -> Ingress:
     protocol = str(rule.get("IpProtocol", "-1"))
     first, last = rule.get("FromPort", 0), rule.get("ToPort", 65535)
     if protocol == "-1" or first == -1:
         first, last = 0, 65535
-    sources = [each.get("CidrIp", "") for each in rule.get("IpRanges", [])]
-    sources += [each.get("CidrIpv6", "") for each in rule.get("Ipv6Ranges", [])]
-    return [Ingress(source, protocol, first, last) for source in sources]
+    return Ingress(source, protocol, first, last)
 
 
 def _entries(rows: list[dict[str, Any]]) -> tuple[tuple[bool, Ingress], ...]:

@@ -5,6 +5,7 @@ from typing import Any
 from credguard.audit.facts import KmsDetail, KmsKey, LogGroup, Trail
 from credguard.audit.known import Fact, Unknown
 from credguard.aws.audit.reader import Reader, fact, optional, pages
+from credguard.errors import AwsError
 
 
 def kms(reader: Reader, region: str) -> Fact[tuple[KmsKey, ...]]:
@@ -37,13 +38,13 @@ def _key(made: Any, name: str, arn: str) -> KmsKey:
 
 
 def _detail(row: dict[str, Any]) -> KmsDetail:
-    if row.get("KeyManager") != "CUSTOMER":
+    if row["KeyManager"] != "CUSTOMER":
         return KmsDetail(False, "AWS rotates its own keys itself")
-    if row.get("KeyState") != "Enabled":
-        return KmsDetail(False, f"it is {row.get('KeyState')}")
-    if row.get("KeySpec", row.get("CustomerMasterKeySpec")) != "SYMMETRIC_DEFAULT":
+    if row["KeyState"] != "Enabled":
+        return KmsDetail(False, f"it is {row['KeyState']}")
+    if (row.get("KeySpec") or row["CustomerMasterKeySpec"]) != "SYMMETRIC_DEFAULT":
         return KmsDetail(False, "KMS rotates symmetric keys only")
-    if row.get("Origin") != "AWS_KMS":
+    if row["Origin"] != "AWS_KMS":
         return KmsDetail(False, "its material is not from KMS")
     kind = row.get("MultiRegionConfiguration", {}).get("MultiRegionKeyType")
     if row.get("MultiRegion") and kind == "REPLICA":
@@ -63,7 +64,10 @@ def trails(reader: Reader) -> Fact[tuple[Trail, ...]]:
         for home, arns in homes.items():
             with reader.client("cloudtrail", home) as made:
                 answer = made.describe_trails(trailNameList=arns, includeShadowTrails=False)
-                found += [_trail(made, row) for row in answer["trailList"]]
+                rows = answer["trailList"]
+                if lost := set(arns) - {row["TrailARN"] for row in rows}:
+                    raise AwsError(f"AWS lists the trail {min(lost)}, but does not describe it")
+                found += [_trail(made, row) for row in rows]
         return tuple(found)
 
     return fact("trails", "the account", read)
@@ -83,7 +87,7 @@ def _trail(made: Any, row: dict[str, Any]) -> Trail:
         fact(
             "trail.logging",
             f"trail {row['Name']}",
-            lambda: bool(made.get_trail_status(Name=arn)["IsLogging"]),
+            lambda: _logs(made.get_trail_status(Name=arn)),
         ),
         fact(
             "trail.management",
@@ -93,9 +97,16 @@ def _trail(made: Any, row: dict[str, Any]) -> Trail:
     )
 
 
+def _logs(status: dict[str, Any]) -> bool:
+    """It is on, and what it writes arrives: a bucket that is gone or refuses is an error here."""
+    return bool(status["IsLogging"]) and not status.get("LatestDeliveryError")
+
+
 def _management(answer: dict[str, Any]) -> bool:
     for each in answer.get("EventSelectors") or []:
-        if each.get("IncludeManagementEvents") and each.get("ReadWriteType") == "All":
+        every = each.get("IncludeManagementEvents") and each.get("ReadWriteType") == "All"
+        # Such as kms.amazonaws.com, whose events are left out then.
+        if every and not each.get("ExcludeManagementEventSources"):
             return True
     for each in answer.get("AdvancedEventSelectors") or []:
         fields = {field["Field"]: field for field in each.get("FieldSelectors", [])}

@@ -1,7 +1,9 @@
 """Functions and parameters whose texts are looked through, patches, and the list of regions."""
 
-from credguard.audit.facts import Holding, Patches
-from credguard.audit.known import Fact
+from typing import Any
+
+from credguard.audit.facts import Hidden, Holding, Patches
+from credguard.audit.known import Fact, Unknown
 from credguard.aws.audit.ec2 import Look
 from credguard.aws.audit.reader import Reader, fact, pages
 
@@ -25,7 +27,7 @@ def patches(reader: Reader, region: str) -> Fact[dict[str, Patches]]:
         with reader.client("ssm", region) as ssm:
             return {
                 row["ResourceId"]: Patches(
-                    row.get("NonCompliantSummary", {}).get("NonCompliantCount", 0),
+                    _missing(row),
                     row["ExecutionSummary"]["ExecutionTime"].timestamp(),
                 )
                 for row in pages(
@@ -37,6 +39,11 @@ def patches(reader: Reader, region: str) -> Fact[dict[str, Patches]]:
     return fact("region.patches", f"region {region}", read)
 
 
+def _missing(row: dict[str, Any]) -> int:
+    count = int(row.get("NonCompliantSummary", {}).get("NonCompliantCount", 0))
+    return count if row["Status"] == "COMPLIANT" else max(count, 1)
+
+
 def functions(reader: Reader, region: str, look: Look) -> Fact[tuple[Holding, ...]]:
     """Every Lambda function, its environment looked through, variable by variable."""
 
@@ -46,16 +53,32 @@ def functions(reader: Reader, region: str, look: Look) -> Fact[tuple[Holding, ..
                 Holding(
                     row["FunctionName"],
                     row["FunctionArn"],
-                    tuple(
-                        hidden
-                        for name, value in row.get("Environment", {}).get("Variables", {}).items()
-                        for hidden in look(f'{name}="{value}"\n'.encode(), name)
-                    ),
+                    _variables(row, look),
                 )
                 for row in pages(made, "list_functions", "Functions")
             )
 
     return fact("region.functions", f"region {region}", read)
+
+
+def _variables(row: dict[str, Any], look: Look) -> Fact[tuple[Hidden, ...]]:
+    """The secrets in a function's variables; Unknown where AWS cannot show them, or not all."""
+    environment = row.get("Environment", {})
+    if error := environment.get("Error"):
+        code = str(error.get("ErrorCode", ""))
+        return Unknown(
+            f"AWS does not show the variables of function {row['FunctionName']} ({code})",
+            ("kms:Decrypt",) if "AccessDenied" in code else (),
+        )
+    found: list[Hidden] = []
+    missing: Unknown | None = None
+    for name, value in environment.get("Variables", {}).items():
+        here = look(f'{name}="{value}"\n'.encode(), name)
+        if isinstance(here, Unknown):
+            missing = here
+        else:
+            found += here
+    return missing if missing is not None and not found else tuple(found)
 
 
 def parameters(reader: Reader, region: str, look: Look) -> Fact[tuple[Holding, ...]]:
