@@ -14,6 +14,7 @@ from credguard.errors import ConfigError
 from credguard.report.text import printable
 
 VERSION, KIND = 1, "credguard-audit"
+LAST_S = 253_370_764_800  # the year 9999, Unix seconds
 STATUSES = (FAIL, UNKNOWN, PASS, NA, WAIVED)
 
 
@@ -141,7 +142,23 @@ def from_json(data: bytes, name: str) -> Audit:
             f"{name} is of version {found.version}, this credguard reads version {VERSION}",
             hint="use the same credguard on both machines",
         )
+    if odd := _odd(found):
+        raise ConfigError(
+            f"{name} is not an audit of credguard: {odd}",
+            hint="make one: credguard audit --format json > FILE",
+        )
     return found
+
+
+def _odd(audit: Audit) -> str:
+    """What no audit has, such as a status that would be counted as none; "" for nothing."""
+    known = {each.id for each in audit.checks}
+    for each in audit.results:
+        if each.status not in STATUSES:
+            return f"a result has the status {printable(each.status)}"
+        if each.check not in known:
+            return f"it has a result of {printable(each.check)}, and no such check"
+    return "" if 0 <= audit.at < LAST_S else "its time is not one of a calendar"
 
 
 def with_change(audit: Audit, change: Change | None, notes: tuple[str, ...]) -> Audit:

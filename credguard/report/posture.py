@@ -6,6 +6,7 @@ Fields are added, never renamed or dropped.
 import msgspec
 
 from credguard.errors import ConfigError
+from credguard.report.audit import LAST_S
 
 VERSION = 1
 KIND = "credguard-posture"
@@ -92,6 +93,11 @@ def from_json(data: bytes, name: str) -> Posture:
         raise ConfigError(
             f"{name} is of version {found.version}, this credguard reads version {VERSION}",
             hint="use the same credguard on both machines",
+        )
+    if not 0 <= found.at < LAST_S:
+        raise ConfigError(
+            f"{name} is not a posture of credguard: its time is not one of a calendar",
+            hint="make one: credguard posture --json > FILE",
         )
     return found
 

@@ -1,6 +1,7 @@
 """Formats, Security Hub, many accounts and the posture record, by command line."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 from credguard import config as settings
 from credguard.cli.audit import FORMATS
 from credguard.cli.main import root
+from credguard.errors import CredguardError
 from credguard.report import audit_formats
 from tests.cli.test_audit import profile
 from tests.support.audited import REGION, Account
@@ -98,3 +100,17 @@ def test_the_posture_is_shown_and_sent(profile: Account, tmp_path: Path) -> None
     record.write_text(sent.stdout)
     merged = run("report", "merge", str(record))
     assert "1 machine" in merged.stdout
+
+
+def test_a_report_is_private_and_what_cannot_be_written_is_told(
+    profile: Account, tmp_path: Path
+) -> None:
+    page, pipe = tmp_path / "audit.json", tmp_path / "pipe"
+    page.write_text("old")
+    page.chmod(0o644)
+    os.mkfifo(pipe)
+    few = ("--regions", REGION, "--only", "root-mfa", "--format", "json", "--output")
+    assert run("audit", *few, str(page)).exit_code == 1
+    assert page.stat().st_mode & 0o777 == 0o600
+    for path in (pipe, tmp_path / "none" / "a.json"):
+        assert isinstance(run("audit", *few, str(path)).exception, CredguardError)

@@ -145,6 +145,25 @@ def test_merge_tells_a_file_that_is_none_of_ours_and_reads_the_others(
     assert "1 wrong" in out
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        audits.to_json(made(at=1e300)),
+        audits.to_json(made(at=-1e300)),
+        audits.to_json(made(row("user-mfa", "WEIRD"))),
+        audits.to_json(made(row("nope", FAIL))),
+    ],
+)
+def test_a_document_that_would_be_counted_wrong_is_told(document: str) -> None:
+    with pytest.raises(ConfigError, match="is not an audit"):
+        Merging().document(document.encode(), "f")
+
+
+def test_a_posture_of_no_time_is_told() -> None:
+    with pytest.raises(ConfigError, match="is not a posture"):
+        Merging().document(posture.to_json(machine(at=1e300)).encode(), "f")
+
+
 def test_a_document_of_a_later_version_is_told() -> None:
     later = audits.to_json(made()).replace('"version": 1', '"version": 2')
     with pytest.raises(ConfigError, match="version 2"):
