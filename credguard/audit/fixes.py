@@ -111,7 +111,8 @@ FIXES: tuple[Fix, ...] = (
     Fix(
         "s3-bucket-block", "block public access to a bucket that is not public",
         ("s3-bucket-block",),
-        ("s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"), _all_on,
+        ("s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock",
+         "s3:GetBucketOwnershipControls"), _all_on,
     ),
     Fix(
         "billing-alarm", "make a monthly budget that tells", ("billing-alarm",),

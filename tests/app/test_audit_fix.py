@@ -148,6 +148,29 @@ def test_a_public_bucket_that_is_waived_is_left_alone_too(ctx: Context, account:
     assert "arn:aws:s3:::www" in plan.changes[0].warning
 
 
+def test_a_bucket_whose_files_may_have_acls_of_their_own_is_warned_of(
+    ctx: Context, account: Account
+) -> None:
+    s3 = account.client("s3")
+    for name in ("old", "new", "refused"):
+        s3.create_bucket(Bucket=name)
+    s3.put_bucket_ownership_controls(
+        Bucket="new", OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    )
+    _, plan = planned(ctx, account, "s3-bucket-block")
+    warned = {each.resource.rpartition(":")[2] for each in plan.changes if each.warning}
+    assert warned == {"old", "refused"}
+    account.client("s3control").put_public_access_block(
+        AccountId=ACCOUNT,
+        PublicAccessBlockConfiguration=dict.fromkeys(
+            ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"),
+            True,
+        ),
+    )
+    _, plan = planned(ctx, account, "s3-bucket-block")
+    assert [each for each in plan.changes if each.warning] == []
+
+
 def test_the_key_of_a_profile_of_this_machine_is_left_on(ctx: Context, account: Account) -> None:
     _seed(account, "key-unused")
     name = account.client("iam").list_access_keys(UserName="bob")["AccessKeyMetadata"][0][

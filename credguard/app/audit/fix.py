@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from credguard.aws.audit.reader import Reader
     from credguard.aws.model import Credentials
 
-_PUBLIC = "s3-bucket-public"
+_PUBLIC, _CLOSED = "s3-bucket-public", "s3-account-block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,9 @@ def plan(
     from credguard.aws.clients import region_for
 
     checks = {check for each in chosen_ for check in each.checks} - set(fixes.BY_ID["port"].checks)
+    named = frozenset(checks)
     if any(each.id in ("s3-bucket-block", "s3-account-block") for each in chosen_):
-        checks.add(_PUBLIC)
+        checks |= {_PUBLIC, _CLOSED}
     rows: Iterable[Any] = ()
     if checks:
         asked = replace(wanted, scope="account", only=tuple(sorted(checks)))
@@ -109,13 +110,16 @@ def plan(
     identity = sts.caller_identity(credentials)
     reader = Reader(credentials, identity.account, region_for(credentials, None))
     found = Plan([], [])
-    public = {each.resource: each.status for each in rows if each.check == _PUBLIC}
-    kept = {each.key.key_id: each.name for each in profiles.profiles(ctx.db)}
+    around = _Around(
+        {each.resource: each.status for each in rows if each.check == _PUBLIC},
+        any(each.check == _CLOSED and each.status == PASS for each in rows),
+        {each.key.key_id: each.name for each in profiles.profiles(ctx.db)},
+    )
     for fix in chosen_:
         for resource, region in _targets(fix, rows, options):
-            _plan_one(reader, found, fix, resource, region, public, kept)
+            _plan_one(reader, found, fix, resource, region, around)
     for each in rows:
-        if each.status == UNKNOWN and each.check != _PUBLIC:
+        if each.status == UNKNOWN and each.check in named:
             found.left.append(f"{each.check}: {each.evidence}")
     return reader, found
 
@@ -147,9 +151,34 @@ _SAID = {
 }  # fmt: skip
 
 
-def _warning(fix: Fix, before: State, after: State, public: dict[str, str]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a plan looks at besides the thing itself.
+
+    `public`: what is said of each bucket; `closed`: the account lets none be public; `kept`: the
+    profile of each key that this machine looks after.
+    """
+
+    public: dict[str, str]
+    closed: bool
+    kept: dict[str, str]
+
+
+def _of_files(reader: "Reader", resource: str, region: str) -> str:
+    """What a block would shut that no audit sees: files that an ACL of their own makes public."""
+    from credguard.aws.audit import writes
+
+    try:
+        if not writes.files_have_acls(reader, resource, region):
+            return ""
+    except CredguardError as error:
+        return f"whether its files may have ACLs of their own is not known: {error}"
+    return "its files may have ACLs of their own; one that is public by that is not any more"
+
+
+def _warning(fix: Fix, before: State, after: State, around: _Around) -> str:
     if fix.id == "s3-account-block":
-        names = [name for name, status in public.items() if status not in (PASS, NA)]
+        names = [name for name, status in around.public.items() if status not in (PASS, NA)]
         return f"public now, or not told: {', '.join(sorted(names))}" if names else ""
     sooner = before.get("MaxPasswordAge") != after.get("MaxPasswordAge")
     if fix.id == "password-policy" and before.get("HardExpiry") and sooner:
@@ -161,15 +190,14 @@ def _warning(fix: Fix, before: State, after: State, public: dict[str, str]) -> s
 
 
 def _plan_one(
-    reader: "Reader", found: Plan, fix: Fix, resource: str, region: str, public: dict[str, str],
-    kept: dict[str, str],
-) -> None:  # fmt: skip
+    reader: "Reader", found: Plan, fix: Fix, resource: str, region: str, around: _Around
+) -> None:
     from credguard.aws.audit import writes
 
-    if fix.id == "s3-bucket-block" and public.get(resource, UNKNOWN) != PASS:
-        found.left.append(f"{resource}: {_SAID.get(public.get(resource, UNKNOWN), _SAID[UNKNOWN])}")
+    if fix.id == "s3-bucket-block" and ((status := around.public.get(resource, UNKNOWN)) != PASS):
+        found.left.append(f"{resource}: {_SAID.get(status, _SAID[UNKNOWN])}")
         return
-    if fix.id == "key-unused" and (profile := kept.get(resource.rpartition("/")[2])):
+    if fix.id == "key-unused" and (profile := around.kept.get(resource.rpartition("/")[2])):
         found.left.append(f"{resource}: it is the key of the profile {profile} on this machine")
         return
     try:
@@ -178,7 +206,9 @@ def _plan_one(
         found.left.append(f"{resource}: {error}")
         return
     after = fix.want(before)
-    warning = _warning(fix, before, after, public)
+    warning = _warning(fix, before, after, around)
+    if fix.id == "s3-bucket-block" and not (around.closed or before.get("IgnorePublicAcls")):
+        warning = _of_files(reader, resource, region)
     if fix.id == "port" and before["rule"] is None:
         found.left.append(f"{resource}: there is no such rule")
     elif fix.id == "port":

@@ -316,3 +316,21 @@ def write(
         thing.write(after)
 
     _with(reader, fix, resource, region, use)
+
+
+def files_have_acls(reader: Reader, resource: str, region: str) -> bool:
+    """Whether a bucket's files may have ACLs of their own. Raises AwsError.
+
+    Source: Controlling ownership of objects, Amazon S3 User Guide.
+    """
+    name = resource.rpartition(":")[2]
+    with (
+        reader.client("s3", region) as made,
+        translated("s3:GetBucketOwnershipControls", resource),
+    ):
+        answer = optional(
+            lambda: made.get_bucket_ownership_controls(Bucket=name),
+            "OwnershipControlsNotFoundError",
+        )
+    rules = (answer or {}).get("OwnershipControls", {}).get("Rules", [])
+    return not any(each.get("ObjectOwnership") == "BucketOwnerEnforced" for each in rules)
