@@ -130,7 +130,8 @@ class Bucket:
     """`block` and `policy` None: there is none. `grants`: (grantee's group URI, permission).
 
     `policy_public`: what AWS says of the policy; None: it has none, or AWS does not say.
-    `versioning`, `lock`: read where logs are kept.
+    `versioning`, `lock` (days that Object Lock keeps a new file, 0: it does not): read where logs
+    are kept.
     """
 
     name: str
@@ -141,7 +142,7 @@ class Bucket:
     policy_public: Fact[bool | None]
     grants: Fact[tuple[tuple[str, str], ...]]
     versioning: Fact[Versioning]
-    lock: Fact[bool]
+    lock: Fact[int]
 
 
 @dataclass(frozen=True, slots=True)

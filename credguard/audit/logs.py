@@ -118,7 +118,7 @@ def bucket_private(facts: Facts, limits: Limits) -> Iterator[Said]:
 
 
 def bucket_kept(facts: Facts, limits: Limits) -> Iterator[Said]:
-    """Any one of: Object Lock, MFA delete, or versions with a policy that denies deleting."""
+    """Object Lock for as long as logs are kept, MFA delete, or versions and a denying policy."""
 
     def judge(pair: tuple[Trail, Bucket | None]) -> Said:
         each, bucket = pair
@@ -127,7 +127,7 @@ def bucket_kept(facts: Facts, limits: Limits) -> Iterator[Said]:
         missing: NotKnown | None = None
         for way in (_locked, _mfa_delete, _denied):
             try:
-                if said := way(bucket):
+                if said := way(bucket, limits):
                     return Said(PASS, bucket.arn, f"{bucket.name}: {said}", region=bucket.region)
             except NotKnown as error:
                 missing = error
@@ -139,16 +139,17 @@ def bucket_kept(facts: Facts, limits: Limits) -> Iterator[Said]:
     return per(_log_buckets(facts), lambda pair: _bucket_arn(facts, pair[0]), judge)
 
 
-def _locked(bucket: Bucket) -> str:
-    return "Object Lock is on" if known(bucket.lock) else ""
+def _locked(bucket: Bucket, limits: Limits) -> str:
+    kept = known(bucket.lock)
+    return f"Object Lock keeps files {kept} days" if kept * DAY_S >= limits.retention else ""
 
 
-def _mfa_delete(bucket: Bucket) -> str:
+def _mfa_delete(bucket: Bucket, _limits: Limits) -> str:
     versioning = known(bucket.versioning)
     return "deleting a version takes MFA" if versioning.on and versioning.mfa_delete else ""
 
 
-def _denied(bucket: Bucket) -> str:
+def _denied(bucket: Bucket, _limits: Limits) -> str:
     policy = known(bucket.policy)
     if known(bucket.versioning).on and policy and statements.denies_deletion(policy, bucket.arn):
         return "its policy denies deleting, and it keeps versions"

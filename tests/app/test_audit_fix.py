@@ -245,6 +245,15 @@ def test_what_somebody_changed_after_a_fix_is_not_undone(ctx: Context, account: 
     assert found["MinimumPasswordLength"] == 30
 
 
+def test_what_somebody_added_after_a_fix_is_not_undone(ctx: Context, account: Account) -> None:
+    reader, plan = planned(ctx, account, "password-policy")
+    app.apply(ctx, reader, plan.changes[0])
+    account.client("iam").update_account_password_policy(**plan.changes[0].after, HardExpiry=True)
+    with pytest.raises(CredguardError, match="changed since"):
+        app.undo(ctx, reader, app.find(ctx, None))
+    assert account.client("iam").get_account_password_policy()["PasswordPolicy"]["HardExpiry"]
+
+
 def test_a_refused_write_is_told_and_can_be_looked_into(ctx: Context, account: Account) -> None:
     reader, plan = planned(ctx, account, "password-policy")
     account.refused["UpdateAccountPasswordPolicy"] = "denied"

@@ -91,7 +91,7 @@ BASES = (
     put(OPEN, "bucket.policy", world.PUBLIC),
     put(OPEN, "bucket.grants", ((world.ALL_USERS, "READ"),)),
     put(put(GOOD, "bucket.policy", world.PUBLIC), "account_block", None),
-    put(GOOD, "bucket.lock", False),
+    put(GOOD, "bucket.lock", 0),
     replace(GOOD, alarms=(), budgets=(Budget("b", True),)),
 )  # fmt: skip
 
@@ -187,7 +187,7 @@ FLIPS: list[tuple[tuple[str, Any], set[str]]] = [
     (("account_block", Block(True, True, False, True)), {"s3-account-block"}),
     (("account_block", None), {"s3-account-block"}),
     (("bucket.block", Block(True, False, True, True)), {"s3-bucket-block"}),
-    (("bucket.lock", False), set()),  # versions and a policy that denies deleting are enough
+    (("bucket.lock", 0), set()),  # versions and a policy that denies deleting are enough
     (("trails", ()), {"trail-on"}),
     (_first("trails", validation=False), {"trail-validation"}),
     (_first("trails", encrypted=False), {"trail-encrypted"}),
@@ -271,7 +271,8 @@ def test_a_bucket_is_public_only_where_nothing_blocks_it(
 @pytest.mark.parametrize(
     ("change", "status"),
     [
-        ({"lock": True}, PASS),
+        ({"lock": 365}, PASS),
+        ({"lock": 1}, FAIL),
         ({"versioning": Versioning(True, True)}, PASS),
         ({"versioning": Versioning(False, True)}, FAIL),
         ({"versioning": Versioning(True, False), "policy": world.KEEP}, PASS),
@@ -281,7 +282,7 @@ def test_a_bucket_is_public_only_where_nothing_blocks_it(
     ],
 )
 def test_how_a_trails_files_are_kept(change: dict[str, Any], status: str) -> None:
-    plain = {"lock": False, "versioning": Versioning(False, False), "policy": None}
+    plain = {"lock": 0, "versioning": Versioning(False, False), "policy": None}
     facts = replace(GOOD, buckets=(world.bucket("logs", **{**plain, **change}),))
     assert statuses(facts, BY_ID["trail-bucket-kept"]) == [status]
 

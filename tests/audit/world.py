@@ -83,7 +83,7 @@ def key(name: str, age: float = 10, used: float | None = 1, *, active: bool = Tr
 def bucket(name: str, **rest: Any) -> Bucket:
     given: dict[str, Any] = {
         "block": WHOLE, "policy": READ, "policy_public": None, "grants": (("", "FULL_CONTROL"),),
-        "versioning": Versioning(True, False), "lock": True,
+        "versioning": Versioning(True, False), "lock": 365,
     }  # fmt: skip
     return Bucket(name, f"arn:aws:s3:::{name}", HOME, **{**given, **rest})
 
@@ -214,7 +214,7 @@ BAD = replace(
     buckets=(
         bucket("data", block=None, policy=PUBLIC),
         bucket(
-            "logs", block=None, policy=None, grants=((ALL_USERS, "READ"),), lock=False,
+            "logs", block=None, policy=None, grants=((ALL_USERS, "READ"),), lock=0,
             versioning=Versioning(False, False),
         ),
     ),

@@ -273,7 +273,8 @@ def undo(ctx: Context, reader: "Reader", done: audits.Fixed) -> str:
     if now == done.before:
         audits.mark(ctx.db, done.id, audits.UNDONE)
         return f"{done.resource} is as it was already"
-    if any(now.get(key) != value for key, value in done.after.items()):
+    added = any(value for key, value in now.items() if key not in done.after)
+    if added or any(now.get(key) != value for key, value in done.after.items()):
         raise CredguardError(
             f"{done.resource} was changed since by somebody else, so it is left alone",
             hint=f"it was: {json.dumps(done.before)}",

@@ -108,13 +108,15 @@ def _versioning(s3: Any, name: str) -> Versioning:
     return Versioning(answer.get("Status") == "Enabled", answer.get("MFADelete") == "Enabled")
 
 
-def _lock(s3: Any, name: str) -> bool:
-    """Without a default retention files are not locked by themselves."""
+def _lock(s3: Any, name: str) -> int:
+    """Days; without a default retention files are not locked by themselves: 0."""
     answer = optional(
         lambda: s3.get_object_lock_configuration(Bucket=name),
         "ObjectLockConfigurationNotFoundError",
         "ObjectLockConfigurationNotFound",
     )
     found = (answer or {}).get("ObjectLockConfiguration", {})
-    kept = found.get("Rule", {}).get("DefaultRetention")
-    return found.get("ObjectLockEnabled") == "Enabled" and bool(kept)
+    kept = found.get("Rule", {}).get("DefaultRetention", {})
+    if found.get("ObjectLockEnabled") != "Enabled":
+        return 0
+    return int(kept.get("Days") or 0) or 365 * int(kept.get("Years") or 0)
