@@ -21,6 +21,10 @@ from credguard.errors import ConfigError, StoreError
 
 seconds = times.seconds
 HOOKS = ("offer", "install", "off")
+# Bucket names: S3 User Guide, "General purpose bucket naming rules". The prefix is ours to choose.
+S3_PLACE = re.compile(
+    r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9!_.*'()/-]{0,500}))?\Z"
+)
 
 
 BACKENDS = {
@@ -92,6 +96,11 @@ def parse(text: str, path: str) -> Config:
             hint="one of: " + ", ".join(sorted(BACKENDS)),
         )
     _check_words(text, path, config)
+    if config.posture.s3 and not S3_PLACE.match(config.posture.s3):
+        raise ConfigError(
+            f"{_place(text, path, 'posture.s3')}posture.s3 {config.posture.s3!r} is no place in S3",
+            hint="write it so: s3://BUCKET/PREFIX",
+        )
     for port in config.audit.open_ports:
         if not (port.isascii() and port.isdecimal() and int(port) < 65536):
             raise ConfigError(

@@ -167,6 +167,18 @@ class AuditConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waivers: str = ""
 
 
+class PostureConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the service writes this machine's posture record, and how often.
+
+    `s3`: s3://BUCKET/PREFIX, "": nowhere. `every`: "0s": never by itself. `profile`: who writes it,
+    "": the only one, or default.
+    """
+
+    s3: str = ""
+    every: str = "24h"
+    profile: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -184,6 +196,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schedule: ScheduleConfig = ScheduleConfig()
     notify: NotifyConfig = NotifyConfig()
     audit: AuditConfig = AuditConfig()
+    posture: PostureConfig = PostureConfig()
 
 
 DURATIONS = {
@@ -200,6 +213,7 @@ DURATIONS = {
     "audit.root_unused",
     "audit.ssh_age",
     "leak.countdown",
+    "posture.every",
     "rotation.max_age",
     "rotation.grace",
     "rotation.soak",

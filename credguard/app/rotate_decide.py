@@ -33,7 +33,8 @@ from credguard.errors import (
     StoreError,
 )
 from credguard.ipc import calls as agent
-from credguard.rotation.machine import after_leak, locked_out, rolled_back, signers
+from credguard.rotation.decisions import after_leak, locked_out, rolled_back
+from credguard.rotation.machine import signers
 from credguard.rotation.model import Mode, Record, State
 from credguard.store import events, journal, profiles
 from credguard.store.db import transaction

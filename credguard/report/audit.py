@@ -13,7 +13,7 @@ from credguard.audit.table import TIPS
 from credguard.errors import ConfigError
 from credguard.report.text import printable
 
-VERSION = 1
+VERSION, KIND = 1, "credguard-audit"
 STATUSES = (FAIL, UNKNOWN, PASS, NA, WAIVED)
 
 
@@ -79,7 +79,7 @@ class Audit(msgspec.Struct, frozen=True):
     asks: tuple[str, ...] = ()
     change: Change | None = None
     notes: tuple[str, ...] = ()
-    kind: str = "credguard-audit"
+    kind: str = KIND
     version: int = VERSION
 
 
@@ -136,7 +136,7 @@ def from_json(data: bytes, name: str) -> Audit:
             f"{name} is not an audit of credguard: {error}",
             hint="make one: credguard audit --format json > FILE",
         ) from None
-    if found.kind != "credguard-audit" or found.version != VERSION:
+    if found.kind != KIND or found.version != VERSION:
         raise ConfigError(
             f"{name} is of version {found.version}, this credguard reads version {VERSION}",
             hint="use the same credguard on both machines",

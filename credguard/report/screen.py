@@ -352,6 +352,11 @@ def _findings(status: Status, look: Look) -> list[Line]:
             text, style = "none open", "good"
         return [[], *hanging("Findings", text, look.columns, style=style)]
     lines: list[Line] = [[], [Span("Findings", "bold"), Span(f"  {len(found)} open", "bad")]]
+    advice = "what to do: credguard watch findings"
+    if look.columns >= 60:
+        lines[-1].append(Span(f"  {advice}", "dim"))
+    else:
+        lines += hanging("", advice, look.columns, indent=2, style="dim")
     for each in found[:_FINDINGS]:
         place = printable(look.tilde(each.path)) + f":{each.line}"
         about = f"{each.rule_id}  {printable(each.masked)}"
@@ -367,11 +372,15 @@ def _findings(status: Status, look: Look) -> list[Line]:
 def _audit(status: Status, look: Look) -> list[Line]:
     audit = status.audit
     if audit is None:
-        return hanging("Audit", "none was made yet", look.columns, style="dim")
+        return hanging(
+            "Audit", "none was made yet, run: credguard audit", look.columns, style="dim"
+        )
     text = f"{audit.passed} passed, {audit.failed} failed"
     if audit.unknown:
         text += f", {audit.unknown} {UNKNOWN}"
     text += f"; {ago(status.now - audit.at)}"
+    if audit.failed:
+        text += "; again, with what to do: credguard audit"
     return hanging("Audit", text, look.columns, style="bad" if audit.failed else "good")
 
 

@@ -66,6 +66,12 @@ def all_(connection: sqlite3.Connection) -> list[Run]:
     ]
 
 
+def accounts(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Each (account, scope) that was audited from here, sorted."""
+    rows = connection.execute("SELECT DISTINCT account, scope FROM audit_run ORDER BY 1, 2")
+    return [(row["account"], row["scope"]) for row in rows]
+
+
 def newest(connection: sqlite3.Connection) -> Run | None:
     """The newest audit of any account; None: none was made from here."""
     row = connection.execute("SELECT * FROM audit_run ORDER BY at DESC, id DESC LIMIT 1").fetchone()

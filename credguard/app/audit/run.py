@@ -84,7 +84,11 @@ def chosen(only: Iterable[str], skip: Iterable[str], *, own: bool) -> list[Check
 
 def profile_of(ctx: Context, name: str | None) -> str:
     """The profile to audit with. Raises UnknownProfile: none is named, and there are several."""
-    given = name or ctx.config.audit.profile
+    return profile_named(ctx, name or ctx.config.audit.profile)
+
+
+def profile_named(ctx: Context, given: str | None) -> str:
+    """`given`, else the only profile, else default. Raises UnknownProfile: there are several."""
     if given:
         return given
     known = [each.name for each in profiles.profiles(ctx.db)]
@@ -107,10 +111,17 @@ def audit(
     Raises UnknownProfile, ConfigError, VaultError, NeedsCode, AwsError: nothing could be read. What
     fails later is UNKNOWN in the answer.
     """
+    credentials, wanted = opened(ctx, wanted, code=code, ask=ask)
+    return audit_with(ctx, credentials, wanted, progress=progress, record=record)
+
+
+def opened(
+    ctx: Context, wanted: Wanted, *, code: Secret | None = None, ask: Ask | None = None
+) -> "tuple[Credentials, Wanted]":
+    """The credentials of the profile to audit with, and the profile named; raises as audit."""
     name = profile_of(ctx, wanted.profile)
     handed = sessions.obtain(ctx, name, Codes(ctx, [name], given=code, ask=ask))
-    wanted = replace(wanted, profile=name)
-    return audit_with(ctx, handed.credentials, wanted, progress=progress, record=record)
+    return handed.credentials, replace(wanted, profile=name)
 
 
 def audit_with(
