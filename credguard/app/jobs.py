@@ -24,16 +24,16 @@ def _fingerprints(ctx: Context) -> list[Note]:
     return []
 
 
-def _audit(ctx: Context) -> list[Note]:
-    from credguard.app.audit import scheduled  # brings boto3 along
-
-    return scheduled.run(ctx)
-
-
 def _posture(ctx: Context) -> list[Note]:
     from credguard.app import posture  # the look itself needs none of what it reads
 
     return posture.send(ctx)
+
+
+def _audit(ctx: Context) -> list[Note]:
+    from credguard.app.audit import scheduled  # brings boto3 along
+
+    return scheduled.run(ctx)
 
 
 JOBS: tuple[Job, ...] = (
