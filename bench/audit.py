@@ -99,8 +99,10 @@ def prowler(program: str, account: Account, home: Path) -> None:
     )
     there = [name for name in checks if f"[{name}]" in listed.stdout]
     os.environ["AWS_ENDPOINT_URL"] = account.url.replace("127.0.0.1", "localhost")
-    command = [program, "aws", "-r", REGION, "-b", "-z", "-M", "csv", "-o", str(home / "prowler"),
-               "-c", *there]  # fmt: skip
+    command = [
+        program, "aws", "--region", REGION, "-b", "-z", "-M", "csv", "-o", str(home / "prowler"),
+        "-c", *there,
+    ]  # fmt: skip
     account.calls.clear()
     wall, cpu, peak, code = measured(command, home / "prowler.txt")
     rest = f"{len(there)} checks, {len(account.calls)} requests, exit code {code}"
