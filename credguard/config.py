@@ -14,175 +14,19 @@ import msgspec
 import tomlkit
 
 from credguard import paths, times
+from credguard.config_model import DURATIONS
+from credguard.config_model import PLACES as PLACES
+from credguard.config_model import Config as Config
 from credguard.errors import ConfigError, StoreError
 
 seconds = times.seconds
-PLACES = ("aws", "histories", "downloads")
 HOOKS = ("offer", "install", "off")
+# Bucket names: S3 User Guide, "General purpose bucket naming rules". The prefix is ours to choose.
+S3_PLACE = re.compile(
+    r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9!_.*'()/-]{0,500}))?\Z"
+)
 
 
-class VaultConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`backend`: "" (not chosen yet), "file", "pass", or "keyring:" and a backend."""
-
-    backend: str = ""
-
-
-class RotationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When keys are replaced and how long the old one rests in each state.
-
-    `notice`: how long before a replacement a person is told. `delete_foreign_inactive`: after so
-    long without use an Inactive key that is not credguard's goes, to free its slot; "0s": never.
-    """
-
-    max_age: str = "30d"
-    grace: str = "24h"
-    soak: str = "7d"
-    orphan_wait: str = "1h"
-    prove_interval: str = "5s"
-    prove_passes: int = 3
-    notice: str = "3d"
-    delete_foreign_inactive: str = "0s"
-
-
-class MfaConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where MFA codes come from besides the profile's mfa_process and a person.
-
-    `ykman`: the account's name on a YubiKey, as `ykman oath accounts list` shows it.
-    """
-
-    ykman: str = ""
-
-
-class PasswordConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a console password is due, and how long a copied one stays in the clipboard."""
-
-    max_age: str = "90d"
-    clipboard_clear: str = "45s"
-
-
-class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the background service does with files that appear.
-
-    `places`: what is watched besides the folders chosen, see PLACES. `hooks`: what a repository
-    without our hooks gets: "offer", "install" or "off". `most_watches`: of folders; 0: a quarter of
-    what the system gives a user.
-    """
-
-    max_file_mb: int = 20
-    notify: bool = True
-    places: list[str] = msgspec.field(default_factory=lambda: list(PLACES))
-    hooks: str = "offer"
-    most_watches: int = 0
-
-
-class NotifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a person is told. `quiet`: hours of the day such as "22:00-07:00"; "": none.
-
-    `digest`: after one notification the next, with all that came meanwhile, at the earliest after
-    so long. What cannot wait, such as a key that got out, does not.
-    """
-
-    quiet: str = ""
-    digest: str = "0s"
-
-
-class ScanConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`plugins`: files with detect-secrets plugins of your own, which `scan --deep` runs."""
-
-    plugins: list[str] = []
-
-
-class VerifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where `scan --verify` asks: your own GitHub Enterprise or GitLab server, for instance."""
-
-    github_url: str = "https://api.github.com"
-    gitlab_url: str = "https://gitlab.com"
-    slack_url: str = "https://slack.com"
-
-
-class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The background service's log. `json`: one JSON object a line, for programs."""
-
-    json: bool = False
-
-
-class SshConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """SSH keys. `regions`: where a new one is registered when none is named.
-
-    `owner`: the owner tag of key pairs; "": the IAM user's name. `max_age`: from when on a key is
-    old. `lifetime`: how long ssh-agent keeps one. `user`: whom to log in as on instances.
-    """
-
-    regions: list[str] = []
-    owner: str = ""
-    max_age: str = "90d"
-    lifetime: str = "12h"
-    user: str = "ec2-user"
-
-
-class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long the agent stays. `idle`: without use, when it was started on demand.
-
-    `auto_lock`: it forgets the file vault's passphrase after so long without use.
-    """
-
-    idle: str = "15m"
-    auto_lock: str = "8h"
-
-
-class ScheduleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether periodic jobs run that else wait, for a while, for mains power or a free network."""
-
-    on_battery: bool = False
-    on_metered: bool = False
-
-
-class LeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What happens when a value of the vault got out.
-
-    `countdown`: so long a person can stop the answer, such as a new key; "0s": it comes at once.
-    `synced`: folders that a service copies to its servers; "auto": those that are found.
-    """
-
-    countdown: str = "10m"
-    synced: list[str] = msgspec.field(default_factory=lambda: ["auto"])
-
-
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All settings."""
-
-    vault: VaultConfig = VaultConfig()
-    agent: AgentConfig = AgentConfig()
-    rotation: RotationConfig = RotationConfig()
-    mfa: MfaConfig = MfaConfig()
-    password: PasswordConfig = PasswordConfig()
-    watch: WatchConfig = WatchConfig()
-    scan: ScanConfig = ScanConfig()
-    verify: VerifyConfig = VerifyConfig()
-    log: LogConfig = LogConfig()
-    ssh: SshConfig = SshConfig()
-    leak: LeakConfig = LeakConfig()
-    schedule: ScheduleConfig = ScheduleConfig()
-    notify: NotifyConfig = NotifyConfig()
-
-
-_DURATIONS = {
-    "agent.idle",
-    "agent.auto_lock",
-    "leak.countdown",
-    "rotation.max_age",
-    "rotation.grace",
-    "rotation.soak",
-    "rotation.orphan_wait",
-    "rotation.prove_interval",
-    "rotation.notice",
-    "rotation.delete_foreign_inactive",
-    "password.max_age",
-    "password.clipboard_clear",
-    "notify.digest",
-    "ssh.max_age",
-    "ssh.lifetime",
-}
 BACKENDS = {
     "file",
     "pass",
@@ -240,7 +84,7 @@ def parse(text: str, path: str) -> Config:
         raise ConfigError(f"{path} is not valid TOML: {exc}", hint=f"correct {path}") from exc
     except msgspec.ValidationError as exc:
         raise _invalid(text, path, str(exc)) from exc
-    for key in sorted(_DURATIONS):
+    for key in sorted(DURATIONS):
         try:
             seconds(str(get(config, key)))
         except ConfigError as exc:
@@ -252,6 +96,17 @@ def parse(text: str, path: str) -> Config:
             hint="one of: " + ", ".join(sorted(BACKENDS)),
         )
     _check_words(text, path, config)
+    if config.posture.s3 and not S3_PLACE.match(config.posture.s3):
+        raise ConfigError(
+            f"{_place(text, path, 'posture.s3')}posture.s3 {config.posture.s3!r} is no place in S3",
+            hint="write it so: s3://BUCKET/PREFIX",
+        )
+    for port in config.audit.open_ports:
+        if not (port.isascii() and port.isdecimal() and int(port) < 65536):
+            raise ConfigError(
+                f"{_place(text, path, 'audit.open_ports')}{port!r} is not a port",
+                hint='write the numbers as texts: ["80", "443"]',
+            )
     for key in ("rotation.prove_passes", "watch.max_file_mb"):
         if int(str(get(config, key))) < 1:
             raise ConfigError(

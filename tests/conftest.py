@@ -30,6 +30,7 @@ pytest_plugins = [
         "compiled",
         "watched",
         "user_manager",
+        "audited",
     )
     if (Path(__file__).parent / "support" / f"{name}.py").exists()
 ]

@@ -2,8 +2,11 @@
 
 from credguard.app.context import Context
 from credguard.report.overview import Audit
+from credguard.store import audits as table
 
 
-def audits(_ctx: Context) -> list[Audit]:
-    """Every audit, oldest first. None is made yet: nothing writes any."""
-    return []
+def audits(ctx: Context) -> list[Audit]:
+    """Every audit that is kept, of any account, oldest first. Raises StoreError."""
+    return [
+        Audit(run.at, run.passed, run.failed, run.unknown) for run in reversed(table.all_(ctx.db))
+    ]

@@ -8,7 +8,7 @@ from credguard.app.status import status
 from credguard.errors import ConfigError, CredguardError
 from credguard.report.history import Found, History, KeyLine, Rotation, Use
 from credguard.report.users import short_names
-from credguard.store import commits, events, profiles
+from credguard.store import commits, events, findings, profiles
 from credguard.store.events import Event
 
 # What ends a rotation, or what a person did, in the words of report.history.KINDS.
@@ -150,5 +150,10 @@ def _rotations(told: list[Event], lines: list[KeyLine]) -> list[Rotation]:
 def _found(ctx: Context, since: float) -> list[Found]:
     rows = ctx.db.execute("SELECT state, first_seen, last_seen FROM finding ORDER BY first_seen")
     # Of one that is not open any more the time seen last is its end.
-    found = [Found(r["first_seen"], None if r["state"] == "open" else r["last_seen"]) for r in rows]
+    found = [
+        Found(r["first_seen"], None, "")
+        if r["state"] == findings.OPEN
+        else Found(r["first_seen"], r["last_seen"], r["state"])
+        for r in rows
+    ]
     return [each for each in found if each.closed is None or each.closed >= since]

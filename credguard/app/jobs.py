@@ -24,6 +24,18 @@ def _fingerprints(ctx: Context) -> list[Note]:
     return []
 
 
+def _posture(ctx: Context) -> list[Note]:
+    from credguard.app import posture  # the look itself needs none of what it reads
+
+    return posture.send(ctx)
+
+
+def _audit(ctx: Context) -> list[Note]:
+    from credguard.app.audit import scheduled  # brings boto3 along
+
+    return scheduled.run(ctx)
+
+
 JOBS: tuple[Job, ...] = (
     Job("leaks", "answer secrets of the vault that got out", leak_tick.run),
     Job("fingerprints", "bring the fingerprints of the vault's secrets up to date", _fingerprints),
@@ -38,5 +50,22 @@ JOBS: tuple[Job, ...] = (
     Job("findings", "close what was found of keys that were replaced", _findings),
     Job("passwords", "remind of old console passwords", reminders.old_passwords),
     Job("ssh-keys", "remind of old SSH keys", reminders.old_ssh_keys),
+    Job(
+        "posture",
+        "write this machine's posture record",
+        _posture,
+        every="posture.every",
+        network=True,
+        patience="24h",
+    ),
     Job("vault", "see whether the vault holds what it should", vault_check.run, every="1d"),
+    Job(
+        "audit",
+        "audit the account",
+        _audit,
+        every="audit.every",
+        network=True,
+        heavy=True,
+        patience="2d",
+    ),
 )

@@ -19,16 +19,16 @@ def mark(ctx: Context, key_id: str, kind: str, hint: str = "") -> None:
     `hint`: what a person does about a key that was locked out; empty: it needs another.
     """
     names = [each.name for each in profiles.profiles(ctx.db) if each.key.key_id == key_id]
-    name = quote(names[0]) if names else "PROFILE"
+    quoted = quote(names[0]) if names else "PROFILE"
     if kind == LEAKED:
         what = "it leaked, and no other took over yet"
         hint = (
-            f"it is tried again; or now: credguard rotate --emergency {name};"
-            f" or stop it: credguard rotate --lock-out {name}"
+            f"it is tried again; or now: credguard rotate --emergency {quoted};"
+            f" or stop it: credguard rotate --lock-out {quoted}"
         )
     else:
         what = "it was stopped for good"
-        hint = hint or f"give the profile another key: credguard add {name}"
+        hint = hint or f"give the profile another key: credguard add {quoted}"
     known = problems.of(ctx.db, _SUBJECT + key_id)
     if known is not None and known.hint != hint:
         problems.solve(ctx.db, ctx.now(), known.subject)

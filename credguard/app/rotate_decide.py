@@ -33,7 +33,8 @@ from credguard.errors import (
     StoreError,
 )
 from credguard.ipc import calls as agent
-from credguard.rotation.machine import after_leak, locked_out, rolled_back, signers
+from credguard.rotation.decisions import after_leak, locked_out, rolled_back
+from credguard.rotation.machine import signers
 from credguard.rotation.model import Mode, Record, State
 from credguard.store import events, journal, profiles
 from credguard.store.db import transaction
@@ -170,16 +171,18 @@ def _lock_out(ctx: Context, identity: str, name: str, wanted: Wanted) -> Outcome
 
 def _after_lock_out(effects: RealEffects, record: Record | None, name: str) -> str:
     """What a person does next. `record`: what `locked_out` gave; None: no rotation."""
-    name = quote(name)
-    another = f"give the profile another key: credguard add {name}"
+    quoted = quote(name)
+    another = f"give the profile another key: credguard add {quoted}"
     if record is None or record.state is State.DELETED:
         return another
     new = record.new_id
     if record.state not in {State.SWITCHED, State.DEACTIVATED} and new and effects.known({new}):
-        return f"{new} takes over once it is proven: credguard rotate {name}"
-    another = f"give the rotation up: credguard rotate --rebuild {name}, then: credguard add {name}"
+        return f"{new} takes over once it is proven: credguard rotate {quoted}"
+    another = (
+        f"give the rotation up: credguard rotate --rebuild {quoted}, then: credguard add {quoted}"
+    )
     if record.mode is Mode.LOCKED_OUT and record.state is State.SWITCHED:
-        return f"go back to {record.old_id}: credguard rotate --rollback {name}; or {another}"
+        return f"go back to {record.old_id}: credguard rotate --rollback {quoted}; or {another}"
     return another
 
 

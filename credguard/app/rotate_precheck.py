@@ -1,7 +1,7 @@
 """Use case: everything that can be known before a key is made, and what is missing for it."""
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shlex import quote
 
 from credguard import config as settings
@@ -51,8 +51,7 @@ def precheck(
     if len(ids) > 1:
         raise RotationRefused(
             f"profiles hand out two keys of {key.identity}: {', '.join(ids)}",
-            hint="IAM allows two keys, so none can be made; give one up, first here:"
-            f" credguard remove {quote(group[0].name)}, then in IAM",
+            hint=f"give one up, here and in IAM: credguard remove {quote(group[0].name)}",
         )
     if key.key_id in wishes.delete:
         raise RotationRefused(
@@ -73,10 +72,9 @@ def precheck(
     lacking = [action for action, allowed in permissions(effects, key) if allowed is False]
     if lacking:
         raise missing(lacking, key.partition)
-    verdict = _second_slot(ctx, effects, key, listed, wishes)
+    verdict = _second_slot(ctx, effects, group, listed, wishes)
     if verdict.slot is Slot.REFUSE:
-        hint = verdict.hint.replace("PROFILE", quote(group[0].name))
-        raise QuotaExceeded(f"{key.user_name}: {verdict.why}", hint=hint)
+        raise QuotaExceeded(f"{key.user_name}: {verdict.why}", hint=verdict.hint)
     if verdict.slot is Slot.TAKE_UP:
         return Checked(tuple(sorted(listed)), verdict.key_id)
     if verdict.slot is Slot.DELETE and not dry_run:
@@ -168,12 +166,14 @@ def missing(actions: list[str], partition: str) -> NotPermitted:
 def _second_slot(
     ctx: Context,
     effects: RealEffects,
-    key: profiles.Key,
+    group: list[profiles.Profile],
     listed: dict[str, Remote],
     wishes: Wishes,
 ) -> Verdict:
+    key = group[0].key
     others = set(listed) - {key.key_id}
     uses: dict[str, Use] = {other: effects.used(key.key_id, other) for other in sorted(others)}
     after = settings.seconds(ctx.config.rotation.delete_foreign_inactive)
     wishes = Wishes(wishes.delete, wishes.person, after)
-    return second_slot(key.key_id, listed, effects.known(others), uses, wishes, ctx.now())
+    found = second_slot(key.key_id, listed, effects.known(others), uses, wishes, ctx.now())
+    return replace(found, hint=found.hint.replace("PROFILE", quote(group[0].name)))

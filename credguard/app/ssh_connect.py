@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from credguard.app import ssh
 from credguard.app.context import Context
 from credguard.app.ssh_account import Caller, in_each
-from credguard.errors import CredguardError, NotPermitted, Unsupported
+from credguard.errors import CredguardError, NoSuchEntity, NotPermitted, Unsupported
 from credguard.keypairs.model import Instance
 from credguard.store import events
 
@@ -220,7 +220,18 @@ def proxy(
     program = shutil.which(PLUGIN)
     if program is None:
         raise Unsupported(f"{PLUGIN} is not installed", hint="see: credguard ssh connect --help")
-    session = access.start_ssh_session(who.credentials, region, instance_id, port)
+    try:
+        session = access.start_ssh_session(who.credentials, region, instance_id, port)
+    except NoSuchEntity:
+        raise not_managed(instance_id) from None
     environment = {**os.environ, RESPONSE: session.response.reveal()}
     command = [program, RESPONSE, region, "StartSession", "", session.request, session.endpoint]
     return command, environment
+
+
+def not_managed(instance_id: str) -> CredguardError:
+    """For an instance that Systems Manager does not know or reach."""
+    return CredguardError(
+        f"Systems Manager does not reach {instance_id}",
+        hint="it needs the SSM agent, and an instance profile with AmazonSSMManagedInstanceCore",
+    )

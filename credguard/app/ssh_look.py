@@ -7,7 +7,7 @@ from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.sessions import user_name
 from credguard.app.ssh_account import Caller, all_regions, caller, in_each, some_regions
-from credguard.errors import CredguardError
+from credguard.errors import CredguardError, Unsupported
 from credguard.keypairs import check
 from credguard.keypairs.model import Facts, Instance, LocalKey, Pair
 from credguard.keypairs.public import is_key, parsed, same_key
@@ -149,18 +149,20 @@ def rows(ctx: Context, seen: Look) -> list[Row]:
             groups.append([pair])
     for group in groups:
         first = group[0]
-        dates = [each.created for each in group if each.created is not None]
-        owner = first.owner or ""
-        result.append(
-            _row(
-                facts, first.name, first.kind, owner, min(dates, default=None), "", group, "",
-                problems,
-            )
-        )  # fmt: skip
+        made = min((e.created for e in group if e.created is not None), default=None)
+        kind, owner = first.kind or _kind(first), first.owner or ""
+        result.append(_row(facts, first.name, kind, owner, made, "", group, "", problems))
     return result
 
 
 _OF_LOCAL = {"no-passphrase", "readable", "weak-key", "old-key", "another's-key"}
+
+
+def _kind(pair: Pair) -> str:
+    try:
+        return parsed(pair.public_key or "").kind
+    except Unsupported:
+        return ""
 
 
 def _same(one: Pair, other: Pair) -> bool:

@@ -83,7 +83,10 @@ class Pusher:
         from credguard.aws import access
 
         credentials, region = self.who.credentials, instance.region
-        number = access.send_command(credentials, region, instance.id, script)
+        try:
+            number = access.send_command(credentials, region, instance.id, script)
+        except NoSuchEntity:
+            raise ssh_connect.not_managed(instance.id) from None
         answer = access.Command("Pending", "")
         for _ in range(int(_COMMAND_S / _LOOK_S)):
             with contextlib.suppress(NoSuchEntity):  # not taken up yet

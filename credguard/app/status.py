@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from credguard import config as settings
 from credguard import paths
-from credguard.app import audits, hook, password, rotate_due, rotate_status, service
+from credguard.app import audits, hook, password, rotate_due, rotate_status, service, ssh_look
 from credguard.app.context import Context
 from credguard.errors import ConfigError, CredguardError, StoreError
 from credguard.report.overview import (
@@ -91,7 +91,7 @@ def _with_store(ctx: Context, known: Status) -> Status:
         rotations_midway=ctx.db.execute("SELECT count(*) FROM rotation").fetchone()[0],
         passwords=_passwords(ctx) if settings_read else [],
         passwords_due=password.due(ctx) if settings_read else [],
-        ssh=_ssh(ctx),
+        ssh=_ssh(ctx, know_due=settings_read),
         hooks=[HookStatus(*each) for each in hook.states(ctx)],
         watched=_roots(ctx, [each.path for each in found]),
         open_findings=[_finding(each) for each in found],
@@ -166,11 +166,15 @@ def _passwords(ctx: Context) -> list[PasswordStatus]:
     ]
 
 
-def _ssh(ctx: Context) -> list[SshStatus]:
+def _ssh(ctx: Context, *, know_due: bool) -> list[SshStatus]:
     rows = []
     for key in ssh.keys(ctx.db):
+        if key.state not in (ssh.ACTIVE, ssh.DRAINING):
+            continue
         regions = [each.region for each in ssh.registrations(ctx.db, key.name)]
-        rows.append(SshStatus(key.name, (ctx.now() - key.created) / _DAY_S, regions))
+        age = ctx.now() - key.created
+        due = (ssh_look.max_age_s(ctx) - age) / _DAY_S if know_due else None
+        rows.append(SshStatus(key.name, age / _DAY_S, due, regions))
     return rows
 
 

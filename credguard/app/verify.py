@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from credguard.app.findings import Verdict
-from credguard.config import VerifyConfig
+from credguard.config_model import VerifyConfig
 from credguard.errors import BadSignature, CredguardError, InvalidKey
 from credguard.scan.model import Finding
 from credguard.secret import Secret

@@ -30,7 +30,7 @@ for _error, _codes in (
         errors.NotPermitted,
         (
             "AccessDenied AccessDeniedException UnauthorizedOperation OptInRequired Blocked "
-            "ForbiddenException"
+            "ForbiddenException AuthException"
         ),
     ),
     (
@@ -41,7 +41,8 @@ for _error, _codes in (
         errors.NoSuchEntity,
         (
             "NoSuchEntity InvalidKeyPair.NotFound InvalidInstanceID.NotFound "
-            "EC2InstanceNotFoundException InvocationDoesNotExist TargetNotConnected"
+            "EC2InstanceNotFoundException InvocationDoesNotExist TargetNotConnected "
+            "InvalidInstanceId"
         ),
     ),
     (

@@ -48,8 +48,8 @@ _LOUD = (
     "kinds",
     multiple=True,
     metavar="KIND",
-    help="Only handout, rotation, leak, finding, problem, password, profile, user, secret, vault,"
-    " ssh; or a whole kind such as password.read. May be given again.",
+    help="Only handout, rotation, leak, finding, problem, audit, password, profile, user, secret,"
+    " vault, ssh; or a whole kind such as password.read. May be given again.",
 )
 @click.option(
     "--since", metavar="WHEN", help="Not older: 7d, 12h, yesterday, or 2026-11-01 (local time)."

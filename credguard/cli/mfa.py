@@ -21,7 +21,9 @@ def mfa() -> None:
     """Keep the seed of a virtual MFA device in the vault (off by default)."""
 
 
-@mfa.command(epilog="Example: credguard mfa add work")
+@mfa.command(
+    short_help="Keep the seed of a virtual device.", epilog="Example: credguard mfa add work"
+)
 @click.argument("profile", shell_complete=complete.profiles)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def add(profile: str, yes: bool) -> None:
@@ -47,7 +49,7 @@ def add(profile: str, yes: bool) -> None:
     click.echo(f"the seed of {serial} is in the vault", err=True)
 
 
-@mfa.command(epilog="Example: credguard mfa code work")
+@mfa.command(short_help="Print a code, once.", epilog="Example: credguard mfa code work")
 @click.argument("profile", shell_complete=complete.profiles)
 def code(profile: str) -> None:
     """Print a code that was not used yet; it serves once, within half a minute."""

@@ -17,6 +17,14 @@ def _agent() -> click.Command:
     return agent
 
 
+def _audit() -> click.Command:
+    from credguard.cli import audit, audit_fix
+
+    audit.audit.add_command(audit_fix.fix)
+    audit.audit.add_command(audit_fix.undo)
+    return audit.audit
+
+
 def _baseline() -> click.Command:
     from credguard.cli.baseline import baseline
 
@@ -131,16 +139,23 @@ def _password() -> click.Command:
     return password
 
 
+def _posture() -> click.Command:
+    from credguard.cli.posture import posture
+
+    return posture
+
+
+def _report() -> click.Command:
+    from credguard.cli import report, report_merge
+
+    report.report.add_command(report_merge.merge)
+    return report.report
+
+
 def _remove() -> click.Command:
     from credguard.cli.keys import remove
 
     return remove
-
-
-def _report() -> click.Command:
-    from credguard.cli.report import report
-
-    return report
 
 
 def _rotate() -> click.Command:
@@ -224,6 +239,7 @@ def _watch() -> click.Command:
 COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "add": ("Put an access key into the vault under a profile.", _add),
     "agent": ("Run, stop or look at the agent that hands out credentials.", _agent),
+    "audit": ("Check the account against the list of good habits.", _audit),
     "baseline": ("Keep a list of findings that are known.", _baseline),
     "completion": ("Print the script that makes TAB complete.", _completion),
     "config": ("Read or change a setting.", _config),
@@ -243,8 +259,9 @@ COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "login": ("Open the AWS console in a browser as a profile.", _login),
     "mfa": ("Keep the seed of an MFA device in the vault.", _mfa),
     "password": ("Change, copy or show a console password.", _password),
+    "posture": ("Show or send what is kept safe on this machine.", _posture),
     "remove": ("Take a profile out of the vault.", _remove),
-    "report": ("Write a page with plots of keys, rotations and findings.", _report),
+    "report": ("Write a page with plots, or make one view of many.", _report),
     "rotate": ("Replace access keys through IAM.", _rotate),
     "rules": ("List, show and try the scanner's rules.", _rules),
     "scan": ("Look for secrets in files or in what is staged.", _scan),

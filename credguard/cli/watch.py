@@ -54,7 +54,11 @@ def list_(as_json: bool) -> None:
         click.echo(printable(root))
 
 
-@watch.command("findings", epilog="Example: credguard watch findings --all --json")
+@watch.command(
+    "findings",
+    short_help="Print the secrets found, and what to do.",
+    epilog="Example: credguard watch findings --all --json",
+)
 @click.option("--all", "all_", is_flag=True, help="Those resolved, allowed and rotated too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def findings(all_: bool, as_json: bool) -> None:
@@ -96,7 +100,9 @@ def findings(all_: bool, as_json: bool) -> None:
 
 
 @watch.command(
-    "allow", epilog="Example: credguard watch allow ~/src/app/sample.env --reason sample"
+    "allow",
+    short_help="Let what was found at PLACE pass.",
+    epilog="Example: credguard watch allow ~/src/app/sample.env --reason sample",
 )
 @click.argument("place")
 @click.option("--reason", default="", help="Why; it stays with the finding.")

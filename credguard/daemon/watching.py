@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from credguard.config import WatchConfig
+from credguard.config_model import WatchConfig
 from credguard.daemon.clock import Jumps
 from credguard.daemon.commits import Commits
 from credguard.daemon.inbox import Inbox

@@ -47,10 +47,11 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One finding in a file. `closed` None: still open."""
+    """One finding in a file. `closed` None: still open; `how`: what it became, as stored."""
 
     opened: float
     closed: float | None
+    how: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,9 @@ class Entry:
 # One sentence a kind. {subject} is the entry's; {user} the last part of a rotation's subject
 # (partition/account/user); anything else is of its detail.
 SENTENCES = {
+    "audit.done": "{subject} was audited: {passed} passed, {failed} failed, {unknown} untold",
+    "audit.fixed": "fix {fix} was applied to {subject} (number {number})",
+    "audit.undone": "fix {fix} of {subject} was taken back (number {number})",
     "handout": "key {key_id} of profile {subject} went to {program} (pid {pid}) by {how}",
     "profile.stored": "key {key_id} is in the vault; profile {subject} hands it out",
     "profile.recovered": "profile {subject} was recovered; it hands out key {key_id} again",

@@ -57,10 +57,11 @@ class PasswordStatus:
 
 @dataclass(frozen=True, slots=True)
 class SshStatus:
-    """An SSH key made here."""
+    """An SSH key made here that is in use. `due_in_days`: until it is old; None: not known."""
 
     name: str
     age_days: float
+    due_in_days: float | None
     regions: list[str]
 
 

@@ -151,6 +151,16 @@ def _found(history: History) -> str:
     came = sum(each.opened >= history.since for each in history.findings)
     went = sum(each.closed is not None for each in history.findings)
     about = f"Secrets seen in watched files: {came} came, {went} went."
+    words = {
+        "resolved": "edited out",
+        "allowed": "allowed",
+        "rotated": "of a key that was replaced",
+    }
+    ways = [
+        (sum(each.how == how for each in history.findings), word) for how, word in words.items()
+    ]
+    if any(number for number, _ in ways):
+        about = about[:-1] + ": " + ", ".join(f"{n} {word}" for n, word in ways if n) + "."
     if history.in_commits:
         about += f" {history.in_commits} in commits came past the hooks."
     if not history.status.watched and not history.findings:

@@ -9,12 +9,12 @@ import json
 
 from credguard.report.model import Report, Row, RuleFacts, message, uri
 
-_SCHEMA = (
+SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
-_LEVEL = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
+LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
 # GitHub reads over 9.0 as critical, 7.0 to 8.9 as high, 4.0 to 6.9 as medium, 0.1 to 3.9 as low.
-_SCORE = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
+SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
 _PRECISION = {"high": "very-high", "medium": "high", "low": "low"}
 
 
@@ -49,7 +49,7 @@ def findings_sarif(report: Report) -> str:
         ],
         "results": [_result(each, number) for each in [*report.rows, *report.hidden]],
     }
-    document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+    document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(document, indent=2) + "\n"
 
 
@@ -64,11 +64,11 @@ def _rule(name: str, facts: RuleFacts) -> dict[str, object]:
             " its issuer, and keep it in a vault. Not a secret? Write credguard:allow in a comment"
             " on its line."
         },
-        "defaultConfiguration": {"level": _LEVEL[facts.severity]},
+        "defaultConfiguration": {"level": LEVELS[facts.severity]},
         "properties": {
             "tags": ["security", "secret", "external/cwe/cwe-798"],
             "precision": _PRECISION[facts.confidence],
-            "security-severity": _SCORE[facts.severity],
+            "security-severity": SCORES[facts.severity],
         },
     }
     if facts.source.startswith("https://"):
@@ -93,7 +93,7 @@ def _result(each: Row, number: dict[str, int]) -> dict[str, object]:
     result: dict[str, object] = {
         "ruleId": each.rule,
         "ruleIndex": number[each.rule],
-        "level": _LEVEL[each.severity],
+        "level": LEVELS[each.severity],
         "message": {"text": message(each)},
         "locations": [_place(uri(each.raw_path), region)],
         "properties": {"confidence": each.confidence},

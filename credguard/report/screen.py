@@ -71,6 +71,7 @@ def needs(status: Status) -> list[str]:
     overdue = [each for each in _distinct(status) if (each.due_in_days or 1) <= 0]
     found += [f"key of {each.profile} is due" for each in overdue if not each.consent]
     found += ["password due" for _ in status.passwords_due]
+    found += ["SSH key old" for each in status.ssh if (each.due_in_days or 1) <= 0]
     found += [f"hook {each.state}" for each in status.hooks if each.state != "installed"]
     found += [f"folder {each.state}" for each in status.watched if each.state != "ok"]
     found += ["open finding" for _ in status.open_findings]
@@ -207,13 +208,18 @@ def _passwords(status: Status) -> list[_Entry]:
 
 
 def _ssh(status: Status) -> list[_Entry]:
-    return [
-        _Entry(
-            printable(each.name), "", None, f"{max(0.0, each.age_days):.0f} d",
-            f"in {', '.join(each.regions)}" if each.regions else "not registered",
-        )
-        for each in status.ssh
-    ]  # fmt: skip
+    entries = []
+    for each in status.ssh:
+        then = f"in {', '.join(each.regions)}" if each.regions else "not registered"
+        share, notes = None, []
+        if each.due_in_days is not None:
+            limit = each.age_days + each.due_in_days
+            share = each.age_days / limit if limit > 0 else 1.0
+            if each.due_in_days <= 0:
+                notes = [f"it is old: credguard ssh rotate {quote(each.name)}"]
+        age = f"{max(0.0, each.age_days):.0f} d"
+        entries.append(_Entry(printable(each.name), "", share, age, then, notes=notes))
+    return entries
 
 
 def _entry(each: _Entry, told: list[_Entry], look: Look) -> list[Line]:
@@ -346,6 +352,11 @@ def _findings(status: Status, look: Look) -> list[Line]:
             text, style = "none open", "good"
         return [[], *hanging("Findings", text, look.columns, style=style)]
     lines: list[Line] = [[], [Span("Findings", "bold"), Span(f"  {len(found)} open", "bad")]]
+    advice = "what to do: credguard watch findings"
+    if look.columns >= 60:
+        lines[-1].append(Span(f"  {advice}", "dim"))
+    else:
+        lines += hanging("", advice, look.columns, indent=2, style="dim")
     for each in found[:_FINDINGS]:
         place = printable(look.tilde(each.path)) + f":{each.line}"
         about = f"{each.rule_id}  {printable(each.masked)}"
@@ -361,11 +372,15 @@ def _findings(status: Status, look: Look) -> list[Line]:
 def _audit(status: Status, look: Look) -> list[Line]:
     audit = status.audit
     if audit is None:
-        return hanging("Audit", "none was made yet", look.columns, style="dim")
+        return hanging(
+            "Audit", "none was made yet, run: credguard audit", look.columns, style="dim"
+        )
     text = f"{audit.passed} passed, {audit.failed} failed"
     if audit.unknown:
         text += f", {audit.unknown} {UNKNOWN}"
     text += f"; {ago(status.now - audit.at)}"
+    if audit.failed:
+        text += "; again, with what to do: credguard audit"
     return hanging("Audit", text, look.columns, style="bad" if audit.failed else "good")
 
 

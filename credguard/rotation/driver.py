@@ -21,8 +21,9 @@ from credguard.errors import (
     Throttled,
     VaultError,
 )
+from credguard.rotation.decisions import exchanged
 from credguard.rotation.effects import Effects
-from credguard.rotation.machine import exchanged, next_step, signers
+from credguard.rotation.machine import next_step, signers
 from credguard.rotation.model import (
     Action,
     Facts,

@@ -41,8 +41,8 @@ class Service(Protocol):
         """The last `lines` lines of what the process and its manager said; empty: not kept."""
 
 
-def call(command: list[str]) -> tuple[int, str]:
-    """Run a manager's tool with a deadline of 20 s: exit code and what it said (127: not there)."""
+def call(command: list[str], deadline_s: float = _DEADLINE_S) -> tuple[int, str]:
+    """Run a manager's tool: exit code and what it said (127: not there, 124: no answer in time)."""
     try:
         done = subprocess.run(
             command,
@@ -50,7 +50,7 @@ def call(command: list[str]) -> tuple[int, str]:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_DEADLINE_S,
+            timeout=deadline_s,
             check=False,
         )
     except FileNotFoundError:

@@ -18,6 +18,9 @@ TIMER = "credguard-tick.timer"
 _STARTED = (SOCKET, SERVICE, TIMER)
 _ASSIGNED = re.compile(r'^Environment="((?:[^"\\]|\\.)*)"$', re.MULTILINE)
 
+# systemctl waits until the service is ready; the first start compiles the rules.
+_DEADLINE_S = 90.0
+
 # Only what needs no user namespace. From inside one /proc/PID/exe of a process outside cannot be
 # read (cap_ptrace_access_check), and the log could not name the program that was handed a key.
 _HARDENING = """\
@@ -111,7 +114,7 @@ def unit_dir() -> str:
 
 
 def _systemctl(*words: str) -> tuple[int, str]:
-    return call(["systemctl", "--user", *words])
+    return call(["systemctl", "--user", *words], _DEADLINE_S)
 
 
 class Systemd:
@@ -140,7 +143,7 @@ class Systemd:
             ["restart", SERVICE, TIMER],
         ):
             code, said = _systemctl(*step)
-            if code != 0:
+            if code != 0 and not self._starts(code):
                 raise Unsupported(
                     f"the units are written to {folder}, but the service could not be started: "
                     + last_line(said, "systemctl", code),
@@ -183,7 +186,7 @@ class Systemd:
                 "the service is not installed", hint="run: credguard service install"
             )
         code, said = _systemctl("restart", SERVICE)
-        if code != 0:
+        if code != 0 and not self._starts(code):
             raise CredguardError(
                 "the service could not be restarted: " + last_line(said, "systemctl", code),
                 hint="see why: credguard service logs",
@@ -193,7 +196,7 @@ class Systemd:
         """See Service.status."""
         if not self._installed():
             return "not installed"
-        code, said = _systemctl("is-active", SERVICE)
+        code, said = call(["systemctl", "--user", "is-active", SERVICE])
         if code == 0:
             return "running"
         return {
@@ -235,12 +238,16 @@ class Systemd:
         )
         return said.splitlines() if code == 0 else []
 
+    def _starts(self, code: int) -> bool:
+        """Whether a call that had no answer in time is only one that takes long."""
+        return code == 124 and self.status() == "starting"
+
     def _installed(self) -> bool:
         return os.path.exists(os.path.join(unit_dir(), SERVICE))
 
 
 def _shown(unit: str, properties: str) -> dict[str, str]:
-    code, said = _systemctl("show", unit, f"--property={properties}")
+    code, said = call(["systemctl", "--user", "show", unit, f"--property={properties}"])
     if code != 0:
         return {}
     rows = (line.partition("=") for line in said.splitlines())

@@ -156,4 +156,20 @@ MIGRATIONS = (
         urgent INTEGER NOT NULL
     );
     """,
+    """
+    CREATE TABLE audit_run (
+        id INTEGER PRIMARY KEY, account TEXT NOT NULL, scope TEXT NOT NULL, at REAL NOT NULL,
+        passed INTEGER NOT NULL, failed INTEGER NOT NULL, unknown INTEGER NOT NULL,
+        waived INTEGER NOT NULL, calls INTEGER NOT NULL, seconds REAL NOT NULL,
+        regions TEXT NOT NULL,        -- JSON list
+        statuses TEXT NOT NULL        -- JSON list of [check, region, resource, status]
+    );
+    CREATE INDEX audit_run_account ON audit_run(account, scope, at);
+    CREATE TABLE audit_fix (
+        id INTEGER PRIMARY KEY, at REAL NOT NULL, account TEXT NOT NULL, fix TEXT NOT NULL,
+        resource TEXT NOT NULL, region TEXT NOT NULL,
+        before TEXT NOT NULL, after TEXT NOT NULL,    -- JSON, as AWS had it
+        state TEXT NOT NULL           -- begun, done, undone
+    );
+    """,
 )

@@ -7,7 +7,7 @@ import pytest
 from credguard.app.context import Context
 from credguard.app.history import history
 from credguard.report.history import KeyLine
-from credguard.store import events, profiles
+from credguard.store import audits, events, profiles
 from tests.cli.test_main import run
 from tests.support import samples
 
@@ -116,3 +116,17 @@ def test_mistakes_are_told(arguments: tuple[str, ...], said: str) -> None:
     done = run("report", *arguments)
     assert (done.returncode, said in done.stderr) == (2, True)
     assert Path("/dev/null").is_char_device()
+
+
+def test_the_audits_that_were_made_are_told_oldest_first() -> None:
+    ctx = Context()
+    now = ctx.now()
+    for days, failed in ((400, 9), (3, 5), (1, 2)):
+        run = audits.Run(
+            "111122223333", "account", now - days * DAY, 40, failed, 1, 0, 60, 4.0, ("us-east-1",),
+            {("root-mfa", "", "root"): "FAIL"},
+        )  # fmt: skip
+        audits.add(ctx.db, run)
+    told = history(ctx, now - 365 * DAY).audits
+    assert [(each.at, each.failed) for each in told] == [(now - 3 * DAY, 5), (now - DAY, 2)]
+    assert (told[0].passed, told[0].unknown) == (40, 1)

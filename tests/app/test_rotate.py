@@ -10,6 +10,7 @@ from credguard.app import keys, rotate, rotate_due
 from credguard.app.context import Context
 from credguard.app.rotate_guard import alone
 from credguard.app.rotate_status import statuses
+from credguard.config_model import RotationConfig
 from credguard.errors import Busy, NetworkDown, QuotaExceeded, RotationRefused
 from credguard.store import journal, profiles
 from credguard.vault.base import key_item
@@ -209,7 +210,7 @@ def test_a_key_falls_due_early_by_a_tenth_at_most_and_never_late(
 ) -> None:
     key = profiles.Key("K", "aws", "123456789012", user, "U", created, "import")
     ctx = Context()
-    ctx.__dict__["config"] = config.Config(rotation=config.RotationConfig(max_age=max_age))
+    ctx.__dict__["config"] = config.Config(rotation=RotationConfig(max_age=max_age))
     at, age = rotate_due.due_at(ctx, key), config.seconds(max_age)
     assert at is not None
     assert created + 0.9 * age - 1e-3 <= at <= created + age

@@ -214,7 +214,7 @@ def test_a_policy_that_asks_for_mfa_only_to_create(
 def test_a_session_that_ends_right_before_the_key_is_made(
     ctx: Context, device: MfaDevice, faults: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Codes, "_wait_for_a_new_one", lambda *_: None)
+    monkeypatch.setattr("credguard.app.mfa._wait_for_a_new_one", lambda *_: None)
 
     left = [4000.0]
 

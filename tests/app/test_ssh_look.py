@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from credguard import config
 from credguard.app import ssh, ssh_look
 from credguard.app.context import Context
 from credguard.app.tick import tick
@@ -37,6 +38,8 @@ def test_a_shared_key_in_a_real_account(ctx: Context, simulator: Simulator, pois
     bobs = [{"ResourceType": "key-pair", "Tags": [{"Key": "owner", "Value": "bob"}]}]
     ec2.import_key_pair(KeyName="master", PublicKeyMaterial=line, TagSpecifications=bobs)
     ec2.import_key_pair(KeyName="master-copy", PublicKeyMaterial=line)
+    tags = [{"ResourceType": "key-pair", "Tags": [{"Key": "owner", "Value": "eve"}]}]
+    ec2.create_key_pair(KeyName="made-by-ec2", TagSpecifications=tags)
     ids = [launch(simulator, "us-east-1", "master", owner=each) for each in ("ada", "bob")]
     gone = launch(simulator, "us-east-1", "deleted-long-ago")
     terminate(simulator, "us-east-1", launch(simulator, "us-east-1", "master", owner="eve"))
@@ -53,7 +56,8 @@ def test_a_shared_key_in_a_real_account(ctx: Context, simulator: Simulator, pois
         ("no-passphrase", "here", own),
     }
     rows = {row.title: row for row in ssh_look.rows(ctx, look)}
-    assert set(rows) == {"mine", own}
+    assert set(rows) == {"mine", own, "made-by-ec2"}
+    assert (rows["made-by-ec2"].kind, rows["made-by-ec2"].here) == ("rsa", "")
     assert [each.region for each in rows["mine"].pairs] == ["eu-west-1", "us-east-1"]
     assert (rows["mine"].owner, rows["mine"].kind, rows["mine"].running) == ("dev", "ed25519", 0)
     assert {each.name for each in rows[own].pairs} == {"master", "master-copy"}
@@ -123,6 +127,8 @@ def test_every_kind_of_private_key_file(poisoned: Path) -> None:
 
 def test_an_old_key_is_told_once_a_month(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     ssh.create(ctx, "k", ["us-east-1"])
+    config.set_value("rotation.max_age", "3650d")
+    ctx.__dict__.pop("config")
 
     def said() -> list[str]:
         return [note.what for note in tick(ctx) if note.title == "credguard: an SSH key is old"]

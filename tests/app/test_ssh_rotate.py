@@ -253,7 +253,7 @@ def test_a_leaked_key_loses_its_pairs_and_stays_here(
     leaks.set_state(ctx.db, "ssh-key/k", leaks.WAITING, "", 1.0)
     (answered,) = leak.answer_due(ctx)
     assert answered.state == leaks.ANSWERED
-    assert answered.answer.startswith("ssh: ")
+    assert answered.answer.startswith("revoke: ")
     assert "credguard ssh revoke --list" in answered.answer
     assert all(pairs(simulator, region) == {} for region in REGIONS)
     assert Path(ssh.chosen(ctx, "k").path).exists()

@@ -10,9 +10,9 @@ PACKAGE = Path(__file__).parents[2] / "credguard"
 # The command begins in the text before the value, and no other one or a sentence does after it.
 _COMMAND = re.compile(r"(?:\A ?|[:;(] )credguard [a-z][^;:\n]*\Z")
 # Quoted before, or of letters that need none: vaults, key ids, numbers; an identity is no argument.
-_OURS = {"_BACKEND", "holds", "identity", "note.source", "note.target", "other", "target"}
-_OURS |= {"value", "wanted", "where"}
-_OURS |= {"_last(ctx, identity)", "row.candidates[0]", "shlex.join(names)"}
+_OURS = {"_BACKEND", "holds", "identity", "note.source", "note.target", "other", "quoted"}
+_OURS |= {"target", "value", "wanted", "where"}
+_OURS |= {"number", "_last(ctx, identity)", "row.candidates[0]", "shlex.join(names)"}
 
 
 def _unquoted(tree: ast.AST) -> list[tuple[int, str]]:

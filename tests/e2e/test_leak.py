@@ -1,5 +1,6 @@
 """An own key that was pushed: noticed, answered once, told; real git, the simulator's IAM."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -140,11 +141,17 @@ def test_the_real_service_answers_by_itself(
     daemon.stop(process)
     done = credguard("leak", "list")
     assert "answered" in done.stdout
-    report = credguard("leak", "report").stdout
-    assert simulator.key_id in report
+    report = credguard("leak", "report", "--region", "eu-west-1").stdout
+    ctx = Context()
+    new = keys.credentials(ctx, "work").key_id
+    ctx.close()
+    for part in (simulator.key_id, f"Replaced by: {new}", "put-user-policy", "UNKNOWN: cloudtrail"):
+        assert part in report
+    (row,) = json.loads(credguard("leak", "report", "--json", "--no-aws").stdout)["leaks"]
+    assert (row["key_id"], row["replaced_by"], row["seen"]) == (simulator.key_id, new, None)
+    for word in ("stop", "answer"):
+        assert "no answer to a leak waits" in credguard("leak", word, ok=2).stderr
     log = Path(paths.log_file()).read_text()
     for text in (report, log, done.stdout):
         assert simulator.secret.reveal() not in text
-    ctx = Context()
-    assert keys.credentials(ctx, "work").key_id != simulator.key_id
-    ctx.close()
+    assert new != simulator.key_id

@@ -131,7 +131,9 @@ def test_what_one_remote_has_is_new_to_another(repo: Path) -> None:
 
 def test_a_remote_below_anothers_name_does_not_count_for_it(repo: Path, tmp_path: Path) -> None:
     ok(tmp_path, "init", "-q", "--bare", "team")
-    ok(repo, "remote", "add", "origin/team", "../team")
+    # Later versions of `git remote add` refuse the name.
+    ok(repo, "config", "remote.origin/team.url", "../team")
+    ok(repo, "config", "remote.origin/team.fetch", "+refs/heads/*:refs/remotes/origin/team/*")
     leak(repo)
     ok(repo, "push", "-q", "--no-verify", "origin/team", "main")
     stopped(repo, "origin", "main")

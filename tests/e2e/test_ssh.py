@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from credguard.app import ssh
 from credguard.cli.main import main
 from tests.support.cloud import Cloud, launch
 from tests.support.fault_table import Fault
 from tests.support.openssh import Server
-from tests.support.person import add_key, credguard, file_vault, vault_with_key
+from tests.support.person import credguard, vault_with_key
 from tests.support.simulator import Simulator
 
 
 @pytest.fixture
 def key(simulator: Simulator, poisoned: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The private key file of the key called k."""
-    file_vault(poisoned, monkeypatch)
-    add_key(simulator)
-    made = credguard("ssh", "create", "--name", "k", "--regions", "us-east-1")
-    assert "credguard ssh add" in made.stderr
-    return poisoned / ".ssh" / "credguard_k"
+    ctx = vault_with_key(simulator, poisoned, monkeypatch)
+    made = ssh.create(ctx, "k", ["us-east-1"])
+    ctx.close()
+    return Path(made.key.path)
 
 
 def test_a_person_logs_in_with_the_key(
@@ -110,7 +110,9 @@ def test_the_life_of_a_key_as_a_person_types_it(
         return said.out, said.err
 
     vault_with_key(simulator, poisoned, monkeypatch).close()
-    typed("ssh", "create", "--name", "k", "--all-regions")
+    out, err = typed("ssh", "create", "--name", "k", "--all-regions")
+    assert out.startswith(str(poisoned / ".ssh" / "credguard_k") + "  SHA256:")
+    assert "use it: credguard ssh add" in err
     number = launch(simulator, "us-east-1", "credguard_k", Name="web-1")
     (row,) = json.loads(typed("ssh", "list", "--json")[0])
     assert (row["name"], row["type"], row["owner"], row["running_instances"]) == (

@@ -212,6 +212,16 @@ def test_a_region_that_always_refuses_keeps_the_old_pair_there() -> None:
     assert not where.over
 
 
+@pytest.mark.parametrize("name", ["add", "prove", "remove"])
+def test_an_instance_that_always_fails_is_tried_once_a_run(name: str) -> None:
+    where = world(carrying=2, failing={name: 3})
+    outcome = run(where, True)
+    assert outcome is not None
+    assert set(outcome.failed) == {"i-0", "i-1"}
+    assert where.failing[name] == 1
+    assert all(OLD in lines for lines in where.lines.values())
+
+
 def test_registered_nowhere_is_not_switched() -> None:
     where = world(carrying=0, failing={"register r1": 1, "register r2": 1})
     outcome = run(where, False)

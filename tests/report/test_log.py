@@ -35,6 +35,7 @@ DETAIL = {
     "generation": 2, "place": "a:1", "rule": "jwt", "commit": "0123", "reason": "a reason",
     "repository": "/r/.git", "answer": "report", "new": "k2", "instance": "i-1",
     "region": "eu-west-1", "left": 3, "user": "ec2-user",
+    "line": 3, "fix": "password-policy", "number": 1, "passed": 3, "failed": 0, "unknown": 0,
 }  # fmt: skip
 
 

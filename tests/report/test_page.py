@@ -47,7 +47,11 @@ RICH = History(
         for n, kind in enumerate(KINDS)
     ],
     findings=[
-        Found(NOW - (170 - 3 * n) * DAY, NOW - (160 - 3 * n) * DAY if n % 3 else None)
+        Found(
+            NOW - (170 - 3 * n) * DAY,
+            NOW - (160 - 3 * n) * DAY if n % 3 else None,
+            ("", "resolved", "allowed")[n % 3],
+        )
         for n in range(50)
     ],
     in_commits=3,
@@ -113,6 +117,7 @@ def test_what_is_not_known_is_said() -> None:
     text = page(RICH)
     assert "Dotted: when that key was made is not known" in text
     assert '<b class="warn word">UNKNOWN</b><span>the oldest</span>' in text
+    assert "33 went: 17 edited out, 16 allowed." in text
     assert "3 in commits came past the hooks" in text
     unread = page(replace(BARE, status=replace(EMPTY, unreadable=["the settings & more"])))
     assert "the settings &amp; more" in unread

@@ -71,7 +71,10 @@ FULL = replace(
         PasswordStatus("aws/111122223333/bob", ["old"], "unknown", None, None),
     ],
     passwords_due=["aws/111122223333/ada"],
-    ssh=[SshStatus("ada-laptop", 40, ["us-east-1", "eu-west-1"]), SshStatus("spare", 3, [])],
+    ssh=[
+        SshStatus("ada-laptop", 40, 50, ["us-east-1", "eu-west-1"]),
+        SshStatus("spare", 93, -3, []),
+    ],
     hooks=[
         HookStatus("/home/ada/src/app", "shadowed"), HookStatus("/gone", "gone"),
         HookStatus("/home/ada/日本語の長い名前のプロジェクト", "partly"),
@@ -117,7 +120,8 @@ def test_every_key_its_age_and_what_to_type_are_there_at_any_width(columns: int)
     for part in (
         "44 d", "due now", "credguard rotate old --yes", "leaked",
         "credguard rotate --emergency leaky", "UNKNOWN", "also-work, work", "grace: deactivate",
-        "credguard leak list", "ada-laptop", "credguard hook install /home/ada/src/app",
+        "credguard leak list", "ada-laptop", "credguard ssh rotate spare",
+        "credguard hook install /home/ada/src/app",
         "2 findings", "12 open", "and 2 more: credguard status --json", "and 13 more",
     ):  # fmt: skip
         assert part in text, part
@@ -157,6 +161,7 @@ def test_the_head_sums_up_what_needs_a_look() -> None:
         {"watched": [RootStatus("/r", "missing", None, None, 0)]},
         {"passwords_due": ["aws/1/ada"]},
         {"leaks": FULL.leaks},
+        {"ssh": FULL.ssh[1:]},
         {"open_findings": FULL.open_findings[:1]},
         {"resting": FULL.resting[1:]},
         {"keys": [key("work", state="UNKNOWN")]},

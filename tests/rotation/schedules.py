@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from credguard.errors import CredguardError, QuotaExceeded, RotationRefused
+from credguard.rotation.decisions import after_leak, locked_out, rolled_back
 from credguard.rotation.driver import Ended, begin, resume
-from credguard.rotation.machine import MAX_SKEW_S, after_leak, locked_out, rolled_back
+from credguard.rotation.machine import MAX_SKEW_S
 from credguard.rotation.model import Action, Limits, Mode, State
 from tests.rotation.failures import Crash, Fail
 from tests.rotation.world import OLD, FakeEffects, World

@@ -6,7 +6,7 @@ import pytest
 
 from credguard.errors import NetworkDown, NoSuchEntity, StoreError, VaultError
 from credguard.rotation.driver import _signer, begin, resume
-from credguard.rotation.model import Action, Facts, Proof, Record, Remote, State, Step
+from credguard.rotation.model import Action, Facts, Mode, Record, Remote, State, Step
 from credguard.secret import Secret
 from tests.rotation.schedules import DEFAULT, ZERO, reached
 from tests.rotation.world import OLD, FakeEffects, World
@@ -70,6 +70,35 @@ def test_a_new_key_is_stored_with_the_time_that_iam_said() -> None:
     assert record.since == world.clock
 
 
+def test_each_state_of_a_beginning_is_dated_when_it_is_reached() -> None:
+    world = World()
+    effects = FakeEffects(world)
+    written: list[Record] = []
+    real_create, real_write = effects.create, effects.write
+
+    def create(signer: str, transaction: str):  # type: ignore[no-untyped-def]
+        world.clock += 5
+        return real_create(signer, transaction)
+
+    def write(record: Record) -> None:
+        written.append(record)
+        real_write(record)
+
+    effects.create, effects.write = create, write  # type: ignore[method-assign]
+    start = world.clock
+    begin(effects, "i", "t", OLD, (OLD,), Mode.EMERGENCY)
+    assert [each.since - start for each in written] == [0, 5, 5]
+    assert {each.mode for each in written} == {Mode.EMERGENCY}
+
+
+def test_only_where_the_old_key_rests_its_use_is_asked_for() -> None:
+    for state in (State.REVERTING, State.ABORTING):
+        effects = Asked(reached(state, DEFAULT))
+        assert effects.world.journal is not None
+        resume(effects, effects.world.journal, DEFAULT, interval=1.0)
+        assert "used" not in {what for what, _ in effects.asked}
+
+
 def test_an_intent_is_dated_by_aws_clock() -> None:
     world = World(fault="down", ahead=200.0, skew=200.0)
     record = begin(FakeEffects(world), "i", "t", OLD, (OLD,))
@@ -109,85 +138,6 @@ def test_proofs_and_looks_are_apart_by_the_interval() -> None:
     record = begin(effects, "i", "t", OLD, (OLD,))
     resume(effects, record, DEFAULT, interval=7.0)
     assert effects.paused == [7.0, 7.0]  # three proofs
-
-
-def _answers(effects: FakeEffects, *answers: Proof) -> list[str]:
-    """Prove gives these, and then accepts; gives the keys it was called for."""
-    left, called = list(answers), []
-
-    def prove(key_id: str) -> Proof:
-        called.append(key_id)
-        effects.world.proven.add(key_id)
-        return left.pop(0) if left else Proof.ACCEPTED
-
-    effects.prove = prove  # type: ignore[method-assign]
-    return called
-
-
-@pytest.mark.parametrize(
-    ("answers", "proofs"),
-    [
-        ([], 3),
-        ([Proof.NOT_YET], 4),
-        ([Proof.ACCEPTED, Proof.NOT_YET], 5),
-        ([Proof.ACCEPTED, Proof.ACCEPTED, Proof.BAD_SECRET], 6),
-        ([Proof.ACCEPTED, Proof.BAD_SECRET, Proof.BAD_SECRET], 6),
-        ([Proof.BAD_SECRET, Proof.BAD_SECRET, Proof.NOT_YET, Proof.BAD_SECRET], 7),
-        ([Proof.BAD_SECRET, Proof.BAD_SECRET, Proof.ACCEPTED, Proof.BAD_SECRET], 7),
-    ],
-)
-def test_three_proofs_in_a_row_are_needed_and_three_refusals(
-    answers: list[Proof], proofs: int
-) -> None:
-    world = World()
-    effects = FakeEffects(world)
-    called = _answers(effects, *answers)
-    resume(effects, begin(effects, "i", "t", OLD, (OLD,)), DEFAULT, interval=1.0)
-    assert called == ["new1"] * proofs
-    assert world.handed_out == "new1"
-
-
-def _clock_jumps_at(effects: FakeEffects, name: str) -> None:
-    """When the effect is called, and AWS's answer tells it."""
-    real = getattr(effects, name)
-
-    def call(*arguments: object) -> object:
-        effects.world.ahead = 1e5
-        return real(*arguments)
-
-    setattr(effects, name, call)
-
-
-@pytest.mark.parametrize(
-    ("state", "name"),
-    [
-        (State.STORED, "prove"),
-        (State.REVERTING, "prove"),
-        (State.REVERTING, "listed"),
-        (State.SWITCHED, "alive"),
-        (State.SWITCHED, "listed"),
-        (State.DEACTIVATED, "alive"),
-    ],
-)
-def test_a_clock_that_jumps_is_seen_before_the_next_change(state: State, name: str) -> None:
-    world = reached(state, ZERO)
-    effects = FakeEffects(world)
-    _clock_jumps_at(effects, name)
-    assert world.journal is not None
-    before = len(world.log)
-    ended = resume(effects, world.journal, ZERO, interval=1.0)
-    assert "clock" in ended.step.why
-    changed = {each.split()[0] for each in world.log[before:]}
-    activated = (state, name) == (State.REVERTING, "prove")  # the proof comes after that
-    assert changed <= ({"write", "set_active"} if activated else {"write"})
-
-
-def test_a_proof_that_fails_by_a_wrong_clock_says_so() -> None:
-    world = World(sts_lag=1e9)
-    effects = FakeEffects(world)
-    record = begin(effects, "i", "t", OLD, (OLD,))
-    _clock_jumps_at(effects, "prove")
-    assert "clock" in resume(effects, record, DEFAULT, interval=1.0).step.why
 
 
 def test_what_it_waits_for_is_written_once() -> None:
@@ -234,6 +184,25 @@ def test_a_new_key_that_died_since_the_look_spares_the_old_one() -> None:
         ended = resume(effects, world.journal, ZERO, interval=1.0)
         assert ended.step.why == "AWS does not accept the new key just now"
         assert {each.split()[0] for each in world.log[before:]} <= {"write"}
+
+
+@pytest.mark.parametrize("what", ["secret", "pointer"])
+def test_what_changed_since_the_look_spares_the_old_key(what: str) -> None:
+    world = reached(State.SWITCHED, ZERO)
+    effects = FakeEffects(world)
+
+    def alive(_key_id: str) -> bool:
+        if what == "secret":
+            world.vault.pop("new1", None)
+        else:
+            world.handed_out = OLD
+        return True
+
+    effects.alive = alive  # type: ignore[method-assign]
+    assert world.journal is not None
+    before = len(world.log)
+    resume(effects, world.journal, ZERO, interval=1.0)
+    assert f"set_active {OLD} False" not in world.log[before:]
 
 
 def test_a_key_is_called_gone_after_three_looks() -> None:
@@ -283,15 +252,6 @@ def test_keys_refused_between_two_looks_are_said_to_be() -> None:
     assert "the vault does not hold new1, AWS does not accept old" in ended.step.why
     assert ended.record is not None
     assert (ended.record.why, ended.record.until) == (ended.step.why, 0.0)
-
-
-def test_keys_refused_by_a_wrong_clock_are_not_called_dead() -> None:
-    world = reached(State.SWITCHED, ZERO)
-    world.refused |= {OLD, "new1"}
-    effects = FakeEffects(world)
-    _clock_jumps_at(effects, "listed")
-    assert world.journal is not None
-    assert "clock" in resume(effects, world.journal, ZERO, interval=1.0).step.why
 
 
 def test_a_proof_that_is_not_given_yet_waits_longer_each_time() -> None:
@@ -361,7 +321,7 @@ def test_without_any_key_to_sign_with_it_says_so() -> None:
 
     with pytest.raises(VaultError, match="no key any more to sign with for aws/1/dev") as error:
         _signer(record, Facts(frozenset(), OLD))
-    assert "vault restore" in error.value.hint
+    assert error.value.hint == "restore a backup: credguard vault restore FILE"
     rejected = Facts(frozenset({OLD, "new1"}), OLD, rejected=frozenset({"new1"}))
     assert _signer(record, rejected) == OLD
 
@@ -388,7 +348,10 @@ def test_a_new_key_that_no_vault_takes_is_journalled_for_the_next_run() -> None:
     world = World()
     effects = FakeEffects(world)
 
+    tries = []
+
     def refuse(*_: object) -> None:
+        tries.append(1)
         world.clock += 1
         raise VaultError("full")
 
@@ -400,6 +363,7 @@ def test_a_new_key_that_no_vault_takes_is_journalled_for_the_next_run() -> None:
     with pytest.raises(VaultError):
         begin(effects, "i", "t", OLD, (OLD,))
     assert world.journal is not None
+    assert len(tries) == 3
     assert (world.journal.state, world.journal.new_id) == (State.ABORTING, "new1")
     assert world.journal.since == world.clock
     ended = resume(FakeEffects(world), replace(world.journal), ZERO, interval=1.0)

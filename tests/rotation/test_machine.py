@@ -4,14 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from credguard.rotation.machine import (
-    MAX_SKEW_S,
-    PROVE_BUDGET_S,
-    after_leak,
-    locked_out,
-    next_step,
-    rolled_back,
-)
+from credguard.rotation.decisions import after_leak, locked_out, rolled_back
+from credguard.rotation.machine import MAX_SKEW_S, PROVE_BUDGET_S, next_step
 from credguard.rotation.model import (
     NEVER,
     UNKNOWN_USE,

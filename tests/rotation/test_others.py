@@ -26,7 +26,9 @@ from tests.rotation.schedules import (
     rotate,
     run,
 )
-from tests.rotation.world import DAY, OLD, SECRET, FakeEffects, World
+from tests.rotation.world import OLD, SECRET, FakeEffects, World
+
+DAY = 86400.0
 
 LIMITS = pytest.mark.parametrize("limits", [ZERO, DEFAULT], ids=["zero", "default"])
 FAULTS = pytest.mark.parametrize("fault", ["", "lost"])

@@ -2,11 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from credguard.rotation.machine import (
-    after_leak,
-    exchanged,
-    rolled_back,
-)
+from credguard.rotation.decisions import after_leak, exchanged, rolled_back
 from credguard.rotation.model import (
     Mode,
     State,

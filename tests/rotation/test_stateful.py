@@ -13,8 +13,8 @@ from credguard.errors import (
     NoSuchEntity,
     VaultError,
 )
+from credguard.rotation.decisions import after_leak, locked_out, rolled_back
 from credguard.rotation.driver import Ended, resume
-from credguard.rotation.machine import after_leak, locked_out, rolled_back
 from credguard.rotation.model import (
     NEVER,
     UNKNOWN_USE,

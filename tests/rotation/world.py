@@ -32,7 +32,6 @@ from tests.rotation.failures import Fail
 from tests.rotation.remote_key import LONG_AGO, SECRET, SLACK_S, RemoteKey
 
 OLD = "old"
-DAY = 86400.0
 
 
 @dataclass
@@ -97,8 +96,6 @@ class World:
                 keys[key_id] = copy.copy(key)
                 keys[key_id].states = key.states.copy()
         return other
-
-    # What others do:
 
     def kill(self, key_id: str, how: str) -> None:
         """The key stops working: deleted, deactivated, rejected, or lost from the vault."""
@@ -166,7 +163,8 @@ class FakeEffects:
         self._meddle = meddle
         self._named: dict[str, int] = {}
 
-    def _called(self, name: str) -> None:
+    def _called(self, name: str, *given: str) -> None:
+        assert all(given)
         self.calls += 1
         if self._meddle is not None:
             self._meddle(self.calls)
@@ -232,8 +230,7 @@ class FakeEffects:
         self._change(f"write {record.state}", act)
 
     def end(self, record: Record) -> None:
-        self._called("end")
-        assert record.identity
+        self._called("end", record.identity)
         self._change("end", lambda: setattr(self.world, "journal", None))
 
     def _accepted(self, key_id: str, lag: float) -> None:
@@ -272,9 +269,8 @@ class FakeEffects:
         self._asked("create")
         self._accepted(signer, self.world.iam_lag)
         world = self.world
-        assert world.journal is not None, "I3: no intent was journalled"
-        assert world.journal.state is State.INTENT
-        assert world.journal.transaction == transaction
+        here = world.journal and (world.journal.state, world.journal.transaction)
+        assert here == (State.INTENT, transaction), "I3: no intent was journalled"
         if len(world.keys) >= 2:
             raise QuotaExceeded("two keys")
         fault, world.fault = world.fault, ""
@@ -362,7 +358,7 @@ class FakeEffects:
         return True
 
     def known(self, key_ids: set[str]) -> frozenset[str]:
-        self._called("known")
+        self._called("known", *key_ids)
         return frozenset(key_ids & set(self.world.vault))
 
     def store(self, key_id: str, secret: Secret, created: float) -> None:
@@ -374,13 +370,11 @@ class FakeEffects:
         self._change(f"store {key_id}", lambda: self.world.vault.__setitem__(key_id, secret))
 
     def forget(self, key_id: str) -> None:
-        self._called("forget")
-        assert key_id
+        self._called("forget", key_id)
         self._change(f"forget {key_id}", lambda: self.world.vault.pop(key_id, None) and None)
 
     def pointer(self, record: Record) -> str:
-        self._called("pointer")
-        assert record.identity
+        self._called("pointer", record.identity)
         return self.world.handed_out
 
     def switch(self, from_id: str, to_id: str) -> None:

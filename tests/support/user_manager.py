@@ -51,7 +51,7 @@ class UserManager:
         """Run a command beside it."""
         return subprocess.run(
             [*self._enter(), *command],
-            env=self._env, capture_output=True, text=True, timeout=90, check=False,
+            env=self._env, capture_output=True, text=True, timeout=110, check=False,
         )  # fmt: skip
 
     def start(self, *command: str) -> subprocess.Popen[str]:

@@ -13,7 +13,7 @@ import pytest
 from credguard import paths
 from credguard.app import watch
 from credguard.app.context import Context
-from credguard.config import WatchConfig
+from credguard.config_model import WatchConfig
 from credguard.daemon.commits import Commits
 from credguard.daemon.layered import Layered
 from credguard.daemon.letting import Letting

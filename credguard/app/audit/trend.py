@@ -1,0 +1,47 @@
+"""The audits of an account over time, out of what this machine remembers."""
+
+from credguard.app.context import Context
+from credguard.audit import judge
+from credguard.report.audit import Change
+from credguard.report.audit_html import Point
+from credguard.store import audits
+
+_MOST = 60
+
+
+def trend(ctx: Context, account: str, scope: str = "account", since: float = 0.0) -> list[Point]:
+    """The newest 60 audits of `account` from `since` on, oldest first. Raises StoreError.
+
+    Each says against the one before how many checks on things got worse and better, of the regions
+    that both looked at.
+    """
+    runs = [each for each in audits.recent(ctx.db, account, scope, _MOST + 1) if each.at >= since]
+    runs.reverse()
+    points = []
+    for before, run in zip([None, *runs], runs, strict=False):
+        change = compared(before, run)
+        points.append(
+            Point(
+                run.at, run.passed, run.failed, run.unknown, run.waived, len(change.worse),
+                len(change.better),
+            )
+        )  # fmt: skip
+    return points[-_MOST:]
+
+
+def trends(ctx: Context, since: float = 0.0) -> dict[tuple[str, str], list[Point]]:
+    """The same of every (account, scope) that was audited from here. Raises StoreError."""
+    found = {key: trend(ctx, *key, since) for key in audits.accounts(ctx.db)}
+    return {key: points for key, points in found.items() if points}
+
+
+def compared(before: audits.Run | None, run: audits.Run) -> Change:
+    """What changed from one audit to a later one of the same account; None: nothing is known."""
+    if before is None:
+        return Change(run.at, (), ())
+    both = {"", *run.regions} & {"", *before.regions}
+    then, now = (
+        {key: status for key, status in each.statuses.items() if key[1] in both}
+        for each in (before, run)
+    )
+    return Change(before.at, tuple(judge.worse(then, now)), tuple(judge.better(then, now)))

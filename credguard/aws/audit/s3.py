@@ -1,0 +1,120 @@
+"""Buckets, and the account's block over them. Source: Amazon S3 API Reference."""
+
+import json
+from typing import Any
+
+from credguard.audit.facts import Block, Bucket, Document, Versioning
+from credguard.audit.known import Fact, Unknown
+from credguard.aws.audit.reader import Reader, fact, optional, pages
+
+_NO_BLOCK = "NoSuchPublicAccessBlockConfiguration"
+
+
+def _block(found: dict[str, Any] | None) -> Block | None:
+    if found is None:
+        return None
+    block = found["PublicAccessBlockConfiguration"]
+    return Block(
+        bool(block.get("BlockPublicAcls")),
+        bool(block.get("IgnorePublicAcls")),
+        bool(block.get("BlockPublicPolicy")),
+        bool(block.get("RestrictPublicBuckets")),
+    )
+
+
+def account_block(reader: Reader) -> Fact[Block | None]:
+    """None: it was never set."""
+
+    def read() -> Block | None:
+        with reader.client("s3control") as control:
+            return _block(
+                optional(
+                    lambda: control.get_public_access_block(AccountId=reader.account), _NO_BLOCK
+                )
+            )
+
+    return fact("account_block", "the account", read)
+
+
+def buckets(reader: Reader) -> Fact[list[tuple[str, str]]]:
+    """Name and region of each bucket; the home region where AWS does not say."""
+
+    def read() -> list[tuple[str, str]]:
+        with reader.client("s3") as s3:
+            # Only an answer in pages tells the region.
+            return [
+                (each["Name"], each.get("BucketRegion") or reader.home)
+                for each in pages(
+                    s3, "list_buckets", "Buckets", PaginationConfig={"PageSize": 1000}
+                )
+            ]
+
+    return fact("buckets", "the account", read)
+
+
+def bucket(reader: Reader, name: str, region: str, *, logs: bool) -> Bucket:
+    """All that is told of one bucket; `logs`: how its files are kept, too."""
+    where = f"bucket {name}"
+    with reader.client("s3", region) as s3:
+        policy = fact("bucket.policy", where, lambda: _policy(s3, name))
+        return Bucket(
+            name,
+            f"arn:{reader.partition}:s3:::{name}",
+            region,
+            fact(
+                "bucket.block",
+                where,
+                lambda: _block(
+                    optional(lambda: s3.get_public_access_block(Bucket=name), _NO_BLOCK)
+                ),
+            ),
+            policy,
+            None
+            if policy is None
+            else fact("bucket.policy_public", where, lambda: _policy_public(s3, name)),
+            fact("bucket.grants", where, lambda: _grants(s3, name)),
+            fact("bucket.versioning", where, lambda: _versioning(s3, name)) if logs else _UNREAD,
+            fact("bucket.lock", where, lambda: _lock(s3, name)) if logs else _UNREAD,
+        )
+
+
+_UNREAD = Unknown("read where a trail writes only")
+
+
+def _policy(s3: Any, name: str) -> Document | None:
+    answer = optional(lambda: s3.get_bucket_policy(Bucket=name), "NoSuchBucketPolicy")
+    if answer is None:
+        return None
+    document = json.loads(answer["Policy"])
+    if not isinstance(document, dict):
+        raise ValueError("not a policy")
+    return document
+
+
+def _policy_public(s3: Any, name: str) -> bool | None:
+    answer = optional(lambda: s3.get_bucket_policy_status(Bucket=name), "NoSuchBucketPolicy")
+    return None if answer is None else answer.get("PolicyStatus", {}).get("IsPublic")
+
+
+def _grants(s3: Any, name: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (each.get("Grantee", {}).get("URI", ""), each.get("Permission", ""))
+        for each in s3.get_bucket_acl(Bucket=name).get("Grants", [])
+    )
+
+
+def _versioning(s3: Any, name: str) -> Versioning:
+    answer = s3.get_bucket_versioning(Bucket=name)
+    return Versioning(answer.get("Status") == "Enabled", answer.get("MFADelete") == "Enabled")
+
+
+def _lock(s3: Any, name: str) -> bool:
+    """Without a default retention files are not locked by themselves."""
+    answer = optional(
+        lambda: s3.get_object_lock_configuration(Bucket=name),
+        "ObjectLockConfigurationNotFoundError",
+        "ObjectLockConfigurationNotFound",
+    )
+    found = (answer or {}).get("ObjectLockConfiguration", {})
+    kept = found.get("Rule", {}).get("DefaultRetention")
+    return found.get("ObjectLockEnabled") == "Enabled" and bool(kept)

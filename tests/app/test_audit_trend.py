@@ -1,0 +1,58 @@
+"""What changed from audit to audit, out of what this machine remembers."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from credguard.app.audit.trend import compared, trend, trends
+from credguard.app.context import Context
+from credguard.store import audits
+
+HERE, THERE = ("user-mfa", "", "ada"), ("ebs-encryption", "eu-west-1", "disk")
+
+
+@pytest.fixture
+def ctx() -> Iterator[Context]:
+    made = Context()
+    yield made
+    made.close()
+
+
+def run(
+    at: float, statuses: dict[audits.Key, str], account: str = "1", regions: tuple[str, ...] = ()
+) -> audits.Run:
+    found = list(statuses.values())
+    return audits.Run(
+        account, "account", at, found.count("PASS"), found.count("FAIL"), found.count("UNKNOWN"),
+        0, 9, 1.0, regions or ("eu-west-1",), statuses,
+    )  # fmt: skip
+
+
+def test_each_audit_is_told_against_the_one_before(ctx: Context) -> None:
+    assert trend(ctx, "1") == []
+    for at, status in ((1.0, "FAIL"), (2.0, "PASS"), (3.0, "UNKNOWN"), (4.0, "FAIL")):
+        audits.add(ctx.db, run(at, {HERE: status}))
+    audits.add(ctx.db, run(2.5, {HERE: "FAIL"}, account="2"))
+    assert [(p.at, p.failed, p.unknown, p.worse, p.better) for p in trend(ctx, "1")] == [
+        (1.0, 1, 0, 0, 0), (2.0, 0, 0, 0, 1), (3.0, 0, 1, 1, 0), (4.0, 1, 0, 1, 0),
+    ]  # fmt: skip
+    assert [p.at for p in trend(ctx, "1", since=2.5)] == [3.0, 4.0]
+    assert {key: len(points) for key, points in trends(ctx).items()} == {
+        ("1", "account"): 4, ("2", "account"): 1,
+    }  # fmt: skip
+
+
+def test_no_more_than_sixty_are_told(ctx: Context) -> None:
+    for at in range(70):
+        audits.add(ctx.db, run(float(at), {HERE: "FAIL" if at % 2 else "PASS"}))
+    points = trend(ctx, "1")
+    assert [points[0].at, points[-1].at, len(points)] == [10.0, 69.0, 60]
+    assert points[0].better == 1  # against the one that is left out
+
+
+def test_a_region_that_only_one_looked_at_changed_nothing() -> None:
+    before = run(1.0, {HERE: "FAIL"}, regions=("us-east-1",))
+    after = run(2.0, {HERE: "FAIL", THERE: "FAIL"}, regions=("us-east-1", "eu-west-1"))
+    change = compared(before, after)
+    assert (change.since, change.worse, change.better) == (1.0, (), ())
+    assert compared(after, after).worse == ()
