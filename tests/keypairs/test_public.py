@@ -28,7 +28,7 @@ KNOWN_RSA = (
     "qusUO07jKuSxzPumXBeU+JEtx0J1tqZwJlpGt2R+0qN7nKnPl2+hx"
 )
 KNOWN_RSA_IMPORTED = "6a:49:07:1c:7e:bd:d2:bd:96:25:fe:b5:74:83:ae:fd"
-# RFC 8032, section 7.1, TEST 1: the public key. Its SHA-256 as OpenSSH writes it.
+# RFC 8032, section 7.1, TEST 1: the public key.
 KNOWN_ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
 
 
