@@ -111,7 +111,11 @@ def prowler(program: str, account: Account, home: Path) -> None:
 
 def main() -> None:
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    home = Path(tempfile.mkdtemp(prefix="credguard-bench-"))
+    with tempfile.TemporaryDirectory(prefix="credguard-bench-") as folder:
+        inside(Path(folder), many)
+
+
+def inside(home: Path, many: int) -> None:
     for name in list(os.environ):
         if name.startswith(("AWS_", "CREDGUARD_", "XDG_")):
             del os.environ[name]

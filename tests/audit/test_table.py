@@ -337,3 +337,41 @@ def test_an_acl_s_first_entry_that_fits_decides() -> None:
     assert _one("port-acl", "acls", (world.acl(rdp, narrow, allow),)) == [FAIL]
     six = (True, world.tcp(22, "::/0"))
     assert _one("port-acl", "acls", (world.acl(rdp, deny, six),)) == [FAIL]
+
+
+def test_an_inactive_key_is_no_concern() -> None:
+    off = world.key("A", 400, None, active=False)
+    facts = put(GOOD, "user.keys", (off,))
+    for check in ("key-age", "key-unused", "key-single"):
+        assert set(statuses(facts, BY_ID[check])) == {NA}
+
+
+def test_a_user_newer_than_the_report_is_not_judged_by_it() -> None:
+    facts = put(GOOD, "report", lambda found: {"<root_account>": found["<root_account>"]})
+    for check in ("password-age", "password-unused"):
+        assert set(statuses(facts, BY_ID[check])) == {UNKNOWN}
+
+
+def test_one_s_own_password_that_may_have_been_changed_since_is_not_judged() -> None:
+    def own(days: float) -> list[str]:
+        row = replace(world.row("ada", password=True, age=days), later=True)
+        facts = replace(GOOD, users=GOOD.users[:1], report={"ada": row})
+        return statuses(facts, BY_ID["password-age"])
+
+    assert (own(89), own(91)) == ([PASS], [UNKNOWN])
+
+
+def test_one_s_own_key_is_replaced_by_a_command_and_anothers_is_asked_for() -> None:
+    old = put(GOOD, "user.keys", (world.key("A", 31),))
+    mine, other = judge.judged(BY_ID["key-age"], old, Limits())
+    assert mine.remedy == "run: credguard rotate work --yes"
+    assert other.remedy.startswith("ask ci-bot to run")
+
+
+def test_root_without_credentials_is_no_concern() -> None:
+    facts = put(GOOD, "summary", Summary(False, False))
+    row = Row("<root_account>", "", False, None, None, None)
+    facts = put(facts, "report", lambda found: {**found, "<root_account>": row})
+    for check in ("root-mfa", "root-mfa-hardware"):
+        assert statuses(facts, BY_ID[check]) == [NA]
+    assert statuses(put(facts, "summary", Summary(False, True)), BY_ID["root-mfa"]) == [FAIL]
