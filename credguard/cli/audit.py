@@ -161,9 +161,9 @@ def _write(text: str, output: str | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    from credguard.cli import files
+    from credguard.cli.files import write
 
-    files.write(output, text.encode())
+    write(output, text.encode())
 
 
 def _listed() -> str:
