@@ -28,7 +28,7 @@ def _typed(name: str) -> str:
 
 
 def _mine(facts: Facts, pair: Pair) -> bool:
-    return not facts.own or pair.owner == facts.me
+    return not facts.own or pair.owner == facts.me != ""
 
 
 def shared(facts: Facts, limits: Limits) -> Iterator[Said]:

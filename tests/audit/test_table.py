@@ -14,7 +14,6 @@ from credguard.audit.facts import (
     Budget,
     Facts,
     Image,
-    Ingress,
     Interfaces,
     Patches,
     Policy,
@@ -298,46 +297,6 @@ def test_every_check_is_flipped_by_some_fact() -> None:
     flipped = {check for _, expected in FLIPS for check in expected}
     flipped |= {check for _, _, expected in OPEN_FLIPS for check in expected}
     assert flipped | {"trail-bucket-kept"} == set(IDS)
-
-
-def test_what_the_report_does_not_say_is_not_passed() -> None:
-    facts = put(GOOD, *_report(who="ci-bot", password=None))
-    assert UNKNOWN in statuses(facts, BY_ID["automation-password"])
-    for check in ("password-age", "password-unused"):
-        assert UNKNOWN in statuses(facts, BY_ID[check]), check
-    facts = put(facts, "user.keys", ())
-    facts = put(facts, "user.devices", ())
-    assert UNKNOWN in statuses(facts, BY_ID["user-mfa"])
-
-
-def test_a_pair_whose_key_ec2_does_not_give_is_not_passed_for_one_person_s() -> None:
-    assert statuses(put(GOOD, "region.pairs", (world.pair("x", ""),)), BY_ID["ssh-shared"]) == [
-        UNKNOWN
-    ]
-
-
-def test_a_trail_s_log_group_that_was_not_seen_is_not_of_no_concern() -> None:
-    assert statuses(put(GOOD, "region.log_groups", ()), BY_ID["log-group-retention"]) == [UNKNOWN]
-
-
-@pytest.mark.parametrize(
-    ("protocol", "status"), [("tcp", PASS), ("6", PASS), ("-1", PASS), ("udp", FAIL), ("17", FAIL)]
-)
-def test_only_what_denies_tcp_keeps_out_ssh(protocol: str, status: str) -> None:
-    deny = [(False, Ingress(world.WORLD, protocol, 0, 65535))]
-    facts = put(GOOD, "region.acls", (world.acl(*deny, (True, world.EVERY)),))
-    assert statuses(facts, BY_ID["port-acl"]) == [status]
-
-
-def test_a_name_is_quoted_in_what_is_told_to_type() -> None:
-    import shlex
-
-    name = "x'; rm -rf ~; '"
-    pairs = (world.pair(name, "k", ""), world.pair("other\nrun: rm", "k", ""))
-    for check in ("ssh-shared", "ssh-owner", "ssh-age", "ssh-orphan"):
-        for said in judge.judged(BY_ID[check], put(GOOD, "region.pairs", pairs), Limits()):
-            lines = [each for each in said.remedy.split("\n") if each.startswith("run: ")]
-            assert all("rm" not in shlex.split(each) for each in lines), lines
 
 
 def _one(check: str, part: str, value: Any) -> list[str]:
