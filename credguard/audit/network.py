@@ -40,8 +40,10 @@ def _wide(rule: Ingress, limits: Limits) -> list[str]:
     """What is open besides the allowed ports and those that the other checks tell of."""
     if rule.protocol == "-1":
         return ["everything"]
-    if rule.protocol not in ("tcp", "udp", "6", "17"):
+    if rule.protocol in ("icmp", "icmpv6", "1", "58"):
         return []
+    if rule.protocol not in ("tcp", "udp", "6", "17"):
+        return [f"protocol {rule.protocol}"]
     told = limits.open_ports | set(ADMIN) | set(DATA)
     first, last = rule.first, rule.last
     if last - first + 1 <= len(told) and all(port in told for port in range(first, last + 1)):

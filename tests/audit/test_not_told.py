@@ -57,3 +57,11 @@ def test_a_name_is_quoted_in_what_is_told_to_type() -> None:
 def test_a_pair_without_an_owner_is_not_a_role_s_own() -> None:
     role = replace(put(GOOD, "region.pairs", (world.pair("x", "k", ""),)), own=True, me="")
     assert [statuses(role, each) for each in ("ssh-shared", "ssh-age")] == [[NA], [NA]]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "status"), [("47", FAIL), ("132", FAIL), ("icmp", PASS), ("58", PASS)]
+)
+def test_a_protocol_of_no_ports_faces_the_world_too(protocol: str, status: str) -> None:
+    group = world.group("sg-1", Ingress(world.WORLD, protocol, 0, 65535))
+    assert statuses(put(GOOD, "region.groups", (group,)), "port-other") == [status]
