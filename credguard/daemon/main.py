@@ -166,7 +166,7 @@ class Daemon:
         self._stopping = False
         self._version = _installed()
         self._heart = manager.Heart(time.monotonic)
-        self._noticed = 0
+        self._telling: set[int] = set()  # numbers of notices
         self._failures = 0
         self._looked = -_IDLE_S
         self._read, self._write = os.pipe()
@@ -248,10 +248,15 @@ class Daemon:
         self._watching.check()
         for part in self._parts:
             part.poll()
-        for notice in notices.after(self._db, self._noticed):
-            self._noticed = notice.id
-            done = functools.partial(notices.remove, self._db, notice.id)
-            self._announcer.tell(notice.title, notice.body, done, urgent=notice.urgent)
+        for notice in notices.waiting(self._db):
+            if notice.id not in self._telling:
+                self._telling.add(notice.id)
+                done = functools.partial(self._told, notice.id)
+                self._announcer.tell(notice.title, notice.body, done, urgent=notice.urgent)
+
+    def _told(self, notice: int) -> None:
+        notices.remove(self._db, notice)
+        self._telling.discard(notice)
 
     def _failed(self, error: CredguardError) -> None:
         """Tell a person once of what lasts: without its database the service finds nothing."""
