@@ -6,6 +6,7 @@ hangs for its whole deadline must cost the scanner nothing.
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -79,6 +80,7 @@ class Announcer:
         self._digest_s = digest_s
         self._waiting: list[_Waiting] = []
         self._showing: list[_Waiting] = []
+        self._finished: deque[_Waiting] = deque()  # shown, and not noted as such yet
         self._number = 0
         self._started: float | None = None
         self._buttons: dict[int, tuple[Action, ...]] = {}
@@ -97,6 +99,12 @@ class Announcer:
 
     def poll(self) -> None:
         """Hear what became of what shows; start the next. Raises what a callback raises."""
+        try:
+            self._turn()
+        finally:
+            self._note()
+
+    def _turn(self) -> None:
         now = self._monotonic()
         for said in self._desktop.poll() if self._desktop is not None else ():
             self._heard(said)
@@ -110,7 +118,8 @@ class Announcer:
         ready = self._ready(now)
         if not ready:
             return
-        self._waiting = [each for each in self._waiting if each not in ready]
+        chosen = set(map(id, ready))
+        self._waiting = [each for each in self._waiting if id(each) not in chosen]
         self._showing = ready
         self._started = now
         self._number += 1
@@ -128,6 +137,7 @@ class Announcer:
             for said in self._desktop.poll():
                 try:
                     self._heard(said)
+                    self._note()
                 except CredguardError as error:
                     _LOG.error("what was told is told again: %s", error)
             time.sleep(_STEP_S)
@@ -159,8 +169,13 @@ class Announcer:
             self._buttons[self._number] = finished[0].actions
             for old in list(self._buttons)[:-_MOST_BUTTONS]:
                 del self._buttons[old]
-        for each in finished:
-            each.done()
+        self._finished += finished
+
+    def _note(self) -> None:
+        """One that fails, as on a full disk, is tried again with those after it."""
+        while self._finished:
+            self._finished[0].done()
+            self._finished.popleft()
 
     def _summed(self, items: list[_Waiting]) -> Notification:
         first = items[0]
