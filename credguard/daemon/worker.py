@@ -70,14 +70,16 @@ class TooLarge(Exception):
 
 
 def read_regular(path: str, max_bytes: int) -> tuple[bytes, os.stat_result] | None:
-    """The bytes and status of a regular file; None for anything else, or it is on a server alone.
+    """The bytes and status of a regular file; None for anything else.
 
     Never opens a FIFO, socket or device, follows no symlink. Raises OSError (FileNotFoundError:
-    gone) and TooLarge (over `max_bytes`).
+    gone; also for what is on a server alone) and TooLarge (over `max_bytes`).
     """
     known = os.lstat(path)
-    if not stat.S_ISREG(known.st_mode) or synced.elsewhere(known):
+    if not stat.S_ISREG(known.st_mode):
         return None
+    if synced.elsewhere(known):
+        raise OSError(errno.EAGAIN, "its content is on a server alone", path)
     try:
         descriptor = os.open(path, _OPEN)  # it may have been replaced since
     except OSError as exc:

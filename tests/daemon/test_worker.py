@@ -10,6 +10,7 @@ import pytest
 from credguard import paths
 from credguard.daemon.worker import Worker
 from credguard.scan.model import HIGH, Finding
+from credguard.sources import synced
 from credguard.store import db, findings
 from credguard.store.fingerprint_key import fingerprint_key
 from tests.support import samples
@@ -144,3 +145,14 @@ def test_what_a_file_reads_as_while_it_changes_is_looked_at_again(
     assert worker.changed(str(file))
     assert len(worker.scan(str(file))) == 1
     assert not worker.changed(str(file))
+
+
+def test_a_finding_stays_open_while_the_file_is_on_a_server_alone(
+    tmp_path: Path, worker: Worker, connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "env"
+    file.write_text(samples.aws_secret())
+    worker.scan(str(file))
+    monkeypatch.setattr(synced, "elsewhere", lambda _status: True)
+    assert worker.scan(str(file)) == []
+    assert len(findings.open_findings(connection)) == 1
