@@ -30,6 +30,7 @@ from credguard.store import findings, watches
 _LOG = logging.getLogger("credguard.daemon.watching")
 
 _BATCH = 64
+_PAUSE = ""  # among the files of the backlog: what else waits has its turn first
 _VERIFY_S = 6 * 3600.0
 _PLACES_S = 10.0
 _COOL = 20  # a file that takes long to scan, such as a log, rests for so many times that
@@ -113,6 +114,8 @@ class Watching:
             if not self._backlog or self._stopping():
                 break
             old = next(self._backlog[0], None)
+            if old == _PAUSE:
+                break
             if old is None:
                 self._backlog.popleft()
             elif self._worker.changed(old):
@@ -161,18 +164,15 @@ class Watching:
             self._place_went(path)
         if not any(place.wanted(name) for place in self._places.get(folder, ())):
             return
-        if gone(path):
-            self._worker.gone(path)
-        else:
-            self._scan(path)
+        self._scan(path)
 
-    def _look_again(self, path: str) -> None:
+    def _look_again(self, path: str, *, ignored: bool) -> None:
         """At a file with findings, which may be in no tree any more."""
-        if gone(path):
-            if self._visible(path):
-                self._worker.gone(path)
-        elif self._worker.changed(path):
-            self._handle(path, ignored=bool(self._ignores.among([path])))
+        if not gone(path):
+            if self._worker.changed(path):
+                self._handle(path, ignored=ignored)
+        elif not any(path.startswith(root.rstrip(os.sep) + os.sep) for root in self._missing):
+            self._worker.gone(path)  # in a root that is not there now it need not be gone
 
     def _scan(self, path: str, ignored: str = "") -> None:
         if editors_own(os.path.basename(path)):
@@ -363,8 +363,13 @@ class Watching:
             self._ignores.forget()
             self._letting.forget()
             # Stored paths too: a file deleted while events were lost is in no tree.
-            for stored in findings.paths_below(self._db, "/"):
-                self._look_again(real(stored))
+            stored = [real(each) for each in findings.paths_below(self._db, "/")]
+            for start in range(0, len(stored), _BATCH):
+                paths = stored[start : start + _BATCH]
+                ignored = self._ignores.among(list(filter(self._worker.changed, paths)))
+                for path in paths:
+                    self._look_again(path, ignored=path in ignored)
+                yield _PAUSE
             for root in sorted(self._roots):
                 files = 0
                 for path in self._watcher.add_tree(root):
@@ -381,10 +386,6 @@ class Watching:
         if self._again:
             reason, self._again = self._again, ""
             self.look_at_everything(reason)
-
-    def _visible(self, path: str) -> bool:
-        """False for what lies in a root that is not readable now: it need not be gone."""
-        return not any(path.startswith(root.rstrip(os.sep) + os.sep) for root in self._missing)
 
     def _new_watcher(self) -> Watcher:
         try:

@@ -15,6 +15,7 @@ from credguard.app import baseline
 from credguard.daemon import polling, watching
 from credguard.daemon.layered import Layered
 from credguard.daemon.roots import removed, root_at
+from credguard.sources import ignored
 from credguard.sources.database import load_engine
 from credguard.store import watches
 from tests.support.daemon import leak
@@ -264,3 +265,31 @@ def out_of_reach(world: World) -> None:
     world.until(lambda: world.watching.roots == 1)
     file.unlink()
     world.until(lambda: world.open() == set())
+
+
+def test_many_files_with_findings_are_looked_at_again_in_turns_and_git_is_asked_for_many_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(world.tree, "init", "-q")
+    files = [world.tree / f"f{number}.txt" for number in range(150)]
+    for number, file in enumerate(files):
+        file.write_text("")
+        world.db.execute(
+            "INSERT INTO finding (fingerprint, path, line, rule_id, masked, first_seen, last_seen)"
+            " VALUES (?, ?, 1, 'r', '***', 1e9, 1e9)",
+            (str(number), str(file)),
+        )
+    asked: list[int] = []
+    among = ignored.among
+
+    def counted(top: str, paths: list[str]) -> set[str]:
+        asked.append(len(paths))
+        return among(top, paths)
+
+    world.watching._inbox.take(1000)
+    monkeypatch.setattr(ignored, "among", counted)
+    world.watching.look_at_everything("as at a start")
+    world.watching.step()
+    assert 0 < len(world.open()) < 150
+    world.until(lambda: not world.open())
+    assert len(asked) < 20
