@@ -78,7 +78,12 @@ def status(as_json: bool) -> None:
     epilog="Example: credguard service logs -f",
 )
 @click.option(
-    "-n", "lines", type=click.IntRange(1), default=50, show_default=True, help="The newest N."
+    "-n",
+    "lines",
+    type=click.IntRange(1, 1_000_000),
+    default=50,
+    show_default=True,
+    help="The newest N.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is logged, until interrupted.")
 @click.option(
