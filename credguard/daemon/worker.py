@@ -252,7 +252,7 @@ class Worker:
             findings.allow(self._db, names, "by its notification")
             _LOG.info("allowed by a person: %s", path)
 
-        actions: tuple[Action, ...] = (Action("show", "Show the file", None, path),)
+        actions: tuple[Action, ...] = (Action("show", "Show the file", None, real(path)),)
         if not first.own:
             actions = (Action("allow", "Not a secret", allow), *actions)
         urgent = bool(first.own)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from credguard import paths
+from credguard.daemon.announcer import Action
 from credguard.daemon.worker import Worker
 from credguard.scan.model import HIGH, Finding
 from credguard.sources import synced
@@ -156,3 +157,19 @@ def test_a_finding_stays_open_while_the_file_is_on_a_server_alone(
     monkeypatch.setattr(synced, "elsewhere", lambda _status: True)
     assert worker.scan(str(file)) == []
     assert len(findings.open_findings(connection)) == 1
+
+
+def test_the_file_is_shown_by_its_real_name(tmp_path: Path, connection: sqlite3.Connection) -> None:
+    paths_shown: list[str] = []
+
+    def tell(*_words: object, actions: tuple[Action, ...] = (), **_kinds: object) -> None:
+        paths_shown.extend(each.path for each in actions if each.path)
+
+    scanner = KeyScanner(samples.aws_secret())
+    worker = Worker(
+        scanner, connection, fingerprint_key(), max_bytes=1000, tell=tell, now=time.time
+    )
+    file = os.path.join(tmp_path, os.fsdecode(b"\xff"))
+    Path(file).write_text(samples.aws_secret())
+    worker.scan(file)
+    assert paths_shown == [file]
