@@ -69,15 +69,19 @@ class Announcer:
         *,
         quiet: Callable[[], bool] = lambda: False,
         digest_s: float = 0.0,
+        starting_s: float = 0.0,
     ) -> None:
         """`desktop` None: nobody is to be told. What is not urgent waits while `quiet()`, and at
         least `digest_s` seconds after the last one, then comes in one notification.
+
+        For `starting_s` seconds from now a desktop that refuses is asked again: it may be starting.
         """
         self._desktop = desktop
         self._monotonic = monotonic
         self._deadline_s = deadline_s
         self._quiet = quiet
         self._digest_s = digest_s
+        self._started_by = monotonic() + starting_s
         self._waiting: list[_Waiting] = []
         self._showing: list[_Waiting] = []
         self._finished: deque[_Waiting] = deque()  # shown, and not noted as such yet
@@ -155,7 +159,10 @@ class Announcer:
 
     def _heard(self, said: Said) -> None:
         if said.number == self._number and self._showing:
-            self._finish(shown=said.what == SHOWN)
+            if said.what == SHOWN or self._monotonic() >= self._started_by:
+                self._finish(shown=said.what == SHOWN)
+            else:
+                self._waiting, self._showing = self._showing + self._waiting, []
             return
         for action in self._buttons.get(said.number, ()):
             if action.name == said.what and action.do is not None:

@@ -45,6 +45,8 @@ _IDLE_S = 1.0
 # Until the agent listens; it takes over from one that runs alone within this.
 _AGENT_S = 10.0
 _COMPILE_S = 60.0
+# At login the service is there before what shows notifications.
+_STARTING_S = 120.0
 _PATIENCE = 3  # failures in a row, with pauses of 1, 2, 4 and at last 10 seconds
 _LONGEST_S = 10.0
 # The signal handlers run between statements only: no call into SQLite may wait its usual 10 s.
@@ -88,6 +90,7 @@ def _daemon(ctx: Context) -> "Daemon":
         desktop.DEADLINE_S,
         quiet=lambda: _quiet(hours),
         digest_s=seconds(ctx.config.notify.digest),
+        starting_s=_STARTING_S,
     )
     ctx.db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     _compile_rules()

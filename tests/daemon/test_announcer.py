@@ -193,3 +193,19 @@ def test_what_could_not_be_noted_is_noted_later_with_all_that_came_after_it(
     full[0] = False
     desktop.announcer.poll()
     assert done == [0, 1, 2]
+
+
+def test_at_first_a_desktop_that_refuses_is_asked_again_since_it_may_be_starting() -> None:
+    desktop, done = Desktop(), []
+    announcer = Announcer(desktop, lambda: desktop.now, deadline_s=5, starting_s=60)
+    desktop.announcer, desktop.answer = announcer, FAILED
+    announcer.tell("t", "b", lambda: done.append("b"))
+    desktop.pass_(0)
+    assert done == []
+    desktop.answer = SHOWN
+    desktop.pass_(GAP_S)
+    assert (desktop.shown, done) == ([("t", "b")] * 2, ["b"])
+    desktop.answer = FAILED
+    announcer.tell("t", "c", lambda: done.append("c"))
+    desktop.pass_(60)
+    assert done == ["b", "c"]
