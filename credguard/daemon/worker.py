@@ -20,7 +20,7 @@ from credguard.scan.custom import Joined
 from credguard.scan.engine import plain
 from credguard.scan.model import MEDIUM, Finding
 from credguard.sources import synced
-from credguard.store import findings
+from credguard.store import events, findings
 from credguard.store.db import transaction
 
 _LOG = logging.getLogger("credguard.daemon.worker")
@@ -249,7 +249,14 @@ class Worker:
             self._being_told.difference_update(names)
 
         def allow() -> None:
-            findings.allow(self._db, names, "by its notification")
+            why = "by its notification"
+            with transaction(self._db):
+                findings.allow(self._db, names, why)
+                for each in fresh.values():
+                    events.record(
+                        self._db, self._now(), "finding.allowed", path, line=each.line,
+                        rule=each.rule_id, reason=why,
+                    )  # fmt: skip
             _LOG.info("allowed by a person: %s", path)
 
         actions: tuple[Action, ...] = (Action("show", "Show the file", None, real(path)),)

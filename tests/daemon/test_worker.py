@@ -12,7 +12,7 @@ from credguard.daemon.announcer import Action
 from credguard.daemon.worker import Worker
 from credguard.scan.model import HIGH, Finding
 from credguard.sources import synced
-from credguard.store import db, findings
+from credguard.store import db, events, findings
 from credguard.store.fingerprint_key import fingerprint_key
 from tests.support import samples
 
@@ -159,11 +159,13 @@ def test_a_finding_stays_open_while_the_file_is_on_a_server_alone(
     assert len(findings.open_findings(connection)) == 1
 
 
-def test_the_file_is_shown_by_its_real_name(tmp_path: Path, connection: sqlite3.Connection) -> None:
-    paths_shown: list[str] = []
+def test_a_button_shows_the_file_by_its_real_name_and_one_lets_it_pass_in_the_log_too(
+    tmp_path: Path, connection: sqlite3.Connection
+) -> None:
+    buttons: dict[str, Action] = {}
 
     def tell(*_words: object, actions: tuple[Action, ...] = (), **_kinds: object) -> None:
-        paths_shown.extend(each.path for each in actions if each.path)
+        buttons.update({each.name: each for each in actions})
 
     scanner = KeyScanner(samples.aws_secret())
     worker = Worker(
@@ -172,4 +174,10 @@ def test_the_file_is_shown_by_its_real_name(tmp_path: Path, connection: sqlite3.
     file = os.path.join(tmp_path, os.fsdecode(b"\xff"))
     Path(file).write_text(samples.aws_secret())
     worker.scan(file)
-    assert paths_shown == [file]
+    assert buttons["show"].path == file
+    allow = buttons["allow"].do
+    assert allow is not None
+    allow()
+    assert findings.open_findings(connection) == []
+    (event,) = events.recent(connection, families=frozenset({"finding"}))
+    assert (event.kind, event.detail["reason"]) == ("finding.allowed", "by its notification")
