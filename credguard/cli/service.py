@@ -7,7 +7,6 @@ import click
 
 from credguard.report.text import printable
 
-
 _ENDS_S = 3.0
 
 
