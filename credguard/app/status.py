@@ -244,6 +244,16 @@ def daemon_state() -> str:
     return "stopped"
 
 
+def daemon_pid() -> str:
+    """The process id that the daemon wrote beside its lock; "PID": it cannot be read."""
+    try:
+        with open(paths.lock_file("daemon"), encoding="ascii", errors="replace") as file:
+            text = file.read(20).strip()
+    except OSError:
+        text = ""
+    return text if text.isdecimal() else "PID"
+
+
 def _service_state() -> str:
     try:
         return service.status()

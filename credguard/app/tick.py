@@ -97,7 +97,7 @@ def _due(ctx: Context, job: Job) -> bool:
     if every is None:
         return False
     now, at = ctx.now(), schedule.get(ctx.db, _PREFIX + job.name).next_run
-    if at is None or at - now > every * (1 + _JITTER) + _LONGEST_RETRY_S:
+    if at is None or not every or at - now > every * (1 + _JITTER) + _LONGEST_RETRY_S:
         at = now  # never run, or a clock that was ahead had set it, or the setting was shortened
     if now < at:
         return False
@@ -135,6 +135,10 @@ def _run(ctx: Context, job: Job) -> list[Note]:
         raise
     except CredguardError as error:
         return [_failed(ctx, job, error)]
+    except OSError as exc:
+        where = f"{exc.filename}: " if exc.filename else ""
+        text = f"{where}{exc.strerror or type(exc).__name__}"
+        return [_failed(ctx, job, CredguardError(text))]
     if any(note.failed for note in notes):
         return notes
     wait = every * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret

@@ -239,6 +239,16 @@ def config_profiles() -> list[str]:
     return [name for name in names if name is not None]
 
 
+def section_names() -> list[str]:
+    """What both files name by their sections: profiles, SSO sessions. Raises ConfigError."""
+    files = (paths.aws_config_file(), paths.aws_credentials_file())
+    headers = [header for path in files for header in _load(path)[1].sections()]
+    known = [(profile_of(each), named(each, "sso-session")) for each in headers]
+    return [
+        name for each, found in zip(headers, known, strict=True) for name in (each, *found) if name
+    ]
+
+
 def process_of(profile: str) -> str | None:
     """The credential_process of `profile`; None: none."""
     _, config = _load(paths.aws_config_file())

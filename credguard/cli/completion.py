@@ -1,5 +1,7 @@
 """`credguard completion`: the script that makes TAB work, and bash's side of answering it."""
 
+from __future__ import annotations
+
 import os
 import shlex
 from typing import ClassVar

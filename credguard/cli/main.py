@@ -4,6 +4,8 @@ Results go to standard output; questions, progress and errors to standard error.
 line `credguard: <what failed on what>`, perhaps a second `  hint: <what to type next>`.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import sys

@@ -1,10 +1,13 @@
 """`credguard service`: the background service under systemd, launchd or the task scheduler."""
 
 import json
+import time
 
 import click
 
 from credguard.report.text import printable
+
+_ENDS_S = 3.0
 
 
 @click.group(epilog="Example: credguard service install")
@@ -25,8 +28,19 @@ def install() -> None:
 def uninstall() -> None:
     """Stop the service and remove its files."""
     from credguard.app import service as app
+    from credguard.app.status import daemon_pid, daemon_state
 
     app.uninstall()
+    end = time.monotonic() + _ENDS_S  # launchd does not wait until it ended
+    while daemon_state() == "running" and time.monotonic() < end:
+        time.sleep(0.1)
+    if daemon_state() == "running":
+        from credguard.errors import CredguardError
+
+        raise CredguardError(
+            "the service's files are removed, but credguard daemon run is still running",
+            hint=f"stop it: kill {daemon_pid()}",
+        )
 
 
 @service.command(
@@ -78,7 +92,12 @@ def status(as_json: bool) -> None:
     epilog="Example: credguard service logs -f",
 )
 @click.option(
-    "-n", "lines", type=click.IntRange(1), default=50, show_default=True, help="The newest N."
+    "-n",
+    "lines",
+    type=click.IntRange(1, 1_000_000),
+    default=50,
+    show_default=True,
+    help="The newest N.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is logged, until interrupted.")
 @click.option(

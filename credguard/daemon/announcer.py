@@ -6,6 +6,7 @@ hangs for its whole deadline must cost the scanner nothing.
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -68,17 +69,22 @@ class Announcer:
         *,
         quiet: Callable[[], bool] = lambda: False,
         digest_s: float = 0.0,
+        starting_s: float = 0.0,
     ) -> None:
         """`desktop` None: nobody is to be told. What is not urgent waits while `quiet()`, and at
         least `digest_s` seconds after the last one, then comes in one notification.
+
+        For `starting_s` seconds from now a desktop that refuses is asked again: it may be starting.
         """
         self._desktop = desktop
         self._monotonic = monotonic
         self._deadline_s = deadline_s
         self._quiet = quiet
         self._digest_s = digest_s
+        self._started_by = monotonic() + starting_s
         self._waiting: list[_Waiting] = []
         self._showing: list[_Waiting] = []
+        self._finished: deque[_Waiting] = deque()  # shown, and not noted as such yet
         self._number = 0
         self._started: float | None = None
         self._buttons: dict[int, tuple[Action, ...]] = {}
@@ -97,6 +103,12 @@ class Announcer:
 
     def poll(self) -> None:
         """Hear what became of what shows; start the next. Raises what a callback raises."""
+        try:
+            self._turn()
+        finally:
+            self._note()
+
+    def _turn(self) -> None:
         now = self._monotonic()
         for said in self._desktop.poll() if self._desktop is not None else ():
             self._heard(said)
@@ -110,7 +122,8 @@ class Announcer:
         ready = self._ready(now)
         if not ready:
             return
-        self._waiting = [each for each in self._waiting if each not in ready]
+        chosen = set(map(id, ready))
+        self._waiting = [each for each in self._waiting if id(each) not in chosen]
         self._showing = ready
         self._started = now
         self._number += 1
@@ -128,6 +141,7 @@ class Announcer:
             for said in self._desktop.poll():
                 try:
                     self._heard(said)
+                    self._note()
                 except CredguardError as error:
                     _LOG.error("what was told is told again: %s", error)
             time.sleep(_STEP_S)
@@ -145,7 +159,10 @@ class Announcer:
 
     def _heard(self, said: Said) -> None:
         if said.number == self._number and self._showing:
-            self._finish(shown=said.what == SHOWN)
+            if said.what == SHOWN or self._monotonic() >= self._started_by:
+                self._finish(shown=said.what == SHOWN)
+            else:
+                self._waiting, self._showing = self._showing + self._waiting, []
             return
         for action in self._buttons.get(said.number, ()):
             if action.name == said.what and action.do is not None:
@@ -159,8 +176,13 @@ class Announcer:
             self._buttons[self._number] = finished[0].actions
             for old in list(self._buttons)[:-_MOST_BUTTONS]:
                 del self._buttons[old]
-        for each in finished:
-            each.done()
+        self._finished += finished
+
+    def _note(self) -> None:
+        """One that fails, as on a full disk, is tried again with those after it."""
+        while self._finished:
+            self._finished[0].done()
+            self._finished.popleft()
 
     def _summed(self, items: list[_Waiting]) -> Notification:
         first = items[0]

@@ -161,14 +161,11 @@ class Commits:
     def step(self) -> bool:
         """Do some of what waits; True when there is more. Raises StoreError."""
         if not self._work:
-            while self._waiting:
-                git_dir = next(iter(self._waiting))
-                oids = self._waiting.pop(git_dir)
-                if abs(self._now() - self._resting.get(git_dir, 0.0)) >= _REST_S:
-                    self._work.append(self._looked(git_dir, oids))
-                    break
-            else:
+            git_dir = self._next()
+            if git_dir is None:
                 return False
+            self._resting.pop(git_dir, None)
+            self._work.append(self._looked(git_dir, self._waiting.pop(git_dir)))
         try:
             next(self._work[0])
         except StopIteration:
@@ -176,7 +173,15 @@ class Commits:
         except CredguardError:
             self._work.popleft()
             raise
-        return bool(self._work or self._waiting)
+        return bool(self._work) or self._next() is not None
+
+    def _next(self) -> str | None:
+        """The one that waits longest and does not rest."""
+        now = self._now()
+        return next(
+            (each for each in self._waiting if abs(now - self._resting.get(each, 0.0)) >= _REST_S),
+            None,
+        )
 
     def _looked(self, git_dir: str, noted: list[str]) -> Iterator[None]:
         """Look at what is new in `git_dir`, some files a step."""
@@ -199,7 +204,9 @@ class Commits:
                 commits.mark_seen(self._db, name, [*oids, *passed], self._now())
         except (GitError, OSError) as exc:
             _LOG.warning("commits of %s cannot be looked at: %s", shown(git_dir), exc)
-            self._resting[git_dir] = self._now()
+            if os.path.isdir(git_dir):
+                self._resting[git_dir] = self._now()
+                self.look(git_dir, *noted)  # again after its rest
 
     def _moved(self, git_dir: str) -> list[reflog.Move]:
         """HEAD's moves since it is followed. Their times are the committer's to choose, so one that

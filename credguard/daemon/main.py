@@ -45,6 +45,8 @@ _IDLE_S = 1.0
 # Until the agent listens; it takes over from one that runs alone within this.
 _AGENT_S = 10.0
 _COMPILE_S = 60.0
+# At login the service is there before what shows notifications.
+_STARTING_S = 120.0
 _PATIENCE = 3  # failures in a row, with pauses of 1, 2, 4 and at last 10 seconds
 _LONGEST_S = 10.0
 # The signal handlers run between statements only: no call into SQLite may wait its usual 10 s.
@@ -88,6 +90,7 @@ def _daemon(ctx: Context) -> "Daemon":
         desktop.DEADLINE_S,
         quiet=lambda: _quiet(hours),
         digest_s=seconds(ctx.config.notify.digest),
+        starting_s=_STARTING_S,
     )
     ctx.db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     _compile_rules()
@@ -166,7 +169,7 @@ class Daemon:
         self._stopping = False
         self._version = _installed()
         self._heart = manager.Heart(time.monotonic)
-        self._noticed = 0
+        self._telling: set[int] = set()  # numbers of notices
         self._failures = 0
         self._looked = -_IDLE_S
         self._read, self._write = os.pipe()
@@ -248,10 +251,15 @@ class Daemon:
         self._watching.check()
         for part in self._parts:
             part.poll()
-        for notice in notices.after(self._db, self._noticed):
-            self._noticed = notice.id
-            done = functools.partial(notices.remove, self._db, notice.id)
-            self._announcer.tell(notice.title, notice.body, done, urgent=notice.urgent)
+        for notice in notices.waiting(self._db):
+            if notice.id not in self._telling:
+                self._telling.add(notice.id)
+                done = functools.partial(self._told, notice.id)
+                self._announcer.tell(notice.title, notice.body, done, urgent=notice.urgent)
+
+    def _told(self, notice: int) -> None:
+        notices.remove(self._db, notice)
+        self._telling.discard(notice)
 
     def _failed(self, error: CredguardError) -> None:
         """Tell a person once of what lasts: without its database the service finds nothing."""

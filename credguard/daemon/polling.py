@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from credguard.daemon.commits import Commits
+from credguard.daemon.roots import gone
 from credguard.daemon.tree import Ignores, worth
 from credguard.daemon.watcher import Watcher
 from credguard.report.advice import leaks_while_ignored
@@ -54,7 +55,8 @@ class Polling:
                     with os.scandir(folder) as listing:
                         entries = list(listing)
                 except OSError:
-                    self._gone(folder)
+                    if gone(folder):
+                        self._gone(folder)
                     continue
                 below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
                 fresh = [path for path in below if path not in known]

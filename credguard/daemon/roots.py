@@ -28,6 +28,34 @@ class Root:
     mounted: bool
 
 
+def gone(path: str) -> bool:
+    """Whether nothing stands at `path`; False too where that cannot be told, such as in a folder
+    that may not be entered now.
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def removed(folder: str, was: Root) -> bool:
+    """Whether `folder`, where `was` stood, was removed or moved; False too where that cannot be
+    told, as when the file system that it lay in is not there now.
+    """
+    if was.mounted or not gone(folder):
+        return False
+    above = os.path.dirname(folder)
+    while gone(above):
+        above = os.path.dirname(above)
+    try:
+        return os.stat(above).st_dev == was.device
+    except OSError:
+        return False
+
+
 def root_at(folder: str) -> Root | None:
     """What stands at `folder`; None: no folder there, or not readable."""
     try:

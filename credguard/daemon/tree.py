@@ -62,17 +62,22 @@ class Ignores:
 
     def top(self, folder: str) -> str | None:
         """The top of the git worktree that `folder` lies in; None: in none."""
-        known = self._tops.get(folder, "")
-        if known != "":
-            return known
+        asked: list[str] = []
+        found: str | None = None
+        while (known := self._tops.get(folder, "")) == "":
+            asked.append(folder)
+            parent = os.path.dirname(folder)
+            if os.path.lexists(os.path.join(folder, ".git")):
+                found = folder
+                break
+            if parent == folder:
+                break
+            folder = parent
+        else:
+            found = known
         if len(self._tops) > _MOST:
             self._tops.clear()
-        parent = os.path.dirname(folder)
-        if os.path.lexists(os.path.join(folder, ".git")):
-            found: str | None = folder
-        else:
-            found = None if parent == folder else self.top(parent)
-        self._tops[folder] = found
+        self._tops.update(dict.fromkeys(asked, found))
         return found
 
     def asks(self, folder: str) -> bool:

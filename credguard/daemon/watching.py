@@ -19,7 +19,7 @@ from credguard.daemon.letting import FILES, Letting
 from credguard.daemon.offers import Offers
 from credguard.daemon.places import Place, places
 from credguard.daemon.polling import Polling, tell_limit
-from credguard.daemon.roots import Root, editors_own, root_at
+from credguard.daemon.roots import Root, editors_own, gone, removed, root_at
 from credguard.daemon.tree import Ignores, worth
 from credguard.daemon.watcher import Watcher, pruned
 from credguard.daemon.worker import Worker, real, shown
@@ -30,6 +30,7 @@ from credguard.store import findings, watches
 _LOG = logging.getLogger("credguard.daemon.watching")
 
 _BATCH = 64
+_PAUSE = ""  # among the files of the backlog: what else waits has its turn first
 _VERIFY_S = 6 * 3600.0
 _PLACES_S = 10.0
 _COOL = 20  # a file that takes long to scan, such as a log, rests for so many times that
@@ -74,6 +75,7 @@ class Watching:
         self._missing: set[str] = set()
         self._wanted_places = places(config.places)
         self._places: dict[str, list[Place]] = {}
+        self._stood: dict[str, Root | None] = {}  # at the folder of each place
         self._places_at = -_PLACES_S
         # Files still to be looked at after a start, a new root or lost events; read lazily.
         self._backlog: deque[Iterator[str]] = deque()
@@ -112,6 +114,8 @@ class Watching:
             if not self._backlog or self._stopping():
                 break
             old = next(self._backlog[0], None)
+            if old == _PAUSE:
+                break
             if old is None:
                 self._backlog.popleft()
             elif self._worker.changed(old):
@@ -148,29 +152,27 @@ class Watching:
             own = os.path.lexists(os.path.join(path, ".git"))
             if (own or not ignored) and worth(path, self._ignores):
                 self._backlog.appendleft(self._watcher.add_tree(path))
-        elif os.path.lexists(path):
-            if not ignored or leaks_while_ignored(name):
-                self._scan(path)
-            elif findings.any_in(self._db, shown(path)):
-                self._scan(path, "git ignores it")
-        else:
+        elif gone(path):
             self._gone(path)
+        elif not ignored or leaks_while_ignored(name):
+            self._scan(path)
+        elif findings.any_in(self._db, shown(path)):
+            self._scan(path, "git ignores it")
 
     def _in_place(self, path: str, folder: str, name: str) -> None:
+        if path in self._places:
+            self._place_went(path)
         if not any(place.wanted(name) for place in self._places.get(folder, ())):
             return
-        if os.path.lexists(path):
-            self._scan(path)
-        else:
-            self._worker.gone(path)
+        self._scan(path)
 
-    def _look_again(self, path: str) -> None:
+    def _look_again(self, path: str, *, ignored: bool) -> None:
         """At a file with findings, which may be in no tree any more."""
-        if not os.path.lexists(path):
-            if self._visible(path):
-                self._worker.gone(path)
-        elif self._worker.changed(path):
-            self._handle(path, ignored=bool(self._ignores.among([path])))
+        if not gone(path):
+            if self._worker.changed(path):
+                self._handle(path, ignored=ignored)
+        elif not any(path.startswith(root.rstrip(os.sep) + os.sep) for root in self._missing):
+            self._worker.gone(path)  # in a root that is not there now it need not be gone
 
     def _scan(self, path: str, ignored: str = "") -> None:
         if editors_own(os.path.basename(path)):
@@ -191,9 +193,11 @@ class Watching:
         """`path` is not there: resolved, unless it went with the file system that it lay in."""
         self._watcher.forget_tree(path)
         root = self._root_of(path)
-        if root is not None and self._roots[root].mounted and root_at(root) != self._roots[root]:
-            self._worker.forget(path)
-            return
+        if root is not None:
+            was = self._roots[root]
+            if root_at(root) != was and (was.mounted or gone(root)) and not removed(root, was):
+                self._worker.forget(path)
+                return
         self._worker.gone(path)
 
     def _judge_again(self, folder: str, name: str) -> None:
@@ -202,7 +206,7 @@ class Watching:
         self._ignores.forget(os.path.join(folder, name))
         for stored in findings.paths_below(self._db, shown(folder)):
             self._worker.forget(real(stored))
-            self._inbox.put(real(stored))
+        self._look_below(folder)
 
     def _repository(self, dot_git: str) -> None:
         """A repository was come upon: what is committed in it is looked at from now on."""
@@ -247,13 +251,15 @@ class Watching:
                 # Moved, removed or unmounted; another folder may stand in its place already.
                 _LOG.warning("gone: %s", shown(root))
                 self._forget(root)
-                if here is None and not known.mounted:
+                if here is None and removed(root, known):
                     self._worker.gone(root)
             if here is None:
                 if root not in self._missing:
                     self._missing.add(root)
                     _LOG.warning("not readable, watched as soon as it is: %s", shown(root))
             elif here != known:
+                if known is not None or root in self._missing:
+                    self._look_below(root)  # for what went meanwhile
                 self._missing.discard(root)
                 self._roots[root] = here
                 _LOG.info("watching %s", shown(root))
@@ -274,13 +280,29 @@ class Watching:
         if now - self._places_at < _PLACES_S:
             return
         self._places_at = now
+        stands = {place.folder: root_at(place.folder) for place in self._wanted_places}
+        for folder, known in self._places.items():
+            if known and stands[folder] != self._stood[folder]:
+                self._place_went(folder)
+        self._stood = stands
         for place in self._wanted_places:
             known = self._places.setdefault(place.folder, [])
-            if place in known or not os.path.isdir(place.folder):
+            if place in known or stands[place.folder] is None:
                 continue
             known.append(place)
             _LOG.info("watching what is downloaded or typed: %s", shown(place.folder))
             self._backlog.append(self._in_folder(place))
+
+    def _place_went(self, folder: str) -> None:
+        """It was removed, and perhaps made again: the watch went with the old one."""
+        self._places[folder].clear()
+        self._places_at = -_PLACES_S
+        self._look_below(folder)
+
+    def _look_below(self, folder: str) -> None:
+        """At the files with findings at and below `folder`, soon."""
+        for stored in findings.paths_below(self._db, shown(folder)):
+            self._inbox.put(real(stored))
 
     def _in_folder(self, place: Place) -> Iterator[str]:
         if not self._below_root(place.folder):
@@ -290,7 +312,9 @@ class Watching:
                 names = [entry.name for entry in listing if entry.is_file(follow_symlinks=False)]
         except OSError as exc:
             _LOG.info("cannot list %s: %s", shown(place.folder), exc.strerror)
-            self._places[place.folder].remove(place)
+            known = self._places.get(place.folder, [])
+            if place in known:
+                known.remove(place)
             return
         for name in names:
             if place.wanted(name):
@@ -339,8 +363,13 @@ class Watching:
             self._ignores.forget()
             self._letting.forget()
             # Stored paths too: a file deleted while events were lost is in no tree.
-            for stored in findings.paths_below(self._db, "/"):
-                self._look_again(real(stored))
+            stored = [real(each) for each in findings.paths_below(self._db, "/")]
+            for start in range(0, len(stored), _BATCH):
+                paths = stored[start : start + _BATCH]
+                ignored = self._ignores.among(list(filter(self._worker.changed, paths)))
+                for path in paths:
+                    self._look_again(path, ignored=path in ignored)
+                yield _PAUSE
             for root in sorted(self._roots):
                 files = 0
                 for path in self._watcher.add_tree(root):
@@ -357,10 +386,6 @@ class Watching:
         if self._again:
             reason, self._again = self._again, ""
             self.look_at_everything(reason)
-
-    def _visible(self, path: str) -> bool:
-        """False for what lies in a root that is not readable now: it need not be gone."""
-        return not any(path.startswith(root.rstrip(os.sep) + os.sep) for root in self._missing)
 
     def _new_watcher(self) -> Watcher:
         try:

@@ -20,7 +20,7 @@ from credguard.scan.custom import Joined
 from credguard.scan.engine import plain
 from credguard.scan.model import MEDIUM, Finding
 from credguard.sources import synced
-from credguard.store import findings
+from credguard.store import events, findings
 from credguard.store.db import transaction
 
 _LOG = logging.getLogger("credguard.daemon.worker")
@@ -70,14 +70,16 @@ class TooLarge(Exception):
 
 
 def read_regular(path: str, max_bytes: int) -> tuple[bytes, os.stat_result] | None:
-    """The bytes and status of a regular file; None for anything else, or it is on a server alone.
+    """The bytes and status of a regular file; None for anything else.
 
     Never opens a FIFO, socket or device, follows no symlink. Raises OSError (FileNotFoundError:
-    gone) and TooLarge (over `max_bytes`).
+    gone; also for what is on a server alone) and TooLarge (over `max_bytes`).
     """
     known = os.lstat(path)
-    if not stat.S_ISREG(known.st_mode) or synced.elsewhere(known):
+    if not stat.S_ISREG(known.st_mode):
         return None
+    if synced.elsewhere(known):
+        raise OSError(errno.EAGAIN, "its content is on a server alone", path)
     try:
         descriptor = os.open(path, _OPEN)  # it may have been replaced since
     except OSError as exc:
@@ -247,10 +249,17 @@ class Worker:
             self._being_told.difference_update(names)
 
         def allow() -> None:
-            findings.allow(self._db, names, "by its notification")
+            why = "by its notification"
+            with transaction(self._db):
+                findings.allow(self._db, names, why)
+                for each in fresh.values():
+                    events.record(
+                        self._db, self._now(), "finding.allowed", path, line=each.line,
+                        rule=each.rule_id, reason=why,
+                    )  # fmt: skip
             _LOG.info("allowed by a person: %s", path)
 
-        actions: tuple[Action, ...] = (Action("show", "Show the file", None, path),)
+        actions: tuple[Action, ...] = (Action("show", "Show the file", None, real(path)),)
         if not first.own:
             actions = (Action("allow", "Not a secret", allow), *actions)
         urgent = bool(first.own)

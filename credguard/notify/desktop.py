@@ -188,7 +188,10 @@ def _bus() -> str | None:
     """The session bus; without a named one it is where systemd puts it. None: there is none."""
     address = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
     if not address:
-        address = "unix:path=" + os.path.join(os.environ.get("XDG_RUNTIME_DIR", ""), "bus")
+        folder = os.environ.get("XDG_RUNTIME_DIR", "")
+        if not os.path.isabs(folder):
+            return None
+        address = "unix:path=" + os.path.join(folder, "bus")
     if address.startswith("unix:path="):
         path = address.removeprefix("unix:path=").split(",")[0]
         return address if os.path.exists(path) else None

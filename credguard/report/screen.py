@@ -68,19 +68,26 @@ def needs(status: Status) -> list[str]:
     found += [f"key {each.state}" for each in _distinct(status) if each.state in _BAD]
     found += [f"rotation {each.state}" for each in status.resting if each.why]
     found += [f"problem: {each.subject}" for each in status.problems]
-    overdue = [each for each in _distinct(status) if (each.due_in_days or 1) <= 0]
+    overdue = [each for each in _distinct(status) if _over(each.due_in_days)]
     found += [f"key of {each.profile} is due" for each in overdue if not each.consent]
+    unknown = [each for each in _distinct(status) if each.due_in_days is None]
+    found += [f"next rotation of {each.profile} UNKNOWN" for each in unknown]
     found += ["password due" for _ in status.passwords_due]
-    found += ["SSH key old" for each in status.ssh if (each.due_in_days or 1) <= 0]
+    found += ["password UNKNOWN" for each in status.passwords if each.state == "unknown"]
+    found += ["SSH key old" for each in status.ssh if _over(each.due_in_days)]
     found += [f"hook {each.state}" for each in status.hooks if each.state != "installed"]
     found += [f"folder {each.state}" for each in status.watched if each.state != "ok"]
     found += ["open finding" for _ in status.open_findings]
     runs = status.daemon == "running" or status.service == "scheduled"
     if (status.keys or status.watched) and not runs:
         found.append("no service")
-    if status.vault_state == "missing" and status.keys:
-        found.append("no vault")
+    found += ["no vault"] if status.vault_state == "missing" and status.keys else []
+    found += ["audit failed"] if status.audit and status.audit.failed else []
     return found
+
+
+def _over(days: float | None) -> bool:
+    return days is not None and days <= 0
 
 
 _BAD = ("leaked", "locked out", UNKNOWN)
@@ -381,7 +388,8 @@ def _audit(status: Status, look: Look) -> list[Line]:
     text += f"; {ago(status.now - audit.at)}"
     if audit.failed:
         text += "; again, with what to do: credguard audit"
-    return hanging("Audit", text, look.columns, style="bad" if audit.failed else "good")
+    style = "bad" if audit.failed else "warn" if audit.unknown else "good"
+    return hanging("Audit", text, look.columns, style=style)
 
 
 def users(status: Status) -> dict[str, str]:

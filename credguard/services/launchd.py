@@ -3,6 +3,7 @@
 import os
 import plistlib
 from collections.abc import Mapping
+from xml.parsers.expat import ExpatError
 
 from credguard.atomic import write_private
 from credguard.errors import CredguardError, Unsupported
@@ -66,8 +67,13 @@ class Launchd:
         try:
             with open(plist_file(), "rb") as file:
                 there = plistlib.load(file)
-        except (OSError, ValueError, plistlib.InvalidFileException):
+        except FileNotFoundError:
             return False
+        except (OSError, ValueError, ExpatError):
+            there = None  # damaged: written anew
+        if not isinstance(there, dict):
+            self.install(command)
+            return True
         kept = Launchd(there.get("EnvironmentVariables", {}), self._log)
         if there == plistlib.loads(render(command, kept._environment, self._log)):
             return False

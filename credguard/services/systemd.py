@@ -3,6 +3,7 @@
 Names of settings: systemd.exec(5), systemd.service(5), systemd.socket(5).
 """
 
+import glob
 import os
 import re
 from collections.abc import Mapping
@@ -175,6 +176,10 @@ class Systemd:
         try:
             for name in present:
                 os.unlink(os.path.join(folder, name))
+            # Left by a manager that could not be asked to disable them.
+            for link in glob.glob(os.path.join(glob.escape(folder), "*.wants", "credguard*")):
+                if os.path.basename(link) in names and os.path.islink(link):
+                    os.unlink(link)
         except OSError as exc:
             raise CredguardError(f"cannot remove the units in {folder}: {exc.strerror}") from exc
         _systemctl("daemon-reload")

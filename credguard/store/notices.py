@@ -24,9 +24,9 @@ def add(
     )
 
 
-def after(connection: sqlite3.Connection, id_: int) -> list[Notice]:
-    """Those that came after the one numbered `id_`, oldest first."""
-    rows = connection.execute("SELECT * FROM notice WHERE id > ? ORDER BY id", (id_,))
+def waiting(connection: sqlite3.Connection) -> list[Notice]:
+    """Those not removed yet, oldest first. The number of one that was removed is given anew."""
+    rows = connection.execute("SELECT * FROM notice ORDER BY id")
     return [Notice(row["id"], row["title"], row["body"], bool(row["urgent"])) for row in rows]
 
 

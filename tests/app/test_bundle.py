@@ -19,7 +19,10 @@ from tests.support.person import credguard, file_vault
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
 
-NAMES = ("zaphod-profile", "zaphod.beeblebrox", "zaphod-token", "424242424242", "zaphod-folder")
+NAMES = (
+    "zaphod-profile", "zaphod.beeblebrox", "zaphod-token", "424242424242", "zaphod-folder",
+    "Zaphod-Elsewhere", "zaphod-plain", "zaphod-sso",
+)  # fmt: skip
 
 
 def texts(file: Path) -> dict[str, str]:
@@ -42,6 +45,16 @@ class Planted:
             self.key_id, "aws", "424242424242", "zaphod.beeblebrox", "AIDAZAPHOD", 1e9, "add"
         )
         profiles.add_profile(ctx.db, "zaphod-profile", key, 1e9, consent=True)
+        aws = Path(paths.aws_config_file())
+        aws.parent.mkdir(exist_ok=True)
+        aws.write_text(
+            "[profile Zaphod-Elsewhere]\nsource_profile = nobody\n"
+            "[profile second]\nsso_session = zaphod-sso\n[profile third]\nrole_arn = r\n"
+        )
+        Path(paths.aws_credentials_file()).write_text(
+            f"[zaphod-plain]\naws_access_key_id = {self.key_id}\n"
+            f"aws_secret_access_key = {self.aws}\n"
+        )
         self.folder = home / "zaphod-folder"
         self.folder.mkdir()
         watches.add(ctx.db, str(self.folder), 1e9)

@@ -78,6 +78,29 @@ def test_a_clock_that_was_ahead_for_a_year_holds_nothing_up(world: World) -> Non
     assert world.look(daily) == 1
 
 
+def test_a_clock_that_was_hours_ahead_does_not_hold_up_what_is_looked_at_each_time(
+    world: World,
+) -> None:
+    each = world.job(every=EVERY_LOOK)
+    world.at += 3 * 3600
+    world.look(each)
+    world.at -= 3 * 3600
+    assert world.look(each) == 1
+
+
+def test_a_job_that_the_system_refuses_something_says_so_and_keeps_no_other_back(
+    world: World,
+) -> None:
+    def refused(_ctx: Context) -> list[Note]:
+        raise PermissionError(13, "Permission denied", "/srv/record")
+
+    notes = tick.tick(world.ctx, (Job("refused", "write", refused), world.job()))
+    assert [(each.failed, each.what) for each in notes] == [
+        (True, "/srv/record: Permission denied")
+    ]
+    assert world.ran == ["daily"]
+
+
 def test_on_battery_a_heavy_job_waits_for_as_long_as_it_can(world: World) -> None:
     heavy = world.job(heavy=True, patience="2d")
     world.battery = True

@@ -1,6 +1,9 @@
+from functools import partial
+
 import pytest
 
 from credguard.daemon.announcer import GAP_S, Action, Announcer
+from credguard.errors import StoreError
 from credguard.notify.desktop import FAILED, SHOWN, Notification, Said
 
 
@@ -163,3 +166,46 @@ def test_what_is_shown_as_the_service_stops_is_not_told_again(desktop: Desktop) 
     desktop.said = [Said(1, SHOWN)]
     desktop.announcer.stop()
     assert done == [1]
+
+
+def test_what_could_not_be_noted_is_noted_later_with_all_that_came_after_it(
+    desktop: Desktop,
+) -> None:
+    full, done = [True], []
+
+    def note(number: int) -> None:
+        if full[0]:
+            raise StoreError("the disk is full")
+        done.append(number)
+
+    desktop.announcer.tell("t", "first")
+    desktop.pass_(0)
+    for number in range(3):
+        desktop.announcer.tell("t", "b", partial(note, number))
+    desktop.now = GAP_S
+    desktop.announcer.poll()
+    desktop.announcer.tell("the service", "cannot work")
+    for _ in range(2):
+        desktop.now += GAP_S
+        with pytest.raises(StoreError):
+            desktop.announcer.poll()
+    assert [title for title, _ in desktop.shown] == ["t", "t (and 2 more)", "the service"]
+    full[0] = False
+    desktop.announcer.poll()
+    assert done == [0, 1, 2]
+
+
+def test_at_first_a_desktop_that_refuses_is_asked_again_since_it_may_be_starting() -> None:
+    desktop, done = Desktop(), []
+    announcer = Announcer(desktop, lambda: desktop.now, deadline_s=5, starting_s=60)
+    desktop.announcer, desktop.answer = announcer, FAILED
+    announcer.tell("t", "b", lambda: done.append("b"))
+    desktop.pass_(0)
+    assert done == []
+    desktop.answer = SHOWN
+    desktop.pass_(GAP_S)
+    assert (desktop.shown, done) == ([("t", "b")] * 2, ["b"])
+    desktop.answer = FAILED
+    announcer.tell("t", "c", lambda: done.append("c"))
+    desktop.pass_(60)
+    assert done == ["b", "c"]

@@ -179,6 +179,25 @@ def test_a_repository_that_git_cannot_read_rests(repo: Path, service: Service) -
     assert secrets(service) == set()
 
 
+def test_what_was_committed_while_a_repository_rests_is_looked_at_afterwards(
+    repo: Path, service: Service
+) -> None:
+    settings = repo / ".git/config"
+    before = settings.read_text()
+    git_dir = service.commits.repositories(str(repo / ".git"))[0]
+    settings.write_text("[broken\n")
+    service.commits.look(git_dir)
+    service.turn()
+    settings.write_text(before)
+    bypass(repo, leak())
+    service.commits.look(git_dir)
+    service.turn()
+    assert service.told == []
+    service.at += 600
+    service.turn()
+    assert len(service.told) == 1
+
+
 def test_a_large_file_is_passed_over_and_the_rest_is_read(repo: Path, service: Service) -> None:
     (repo / "big").write_text("x" * 1_000_001 + "\n" + leak(3))
     git(repo, "add", "big")

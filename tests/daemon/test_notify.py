@@ -32,6 +32,16 @@ def test_a_bus_that_is_not_named_is_found_where_systemd_puts_it(
     assert notify("title", "body")
 
 
+def test_a_bus_is_not_looked_for_in_the_working_directory(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.chdir(Path(desktop.address.removeprefix("unix:path=")).parent)
+    assert not notify("title", "body")
+    assert desktop.shown() == []
+
+
 @pytest.mark.parametrize("desktop", ["hang"], indirect=True)
 def test_a_desktop_that_never_answers_is_given_up(
     desktop: Desktop, monkeypatch: pytest.MonkeyPatch

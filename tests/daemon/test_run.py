@@ -14,6 +14,7 @@ from credguard import paths
 from credguard.app import watch
 from credguard.app.context import Context
 from credguard.app.status import daemon_state
+from credguard.services import systemd
 from credguard.store import findings
 from tests.support import samples
 from tests.support.daemon import leak, until
@@ -79,3 +80,20 @@ def test_a_second_one_is_refused(daemon: subprocess.Popen[bytes]) -> None:
     )
     assert second.returncode == 2
     assert b"runs already" in second.stderr
+
+
+def test_a_service_that_cannot_be_stopped_from_here_is_not_called_removed(
+    daemon: subprocess.Popen[bytes],
+) -> None:
+    # Without a user manager to ask, as in a session by su; what it left goes all the same.
+    folder = Path(systemd.unit_dir())
+    wanted = folder / "default.target.wants"
+    wanted.mkdir(parents=True)
+    (folder / systemd.SERVICE).write_text("")
+    (wanted / systemd.SERVICE).symlink_to(folder / systemd.SERVICE)
+    done = subprocess.run(
+        [sys.executable, "-m", "credguard", "service", "uninstall"], capture_output=True, timeout=60
+    )
+    assert (done.returncode, b"still running" in done.stderr) == (2, True)
+    assert str(daemon.pid).encode() in done.stderr
+    assert not [each for each in folder.rglob("*") if not each.is_dir()]

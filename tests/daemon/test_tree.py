@@ -155,6 +155,12 @@ def test_reading_a_repository_runs_nothing_that_it_names(
     assert not ran.exists()
 
 
+def test_folders_may_be_nested_deeper_than_calls_may(ignores: Ignores) -> None:
+    deep = "/" + "/".join(["d"] * 1500)
+    assert ignores.among([f"{deep}/file"]) == set()
+    assert ignores.top(deep) is None
+
+
 @pytest.mark.parametrize(
     "where", ["nested", "info", "excludesFile", "included", "user", "worktree"]
 )

@@ -1,16 +1,21 @@
 """The watching part over real files and events, stepped by the test; time is passed by hand."""
 
+import ctypes
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from credguard import paths
 from credguard.app import baseline
-from credguard.daemon import polling
+from credguard.daemon import polling, watching
 from credguard.daemon.layered import Layered
+from credguard.daemon.roots import removed, root_at
+from credguard.sources import ignored
 from credguard.sources.database import load_engine
 from credguard.store import watches
 from tests.support.daemon import leak
@@ -189,3 +194,102 @@ def test_counts_of_a_root_are_kept_for_who_asks(world: World) -> None:
     (looked,) = watches.looked(world.db).values()
     assert looked.files == 5
     assert looked.at is not None
+
+
+def test_a_place_that_was_removed_and_made_again_is_watched_again(
+    make: Make, poisoned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_PLACES_S", 0.0)
+    folder = Path(paths.aws_credentials_file()).parent
+    folder.mkdir(exist_ok=True)
+    world = make(places=["aws"])
+    for moved in (False, True):
+        if moved:
+            folder.rename(folder.with_name("moved"))
+        else:
+            shutil.rmtree(folder)
+        folder.mkdir()
+        world.turn()
+        (folder / "credentials").write_text(leak(moved))
+        world.until(lambda: str(folder / "credentials") in world.open())
+
+
+def test_what_cannot_be_reached_for_a_while_is_not_taken_for_gone(make: Make) -> None:
+    held_to_modes(lambda: out_of_reach(make()))
+
+
+def test_what_went_with_its_file_system_is_not_taken_for_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "disk" / "tree"
+    folder.mkdir(parents=True)
+    was = root_at(str(folder))
+    assert was is not None
+    shutil.rmtree(folder.parent)
+    assert removed(str(folder), was)
+    assert not removed(str(folder), replace(was, device=was.device + 1))
+    assert not removed(str(folder), replace(was, mounted=True))
+
+
+def held_to_modes(body: Callable[[], None]) -> None:
+    """Call `body` in a thread that may read and enter what modes allow only, root's too."""
+
+    def run() -> None:
+        if os.geteuid() == 0:
+            libc = ctypes.CDLL(None, use_errno=True)
+            header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # capabilities(7), version 3; ourselves
+            sets = (ctypes.c_uint32 * 6)()
+            assert libc.capget(header, sets) == 0
+            for each in range(3):
+                sets[each] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+            assert libc.capset(header, sets) == 0
+        body()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()
+
+
+def out_of_reach(world: World) -> None:
+    folder = world.tree / "sub"
+    folder.mkdir()
+    file = folder / "a.py"
+    file.write_text(leak())
+    world.until(lambda: world.open() == {str(file)})
+    for closed in (folder, world.tree):
+        closed.chmod(0)
+        try:
+            world.ahead += 3600  # a look at everything
+            while world.turn():
+                pass
+            assert world.open() == {str(file)}
+        finally:
+            closed.chmod(0o700)
+    world.until(lambda: world.watching.roots == 1)
+    file.unlink()
+    world.until(lambda: world.open() == set())
+
+
+def test_many_files_with_findings_are_looked_at_again_in_turns_and_git_is_asked_for_many_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(world.tree, "init", "-q")
+    files = [world.tree / f"f{number}.txt" for number in range(150)]
+    for number, file in enumerate(files):
+        file.write_text("")
+        world.db.execute(
+            "INSERT INTO finding (fingerprint, path, line, rule_id, masked, first_seen, last_seen)"
+            " VALUES (?, ?, 1, 'r', '***', 1e9, 1e9)",
+            (str(number), str(file)),
+        )
+    asked: list[int] = []
+    among = ignored.among
+
+    def counted(top: str, paths: list[str]) -> set[str]:
+        asked.append(len(paths))
+        return among(top, paths)
+
+    world.watching._inbox.take(1000)
+    monkeypatch.setattr(ignored, "among", counted)
+    world.watching.look_at_everything("as at a start")
+    world.watching.step()
+    assert 0 < len(world.open()) < 150
+    world.until(lambda: not world.open())
+    assert len(asked) < 20

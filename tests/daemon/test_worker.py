@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from credguard import paths
+from credguard.daemon.announcer import Action
 from credguard.daemon.worker import Worker
 from credguard.scan.model import HIGH, Finding
-from credguard.store import db, findings
+from credguard.sources import synced
+from credguard.store import db, events, findings
 from credguard.store.fingerprint_key import fingerprint_key
 from tests.support import samples
 
@@ -144,3 +146,38 @@ def test_what_a_file_reads_as_while_it_changes_is_looked_at_again(
     assert worker.changed(str(file))
     assert len(worker.scan(str(file))) == 1
     assert not worker.changed(str(file))
+
+
+def test_a_finding_stays_open_while_the_file_is_on_a_server_alone(
+    tmp_path: Path, worker: Worker, connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "env"
+    file.write_text(samples.aws_secret())
+    worker.scan(str(file))
+    monkeypatch.setattr(synced, "elsewhere", lambda _status: True)
+    assert worker.scan(str(file)) == []
+    assert len(findings.open_findings(connection)) == 1
+
+
+def test_a_button_shows_the_file_by_its_real_name_and_one_lets_it_pass_in_the_log_too(
+    tmp_path: Path, connection: sqlite3.Connection
+) -> None:
+    buttons: dict[str, Action] = {}
+
+    def tell(*_words: object, actions: tuple[Action, ...] = (), **_kinds: object) -> None:
+        buttons.update({each.name: each for each in actions})
+
+    scanner = KeyScanner(samples.aws_secret())
+    worker = Worker(
+        scanner, connection, fingerprint_key(), max_bytes=1000, tell=tell, now=time.time
+    )
+    file = os.path.join(tmp_path, os.fsdecode(b"\xff"))
+    Path(file).write_text(samples.aws_secret())
+    worker.scan(file)
+    assert buttons["show"].path == file
+    allow = buttons["allow"].do
+    assert allow is not None
+    allow()
+    assert findings.open_findings(connection) == []
+    (event,) = events.recent(connection, families=frozenset({"finding"}))
+    assert (event.kind, event.detail["reason"]) == ("finding.allowed", "by its notification")

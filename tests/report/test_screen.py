@@ -167,6 +167,10 @@ def test_the_head_sums_up_what_needs_a_look() -> None:
         {"keys": [key("work", state="UNKNOWN")]},
         {"unreadable": ["the settings"]},
         {"problems": FULL.problems},
+        {"keys": [key("work", age=None, due=None)]},
+        {"keys": [key("work", due=0.0, consent=False)]},
+        {"passwords": FULL.passwords[1:]},
+        {"audit": Audit(NOW - DAY, 20, 3, 1)},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -180,3 +184,6 @@ def test_what_nobody_looked_at_is_never_called_clean() -> None:
     assert "nobody looks: the service is stopped" in shown(replace(WELL, daemon="stopped"))
     assert "20 passed, 0 failed, 1 UNKNOWN; 24 h ago" in shown(WELL)
     assert "none was made yet" in shown(EMPTY)
+    ends = {screen(replace(WELL, audit=Audit(NOW, 9, *made)), Look(80))[-1][-1].style
+            for made in ((0, 1), (0, 0), (1, 1))}  # fmt: skip
+    assert ends == {"warn", "good", "bad"}

@@ -73,6 +73,12 @@ def test_a_launch_agent_from_installing_to_removing(asked: Path, tmp_path: Path)
     assert plist["ProgramArguments"] == ["/new/python", "daemon", "run"]
     assert plist["EnvironmentVariables"] == {"A": "b"}
 
+    for damaged in (b"<plist>", b"", b"<plist><string>x</string></plist>"):
+        Path(plist_file()).write_bytes(damaged)
+        assert Launchd({"A": "b"}, str(log)).refresh(COMMAND) is True
+        plist = plistlib.loads(Path(plist_file()).read_bytes())
+        assert plist["EnvironmentVariables"] == {"A": "b"}
+
     (tmp_path / "launchctl.code").write_text("5")
     with pytest.raises(Unsupported, match="ended with code 5"):
         service.install(COMMAND)

@@ -103,7 +103,7 @@ EVERY: list[Callable[[sqlite3.Connection], object]] = [
     lambda c: ssh.add_registration(c, ssh.Registration("k", "1", "r", 1)),
     lambda c: ssh.registrations(c, "k"),
     lambda c: notices.add(c, 1, "t", "b"),
-    lambda c: notices.after(c, 0),
+    lambda c: notices.waiting(c),
     lambda c: notices.remove(c, 1),
     lambda c: watches_table.looked(c),
     lambda c: watches_table.set_looked(c, "/p", 1, 1),

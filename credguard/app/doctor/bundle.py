@@ -24,7 +24,8 @@ from credguard.app import service
 from credguard.app.context import Context
 from credguard.app.doctor.run import everything
 from credguard.app.status import status
-from credguard.errors import CredguardError, StoreError
+from credguard.awsfiles.files import section_names
+from credguard.errors import ConfigError, CredguardError, StoreError
 from credguard.scan.model import Finding, Limits
 from credguard.scan.whole import scan_all
 from credguard.services import systemd
@@ -209,6 +210,13 @@ def _names(ctx: Context, missing: list[str]) -> dict[str, str]:
         _stored_names(ctx.db, found)
     except (StoreError, sqlite3.Error) as error:
         missing.append(f"names from the state database: {error}")
+    try:
+        for number, name in enumerate(dict.fromkeys(section_names()), 1):
+            if len(name) > 2 and name != "default":
+                found.setdefault(name, f"aws-section-{number}")
+                found.setdefault(name.lower(), f"aws-section-{number}")
+    except (ConfigError, OSError) as error:
+        missing.append(f"names from the AWS files: {error}")
     for name, instead in ((socket.gethostname(), "this-machine"), (_login(), "me")):
         if len(name) > 2 and name != "root":
             found.setdefault(name, instead)
