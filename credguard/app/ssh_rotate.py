@@ -56,11 +56,10 @@ def rotate(
             who = caller(ctx, profile, codes)
             record = _record(ctx, name, who)
             if wanted.finish != record.finish or (wanted.user and wanted.user != record.user):
-                record = replace(
-                    record,
-                    finish=record.finish or wanted.finish,
-                    user=wanted.user or record.user,
-                )
+                record = replace(record, finish=record.finish or wanted.finish)
+                if wanted.user and wanted.user != record.user:
+                    # What was done in one user's file says nothing of another's.
+                    record = replace(record, user=wanted.user, lines={})
                 table.put_rotation(ctx.db, record, ctx.now())
             pusher = wanted.push(who) if wanted.push is not None else None
             effects = Effects(ctx, who, pusher)

@@ -15,9 +15,16 @@ file=$home/.ssh/authorized_keys
 [ -d "$home/.ssh" ]
 file=$(readlink -f -- "$file")
 """
-# The login's own home, or where root asks for another user's.
+# The login's own home, or that of another user, whom root becomes first: in a folder that is that
+# user's, root would follow whatever link lies there.
 _MINE = "home=$HOME"
 _THEIRS = "home=$(getent passwd {user} | cut -d: -f6)"
+_AS = """set -eu
+if [ "$(id -un)" = {user} ]; then
+    exec sh -c {script}
+fi
+exec su {user} -s /bin/sh -c {script}
+"""
 
 _ADD = """if ! grep -qF -- {blob} "$file"; then
     cp -p -- "$file" "$file.credguard"
@@ -38,7 +45,8 @@ fi
 
 def _script(parts: str, user: str | None) -> str:
     home = _MINE if user is None else _THEIRS.format(user=quote(user))
-    return f"{_HEAD.format(home=home)}{parts}echo {quote(DONE)}\n"
+    script = f"{_HEAD.format(home=home)}{parts}echo {quote(DONE)}\n"
+    return script if user is None else _AS.format(user=quote(user), script=quote(script))
 
 
 def _blob(line: str) -> str:

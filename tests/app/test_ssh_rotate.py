@@ -1,5 +1,6 @@
 """Replacing and revoking a key against an account: moto over HTTP, a real SSH server, a real sh."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,60 @@ def test_a_machine_that_does_not_read_the_file_keeps_the_old_line(
     assert "ssh connect" in outcome.failed[number].hint
     assert old.public_key in machine.authorized.read_text()
     assert outcome.record.lines == {number: Line.ADDED}
+
+
+def test_a_login_by_another_key_proves_nothing(
+    ctx: Context, simulator: Simulator, machine: Server, tmp_path: Path
+) -> None:
+    """A person's ssh_config has a key of its own, and the server does not take the new one."""
+    number = launch(simulator, "us-east-1", "credguard_k")
+    other = tmp_path / "other"
+    command = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", str(other)]
+    subprocess.run(command, check=True, timeout=60)
+    machine.admit((tmp_path / "other.pub").read_text())
+    with (tmp_path / "network" / "config").open("a") as file:
+        file.write(f"  IdentityFile {other}\n")
+    old = ssh.chosen(ctx, "k")
+    machine.authorized.write_text(f"{old.public_key}\n")
+    config = machine.folder / "config"
+    config.write_text(config.read_text() + "PubkeyAcceptedAlgorithms rsa-sha2-512\n")
+    outcome = ssh_rotate.rotate(ctx, "k", None, pusher(ctx, ssh_push.BY_CONNECT))
+    assert "nothing is proven" in str(outcome.failed[number])
+    assert old.public_key in machine.authorized.read_text()
+    assert outcome.record.lines == {number: Line.ADDED}
+
+
+def test_a_connection_that_is_shared_proves_nothing(
+    ctx: Context, simulator: Simulator, machine: Server, tmp_path: Path
+) -> None:
+    """ControlMaster in a person's ssh_config: the login before the proof would stay open."""
+    number = launch(simulator, "us-east-1", "credguard_k")
+    with (tmp_path / "network" / "config").open("a") as file:
+        file.write("  ControlMaster auto\n  ControlPersist 20\n")
+        file.write(f"  ControlPath {tmp_path}/c-%C\n")
+    config = machine.folder / "config"
+    config.write_text(config.read_text().replace(str(machine.authorized), "/nonexistent"))
+    old = ssh.chosen(ctx, "k")
+    machine.authorized.write_text(f"{old.public_key}\n")
+    outcome = ssh_rotate.rotate(ctx, "k", None, pusher(ctx, ssh_push.BY_CONNECT))
+    assert list(outcome.failed) == [number]
+    assert "Permission denied" in str(outcome.failed[number])
+    assert old.public_key in machine.authorized.read_text()
+
+
+def test_another_users_file_is_not_done_with_the_firsts(
+    ctx: Context, simulator: Simulator, cloud: Cloud, tmp_path: Path
+) -> None:
+    number = launch(simulator, "us-east-1", "credguard_k")
+    old = ssh.chosen(ctx, "k").public_key
+    for user in ("admin", "ubuntu"):
+        file = tmp_path / user / ".ssh" / "authorized_keys"
+        file.parent.mkdir(parents=True)
+        file.write_text("" if user == "admin" else f"{old}\n")
+        cloud.home_of(user, tmp_path / user)
+        outcome = ssh_rotate.rotate(ctx, "k", None, pusher(ctx, ssh_push.BY_SSM, user))
+        assert outcome.record.lines == {number: Line.REPLACED}
+    assert file.read_text() == f"{successor(ctx).public_key}\n"
 
 
 def test_instances_get_the_new_line_by_systems_manager(

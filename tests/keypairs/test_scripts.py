@@ -1,7 +1,9 @@
 """The scripts for authorized_keys, run by a real sh on real files."""
 
 import os
+import pwd
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -62,16 +64,78 @@ def test_a_link_stays_one(file: Path, tmp_path: Path) -> None:
     assert NEW in (tmp_path / "real").read_text()
 
 
-def test_root_changes_the_file_of_another_user(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file.write_text("")
+def home_of(tmp_path: Path, user: str, monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
+    """The folder of a `getent` that finds the home of `user` at `home`; first on the PATH."""
     getent = tmp_path / "bin" / "getent"
     getent.parent.mkdir()
     getent.write_text(
-        f'#!/bin/sh\n[ "$1 $2" = "passwd ada" ] && echo "ada:x:1:1::{tmp_path}:/bin/sh"\n'
+        f'#!/bin/sh\n[ "$1 $2" = "passwd {user}" ] && echo "{user}:x:1:1::{home}:/bin/sh"\n'
     )
-    getent.chmod(0o700)
+    getent.chmod(0o755)
     monkeypatch.setenv("PATH", f"{getent.parent}:{os.environ['PATH']}")
+    return getent.parent
+
+
+def test_the_file_of_another_user_is_changed_as_that_user(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("")
+    become = home_of(tmp_path, "ada", monkeypatch, tmp_path) / "su"
+    become.write_text('#!/bin/sh\n[ "$1 $2 $4" = "ada -s -c" ] && exec "$3" -c "$5"\n')
+    become.chmod(0o700)
     run(file, scripts.add(NEW, user="ada"))
     assert file.read_text() == f"{NEW}\n"
+    become.write_text("#!/bin/sh\nexit 1\n")
+    run(file, scripts.remove(NEW, keep=None, user="ada"), ok=False)
+    assert file.read_text() == f"{NEW}\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="becoming another user needs root")
+@pytest.mark.parametrize("link", ["authorized_keys", "authorized_keys.credguard"])
+def test_root_follows_no_link_of_the_users(monkeypatch: pytest.MonkeyPatch, link: str) -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        victim = folder / "victim"
+        victim.write_text("root's\n")
+        victim.chmod(0o600)
+        ssh = folder / "home" / ".ssh"
+        ssh.mkdir(parents=True)
+        (ssh / "authorized_keys").write_text(f"{OLD}\n")
+        (ssh / link).unlink(missing_ok=True)
+        (ssh / link).symlink_to(victim)
+        owner = pwd.getpwnam("nobody")
+        for each in (ssh.parent, ssh, ssh / "authorized_keys"):
+            os.chown(each, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+        home_of(folder, "nobody", monkeypatch, ssh.parent).chmod(0o755)
+        script = scripts.add(NEW, user="nobody")
+        done = subprocess.run(
+            ["sh", "-s"], input=script, text=True, capture_output=True, timeout=30, cwd="/"
+        )
+        assert scripts.DONE not in done.stdout
+        assert victim.read_text() == "root's\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="becoming another user needs root")
+def test_root_becomes_a_user_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        ssh = folder / "home" / ".ssh"
+        ssh.mkdir(parents=True)
+        file = ssh / "authorized_keys"
+        file.write_text(f"{OLD}\n")
+        owner = pwd.getpwnam("nobody")
+        for each in (ssh, file):
+            os.chown(each, owner.pw_uid, owner.pw_gid)
+        home_of(folder, "nobody", monkeypatch, ssh.parent)
+        for script in (
+            scripts.add(NEW, user="nobody"),
+            scripts.remove(OLD, keep=NEW, user="nobody"),
+        ):
+            done = subprocess.run(
+                ["sh", "-s"], input=script, text=True, capture_output=True, timeout=30, cwd="/"
+            )
+            assert scripts.DONE in done.stdout, done.stderr
+        assert file.read_text() == f"{NEW}\n"
+        assert file.stat().st_uid == owner.pw_uid
