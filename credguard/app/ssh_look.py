@@ -7,7 +7,7 @@ from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.sessions import user_name
 from credguard.app.ssh_account import Caller, all_regions, caller, in_each, some_regions
-from credguard.errors import CredguardError, Unsupported
+from credguard.errors import CredguardError, StoreError, Unsupported
 from credguard.keypairs import check
 from credguard.keypairs.model import Facts, Instance, LocalKey, Pair
 from credguard.keypairs.public import is_key, parsed, same_key
@@ -18,7 +18,7 @@ from credguard.store import ssh as table
 class Look:
     """What was seen. `failed`: regions, or "account", that could not be read, and why.
 
-    `account`: its id, or "" when EC2 was not asked or nobody could ask it.
+    "here" is ~/.ssh. `account`: its id, or "" when EC2 was not asked or nobody could ask it.
     """
 
     facts: Facts
@@ -39,17 +39,24 @@ def look(
     `regions` None: all that are enabled for the account. What cannot be read is in `failed`, never
     left out silently. Raises StoreError, ConfigError.
     """
-    mine = tuple(local_keys(ctx))
+    failed: dict[str, CredguardError] = {}
+    mine: tuple[LocalKey, ...] = ()
+    try:
+        mine = tuple(local_keys(ctx))
+    except StoreError as error:
+        failed["here"] = error
+    unread = tuple((what, str(error)) for what, error in failed.items())
     me = ctx.config.ssh.owner or user_name()
     if local_only:
-        return Look(Facts(me, local=mine), "", {})
+        return Look(Facts(me, local=mine, unknown=unread), "", failed)
     try:
         who = caller(ctx, profile, codes)
         where = some_regions(ctx, who, regions) if regions else all_regions(ctx, who)
     except CredguardError as error:
-        facts = Facts(me, local=mine, unknown=(("account", str(error)),))
-        return Look(facts, "", {"account": error})
-    pairs, instances, failed = read(who, where)
+        facts = Facts(me, local=mine, unknown=(*unread, ("account", str(error))))
+        return Look(facts, "", {**failed, "account": error})
+    pairs, instances, not_read = read(who, where)
+    failed |= not_read
     unknown = tuple((region, str(error)) for region, error in failed.items())
     facts = Facts(who.owner, tuple(pairs), tuple(instances), mine, unknown)
     return Look(facts, who.account, failed)
@@ -84,7 +91,10 @@ def read(
 
 
 def local_keys(ctx: Context) -> list[LocalKey]:
-    """The keys made here, then the others in ~/.ssh; what is gone from the disk is left out."""
+    """The keys made here, then the others in ~/.ssh; what is gone from the disk is left out.
+
+    Raises StoreError.
+    """
     from credguard.ssh import files
 
     on_disk = {each.path: each for each in files.private_keys()}

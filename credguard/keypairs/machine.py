@@ -12,6 +12,9 @@ from typing import Any
 
 from credguard.keypairs.model import Instance
 
+# Of a key's name.
+LONGEST = 100
+
 
 class State(StrEnum):
     """Where a replacement stands; each is journalled before the next step is taken."""
@@ -195,7 +198,7 @@ def successor(name: str, stamp: str, taken: frozenset[str]) -> str:
     digits = last[:6]
     stem = base if base and len(digits) == 6 and digits.isdecimal() and len(last) <= 7 else name
     for letter in ("", *"bcdefghijklmnopqrstuvwxyz"):
-        wanted = f"{stem}-{stamp}{letter}"
+        wanted = f"{stem[: LONGEST - len(stamp) - 2]}-{stamp}{letter}"
         if wanted not in taken and wanted != name:
             return wanted
     raise ValueError(f"{name} was replaced too often in one month")
