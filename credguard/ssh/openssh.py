@@ -17,6 +17,12 @@ _ASKPASS_SINCE = (8, 4)
 _LONGEST_PUBLIC = 16 << 10
 
 
+class NoEnd(CredguardError):
+    """A program of OpenSSH did not end in time; it was killed."""
+
+    hint = "see whether it waits for something: run it by hand"
+
+
 def run(
     command: list[str],
     *,
@@ -26,7 +32,7 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program of OpenSSH. `given`: its standard input; `environment`: besides our own.
 
-    Raises Unsupported (not installed), TimeoutError, CredguardError.
+    Raises Unsupported (not installed), NoEnd, CredguardError.
     """
     try:
         return subprocess.run(
@@ -44,7 +50,7 @@ def run(
         ) from None
     except subprocess.TimeoutExpired:
         # from None: the exception holds the input.
-        raise TimeoutError(f"{command[0]} did not end within {deadline_s:.0f} s") from None
+        raise NoEnd(f"{command[0]} did not end within {deadline_s:.0f} s") from None
     except OSError as exc:
         raise CredguardError(f"cannot run {command[0]}: {exc.strerror}") from None
 
@@ -95,7 +101,7 @@ def make_security_key(path: str, kind: str, comment: str, environment: dict[str,
     command = ["ssh-keygen", "-q", "-t", kind, "-C", comment, "-f", path]
     try:
         done = run(command, environment=environment, deadline_s=90.0)
-    except TimeoutError:
+    except NoEnd:
         raise CredguardError(
             "nobody touched the security key within 90 s", hint="run it again, and touch it"
         ) from None
@@ -116,10 +122,13 @@ def own_agent(folder: str) -> Iterator[str]:
     For a key that must lie in no file. Gives the socket's path. Raises Unsupported, CredguardError.
     """
     path = os.path.join(folder, "agent")
+    # It runs a command, which ends when our end of the pipe does, however we end; the agent ends
+    # with it, or by itself within ten seconds of it (ssh-agent.c, check_parent_exists).
+    last = 'cat >/dev/null; kill "$SSH_AGENT_PID"'
     try:
         process = subprocess.Popen(
-            ["ssh-agent", "-D", "-a", path],
-            stdin=subprocess.DEVNULL,
+            ["ssh-agent", "-a", path, "sh", "-c", last],
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C is for ssh
@@ -137,5 +146,6 @@ def own_agent(folder: str) -> Iterator[str]:
             raise CredguardError(f"no ssh-agent could be started at {path}")
         yield path
     finally:
-        process.terminate()
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        process.stdin.close()
         process.wait()
