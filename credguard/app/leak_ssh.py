@@ -31,7 +31,16 @@ def answered(ctx: Context, name: str) -> tuple[Answer, str]:
             hint="see what is left: credguard ssh revoke --list",
         )
     left = ssh_revoke.left(records)
+    accounts = sorted(
+        {
+            item.account
+            for record in records
+            for item in record.items
+            if item.kind is Kind.PAIR and item.state is not State.DONE
+        }
+    )
+    but = f" but those of account {', '.join(accounts)}" if accounts else ""
     return Answer.REVOKE, (
-        f"its key pairs are deleted, so that no new instance gets it; {left} things are left for a"
-        " person: credguard ssh revoke --list"
+        f"its key pairs{but} are deleted, so that no new instance gets it; {left} things are left"
+        " for a person: credguard ssh revoke --list"
     )

@@ -108,7 +108,9 @@ def _regions(ctx: Context, key: table.SshKey, account: str) -> tuple[str, ...]:
     found = {each.region for each in rows if each.account == account}
     for record in table.revocations(ctx.db):
         if record.name == key.name and record.account == account:
-            found |= {each.where for each in record.items if each.kind is Kind.PAIR}
+            found |= {
+                each.where for each in record.items if each.kind is Kind.PAIR and not each.account
+            }
     return tuple(sorted(found))
 
 

@@ -236,7 +236,7 @@ def _show_lists(records: list[Record], as_json: bool) -> int:
     for record in records if not as_json else []:
         click.echo(printable(f"{record.title}: {len(record.left)} of {len(record.items)} left"))
         for each in record.items:
-            where = f"{each.where}: " if each.where else ""
+            where = f"{each.account} {each.where}: ".lstrip() if each.where else ""
             why = f" ({each.why})" if each.why else ""
             by_hand = each.kind in BY_HAND and each.state is not State.DONE
             tick = f"; done by hand: --done {each.id}" if by_hand else ""

@@ -45,7 +45,8 @@ _TEXTS = {
 class Item:
     """One line of the list. `where`: a region, or ""; `subject`: a pair's name, an instance's id.
 
-    `text`: in words; `why`: of a failure.
+    `text`: in words; `why`: of a failure. `account`: of a pair or an instance, when it is another
+    than the list's.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class Item:
     text: str
     state: State
     why: str = ""
+    account: str = ""
 
     @property
     def id(self) -> str:
@@ -102,26 +104,38 @@ def seen(
     *,
     here: bool,
     pair_name: str = "",
+    account: str = "",
+    elsewhere: Iterable[tuple[str, str]] = (),
 ) -> Record:
     """`record` with what a look found; what was done stays so, unless it is there again.
 
     `pairs`: those of this key; `instances`: any. One that is no more, in a region that was read, is
     done. A pair that was deleted is remembered by its name; `pair_name`: the name that this key's
     pairs have or had in any region. `here`: a private half is here.
+    `account`: the one that was looked at; "": the list's. `elsewhere`: other accounts and regions
+    where the key is known to be registered.
     """
-    items = {(each.kind, each.where, each.subject): each for each in record.items}
+    account = other(record, account)
+    items = {_key(each): each for each in record.items}
 
     def want(item: Item, *, again: bool = False) -> None:
-        key = (item.kind, item.where, item.subject)
-        known = items.get(key)
+        known = items.get(_key(item))
         if known is None or (again and known.state is State.DONE):
-            items[key] = item
+            items[_key(item)] = item
 
-    named = {(each.where, each.subject) for each in record.items if each.kind is Kind.PAIR}
+    named = {
+        (each.where, each.subject)
+        for each in record.items
+        if each.kind is Kind.PAIR and each.account == account
+    }
+    for owner, region in elsewhere:
+        text = f"the key pair {pair_name} of account {owner} is registered: name its --profile"
+        want(Item(Kind.PAIR, region, pair_name, text, State.TODO, "", other(record, owner)))
     for pair in pairs:
         named.add((pair.region, pair.name))
         text = f"the key pair {pair.name} of {pair.owner or 'nobody'} is registered"
-        want(Item(Kind.PAIR, pair.region, pair.name, text, State.TODO), again=True)
+        item = Item(Kind.PAIR, pair.region, pair.name, text, State.TODO, "", account)
+        want(item, again=True)
     if here:
         want(Item(Kind.AGENT, "", "", "ssh-agent here may hold the key", State.TODO), again=True)
         want(Item(Kind.FILE, "", "", "its private half is here", State.TODO), again=True)
@@ -132,13 +146,25 @@ def seen(
     }
     for each in there.values():
         text = f"{each.name or each.id} was launched with it: its line is in authorized_keys there"
-        want(Item(Kind.INSTANCE, each.region, each.id, text, State.OPEN))
+        want(Item(Kind.INSTANCE, each.region, each.id, text, State.OPEN, "", account))
     for kind, text in _TEXTS.items():
         want(Item(kind, "", "", text, State.OPEN))
-    kept = [_closed(each, there, regions_read) for each in items.values()]
+    kept = [
+        _closed(each, there, regions_read) if each.account == account else each
+        for each in items.values()
+    ]
     order = list(Kind)
-    kept.sort(key=lambda each: (order.index(each.kind), each.where, each.subject))
+    kept.sort(key=lambda each: (order.index(each.kind), each.account, each.where, each.subject))
     return replace(record, items=tuple(kept))
+
+
+def _key(item: Item) -> tuple[Kind, str, str, str]:
+    return item.kind, item.account, item.where, item.subject
+
+
+def other(record: Record, account: str) -> str:
+    """`account`, as an item of `record` has it: "" when it is the list's own."""
+    return "" if account == record.account else account
 
 
 def _closed(item: Item, there: Container[tuple[str, str]], regions_read: frozenset[str]) -> Item:

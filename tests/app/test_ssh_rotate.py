@@ -1,16 +1,30 @@
 """Replacing and revoking a key against an account: moto over HTTP, a real SSH server, a real sh."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from credguard.app import leak, own, ssh, ssh_agent, ssh_connect, ssh_push, ssh_revoke, ssh_rotate
+from credguard import paths
+from credguard.app import (
+    leak,
+    own,
+    ssh,
+    ssh_agent,
+    ssh_askpass,
+    ssh_connect,
+    ssh_push,
+    ssh_revoke,
+    ssh_rotate,
+)
 from credguard.app.context import Context
 from credguard.app.ssh_account import Caller
-from credguard.errors import Aborted, AlreadyExists, CredguardError, Unsupported
+from credguard.atomic import locked
+from credguard.errors import Aborted, AlreadyExists, Busy, CredguardError, Unsupported
 from credguard.keypairs.machine import Line
 from credguard.keypairs.revocation import Kind, Record, State
+from credguard.ssh import agent as ssh_agent_program
 from credguard.store import leaks
 from credguard.store import ssh as table
 from credguard.vault.base import ssh_item
@@ -291,6 +305,71 @@ def test_everything_of_a_leaver(
     assert [each.kind for each in again[0].left] == [Kind.IMAGES, Kind.SESSIONS, Kind.ELSEWHERE]
     with pytest.raises(CredguardError, match="tagged so"):
         ssh_revoke.revoke(ctx, ssh_revoke.Target(owner="nobody"))
+
+
+def test_a_lost_laptops_list_is_gone_on_with(
+    ctx: Context, simulator: Simulator, cloud: Cloud
+) -> None:
+    from credguard.ssh import keys
+
+    line = keys.public_line(keys.new_key(), "bob")
+    ec2 = client(simulator, "us-east-1")
+    tags = [{"ResourceType": "key-pair", "Tags": [{"Key": "device", "Value": "lost"}]}]
+    ec2.import_key_pair(KeyName="bobs", PublicKeyMaterial=line.encode(), TagSpecifications=tags)
+    ec2.close()
+    number = launch(simulator, "us-east-1", "bobs")
+    ssh_revoke.revoke(ctx, ssh_revoke.Target(device="lost"))
+    terminate(simulator, "us-east-1", number)
+    records, _ = ssh_revoke.revoke(ctx, ssh_revoke.Target(device="lost"))
+    assert item(records, Kind.INSTANCE) == [State.DONE]
+
+
+def test_regions_that_nobody_may_name_are_told(
+    ctx: Context, simulator: Simulator, cloud: Cloud
+) -> None:
+    cloud.script(Fault("DescribeRegions", "denied"))
+    records, failed = ssh_revoke.revoke(ctx, ssh_revoke.Target("k"))
+    assert item(records, Kind.PAIR) == [State.DONE, State.DONE]
+    assert list(failed) == ["other regions"]
+
+
+def test_a_replacement_and_a_revocation_wait_for_each_other(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def during(_records: list[Record]) -> None:
+        with pytest.raises(Busy), locked(paths.lock_file("ssh-rotation"), 0.0):
+            pass
+        raise Aborted("no")
+
+    with pytest.raises(Aborted):
+        ssh_revoke.revoke(ctx, ssh_revoke.Target("k"), agreed=during)
+
+
+def test_a_key_is_out_of_every_agent_that_is_known(
+    ctx: Context, simulator: Simulator, agent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shell's and ours, without the public file; a locked one tells nothing."""
+    key, _ = ssh_agent.add_to_agent(ctx, "k", "1h")
+    Path(key.path + ".pub").unlink()
+    ours = ssh_agent.start("1h").variables["SSH_AUTH_SOCK"]
+    try:
+        ssh_agent_program.add(ssh.private(ctx, key), "k", 3600, socket=ours)
+        locked_by = {**os.environ, **ssh_askpass.environment(), "SSH_AUTH_SOCK": ours}
+        word = Path(os.environ["HOME"]) / "word"
+        word.write_text("#!/bin/sh\necho word\n")
+        word.chmod(0o700)
+        locked_by["SSH_ASKPASS"] = str(word)
+        subprocess.run(["ssh-add", "-x"], env=locked_by, check=True, timeout=20)
+        records, _ = ssh_revoke.revoke(ctx, ssh_revoke.Target("k"))
+        assert item(records, Kind.AGENT) == [State.FAILED]
+        subprocess.run(["ssh-add", "-X"], env=locked_by, check=True, timeout=20)
+        records, _ = ssh_revoke.revoke(ctx, ssh_revoke.Target("k"))
+        assert item(records, Kind.AGENT) == [State.DONE]
+        for socket in (agent, ours):
+            environment = {**os.environ, "SSH_AUTH_SOCK": socket}
+            assert subprocess.run(["ssh-add", "-l"], env=environment, timeout=20).returncode == 1
+    finally:
+        ssh_agent.stop()
 
 
 def test_a_leaked_key_loses_its_pairs_and_stays_here(
