@@ -11,6 +11,7 @@ import click
 from credguard.app.context import Context
 from credguard.cli import complete, ssh_options
 from credguard.cli.ask import confirm, show_error
+from credguard.errors import Aborted
 
 if TYPE_CHECKING:
     from credguard.app.ssh_account import Caller
@@ -76,7 +77,7 @@ def rotate(
 
     ctx = Context()
     if finish:
-        confirm(
+        _agree(
             "Delete the old key pair? What instances it still opens is not to be seen in EC2 then.",
             yes=yes,
         )
@@ -90,6 +91,13 @@ def rotate(
     for where, error in outcome.failed.items():
         show_error(error, f"{where}: ")
     return 2 if outcome.failed else 0
+
+
+def _agree(question: str, *, yes: bool) -> None:
+    from credguard.report.text import printable
+
+    if not confirm(printable(question), yes=yes):
+        raise Aborted("nothing was changed", hint="")
 
 
 def _tell(step: Step) -> None:
@@ -207,7 +215,7 @@ def revoke(
 
     def agreed(records: list[Record]) -> None:
         titles = ", ".join(each.title for each in records)
-        confirm(f"Take away {titles}? Deleted keys cannot be brought back.", yes=yes)
+        _agree(f"Take away {titles}? Deleted keys cannot be brought back.", yes=yes)
 
     records, failed = app.revoke(
         ctx,
