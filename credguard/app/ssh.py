@@ -354,6 +354,11 @@ def private(ctx: Context, key: table.SshKey) -> Secret:
                 hint="restore a backup: credguard vault restore FILE",
             )
         return held
+    if key.key_type == keys.SECURITY_KEY:
+        raise Unsupported(
+            f"the key {key.name} is a security key's, which only OpenSSH uses",
+            hint=f"hand it to ssh-agent: credguard ssh add {key.name}; then use ssh itself",
+        )
     passphrase = ctx.vault.get(ssh_item(key.name))
     if passphrase is None:
         raise CredguardError(

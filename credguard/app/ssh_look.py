@@ -1,5 +1,7 @@
 """Use case: every SSH key in one view, here and in all regions, and what is wrong with it."""
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from credguard import config as settings
@@ -135,7 +137,7 @@ class Row:
 def rows(ctx: Context, seen: Look) -> list[Row]:
     """Local keys first, each with its pairs; then the pairs whose key is not here."""
     facts = seen.facts
-    problems = found(ctx, seen)
+    index = _Index(facts, found(ctx, seen))
     states = {key.name: key.state for key in table.keys(ctx.db)}
     result, told = [], set()
     for key in facts.local:
@@ -145,24 +147,48 @@ def rows(ctx: Context, seen: Look) -> list[Row]:
         here = key.path or "vault"
         state = states.get(key.name or "", "")
         result.append(
-            _row(facts, key.title, key.kind, key.owner or "", created, here, pairs, state, problems)
+            _row(index, key.title, key.kind, key.owner or "", created, here, pairs, state)
         )
-    groups: list[list[Pair]] = []
+    groups: dict[str, list[list[Pair]]] = {}
     for pair in facts.pairs:
         if (pair.region, pair.name) in told:
             continue
-        for group in groups:
-            if group[0].name == pair.name and _same(group[0], pair):
+        of_name = groups.setdefault(pair.name, [])
+        for group in of_name:
+            if _same(group[0], pair):
                 group.append(pair)
                 break
         else:
-            groups.append([pair])
-    for group in groups:
+            of_name.append([pair])
+    for group in (each for of_name in groups.values() for each in of_name):
         first = group[0]
         made = min((e.created for e in group if e.created is not None), default=None)
         kind, owner = first.kind or _kind(first), first.owner or ""
-        result.append(_row(facts, first.name, kind, owner, made, "", group, "", problems))
+        result.append(_row(index, first.name, kind, owner, made, "", group, ""))
     return result
+
+
+class _Index:
+    """Running instances and problems by key pair: an account may have thousands of each."""
+
+    def __init__(self, facts: Facts, problems: list[check.Problem]) -> None:
+        self.running = Counter(
+            (each.region, each.key_name) for each in facts.instances if each.state == "running"
+        )
+        self._all = problems
+        self._of_pair: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._of_local: dict[str, list[int]] = defaultdict(list)
+        for number, each in enumerate(problems):
+            self._of_pair[each.where, each.subject].append(number)
+            if each.check in _OF_LOCAL:
+                self._of_local[each.subject].append(number)
+
+    def problems(self, title: str, names: Iterable[tuple[str, str]]) -> list[check.Problem]:
+        """Those of the local key `title` and of the pairs `names`, in their order."""
+        numbers = set(self._of_local.get(title, ()))
+        for name in names:
+            numbers.update(self._of_pair.get(name, ()))
+        return [self._all[number] for number in sorted(numbers)]
 
 
 _OF_LOCAL = {"no-passphrase", "readable", "weak-key", "old-key", "another's-key"}
@@ -186,7 +212,7 @@ def _is(pair: Pair, line: str) -> bool:
 
 
 def _row(
-    facts: Facts,
+    index: _Index,
     title: str,
     kind: str,
     owner: str,
@@ -194,22 +220,12 @@ def _row(
     here: str,
     pairs: list[Pair],
     state: str,
-    problems: list[check.Problem],
 ) -> Row:
     names = {(each.region, each.name) for each in pairs}
-    running = [
-        each
-        for each in facts.instances
-        if each.state == "running" and (each.region, each.key_name) in names
-    ]
-    mine = [
-        each
-        for each in problems
-        if (each.where, each.subject) in names
-        or (each.subject == title and each.check in _OF_LOCAL)
-    ]
+    running = sum(index.running[name] for name in names)
+    mine = index.problems(title, names)
     owner = owner or next((each.owner for each in pairs if each.owner), "") or ""
-    return Row(title, kind, owner, created, here, pairs, len(running), state, mine)
+    return Row(title, kind, owner, created, here, pairs, running, state, mine)
 
 
 def found(ctx: Context, seen: Look) -> list[check.Problem]:

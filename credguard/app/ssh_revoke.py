@@ -6,6 +6,7 @@ See keypairs.revocation.
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from shlex import quote
 
 from credguard import paths
 from credguard.app import ssh, ssh_agent
@@ -87,7 +88,7 @@ def _revoke(
         if not pair.public_key and known is None and _tagged(pair, target):
             failed[f"{pair.region}: {pair.name}"] = CredguardError(
                 f"EC2 does not tell the public key of {pair.name}",
-                hint=f"delete it: aws ec2 delete-key-pair --key-name {pair.name}",
+                hint=f"delete it: aws ec2 delete-key-pair --key-name {quote(pair.name)}",
             )
     records = [
         _seen(ctx, who, record, facts, read_in)

@@ -89,9 +89,7 @@ def _record(ctx: Context, name: str | None, who: Caller) -> Record:
         return found[0]
     key = ssh.chosen(ctx, name)
     if key.state != table.ACTIVE:
-        raise CredguardError(
-            f"the key {key.name} is {key.state}", hint="see: credguard ssh list --local"
-        )
+        raise CredguardError(f"the key {key.name} is {key.state}", hint=_elsewhere(ctx, key, who))
     importable(parsed(key.public_key))
     record = Record(
         key.name, _successor(ctx, key.name), who.account, machine.State.INTENT, ctx.now(),
@@ -100,6 +98,16 @@ def _record(ctx: Context, name: str | None, who: Caller) -> Record:
     table.put_rotation(ctx.db, record, ctx.now())
     events.record(ctx.db, ctx.now(), "ssh.replacing", key.name, new=record.new)
     return record
+
+
+def _elsewhere(ctx: Context, key: table.SshKey, who: Caller) -> str:
+    """What to do with a key that was replaced, in another account than this one as it seems."""
+    if any(each.account == who.account for each in table.registrations(ctx.db, key.name)):
+        return (
+            "register the one in use here too: credguard ssh create --name NAME; then delete the"
+            f" old pair, with its private half: credguard ssh revoke {key.name}"
+        )
+    return "see: credguard ssh list --local"
 
 
 def _regions(ctx: Context, key: table.SshKey, account: str) -> tuple[str, ...]:
@@ -153,8 +161,9 @@ class Effects:
         """See driver.Effects. Every region that is enabled: a pair may have been put there."""
         try:
             where = set(all_regions(self._ctx, self._who))
+            unseen = set()
         except NotPermitted:
-            where = set()
+            where, unseen = set(), {"other regions"}
         where |= set(record.regions)
         old, new = self._key(record.old), table.key(self._ctx.db, record.new)
         names = [ssh.pair(record.old), ssh.pair(record.new)]
@@ -179,7 +188,10 @@ class Effects:
         )
         # A region that cannot be read, and where nothing was known to be, holds nothing up.
         unread = frozenset(failed) & set(record.regions)
-        return Look(frozenset(old_in), frozenset(new_in), unread, carrying)
+        unseen |= set(failed) - unread
+        return Look(
+            frozenset(old_in), frozenset(new_in), unread, carrying, unseen=tuple(sorted(unseen))
+        )
 
     def make(self, record: Record) -> None:
         """See driver.Effects."""

@@ -129,6 +129,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
         "waits_for": outcome.why or None,
         "old_pair_in": sorted(look.old_in),
         "new_pair_in": sorted(look.new_in),
+        "not_looked_at": list(look.unseen),
         "instances": [
             {
                 "id": each.id,
@@ -149,8 +150,10 @@ def _show_outcome(outcome: Outcome) -> None:
     from credguard.report.text import printable
 
     record, left = outcome.record, still_open(outcome.record, outcome.look)
+    but = f" but where nobody could look: {', '.join(outcome.look.unseen)}"
+    but = but if outcome.look.unseen else ""
     if outcome.over:
-        click.echo(f"{record.new} replaced {record.old}; its key pair is gone everywhere")
+        click.echo(f"{record.new} replaced {record.old}; its key pair is gone everywhere{but}")
     else:
         click.echo(f"{record.new} takes over from {record.old}: {outcome.why}")
     for each in outcome.look.carrying:

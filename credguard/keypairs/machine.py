@@ -91,7 +91,8 @@ class Look:
 
     `old_in`, `new_in`: regions where the pair of that key is registered. `unread`: regions that
     could not be read, or where something failed in this run. `carrying`: the instances that were
-    launched with the old pair. `stuck`: ids where a push failed in this run.
+    launched with the old pair. `stuck`: ids where a push failed in this run. `unseen`: what else
+    could not be looked at; nothing is known to be there.
     """
 
     old_in: frozenset[str]
@@ -99,6 +100,7 @@ class Look:
     unread: frozenset[str] = frozenset()
     carrying: tuple[Instance, ...] = ()
     stuck: frozenset[str] = frozenset()
+    unseen: tuple[str, ...] = ()
 
     def without(self, region: str) -> "Look":
         """Where the old pair of `region` was deleted."""

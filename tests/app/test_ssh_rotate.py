@@ -333,6 +333,21 @@ def test_regions_that_nobody_may_name_are_told(
     assert list(failed) == ["other regions"]
 
 
+def test_a_replacement_tells_where_it_could_not_look(
+    ctx: Context, simulator: Simulator, cloud: Cloud
+) -> None:
+    cloud.script(Fault("DescribeKeyPairs", "denied", region="ap-south-1"))
+    cloud.enabled = ["ap-south-1", *REGIONS]
+    outcome = ssh_rotate.rotate(ctx, "k", None, NOTHING)
+    assert (outcome.over, outcome.look.unseen) == (True, ("ap-south-1",))
+    # In another account its pair is still there: what to do is told.
+    elsewhere = table.Registration("k", simulator.account, "us-east-1", 1.0)
+    table.add_registration(ctx.db, elsewhere)
+    with pytest.raises(CredguardError, match="is replaced") as caught:
+        ssh_rotate.rotate(ctx, "k", None, NOTHING)
+    assert "credguard ssh revoke k" in caught.value.hint
+
+
 def test_a_replacement_and_a_revocation_wait_for_each_other(
     ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:

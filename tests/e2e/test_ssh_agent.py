@@ -328,6 +328,8 @@ def test_a_security_keys_key_is_told_not_to_be_for_ec2(
     assert held is not None
     assert held.reveal() not in public  # the stand-in wrote its arguments there
     assert ssh.chosen(ctx, None).key_type == "ed25519-sk"
+    with pytest.raises(Unsupported, match="only OpenSSH uses"):
+        ssh.private(ctx, ssh.chosen(ctx, "k"))
     with pytest.raises(Unsupported, match="EC2 does not import"):
         ssh_rotate.rotate(ctx, "k", None, ssh_rotate.Wanted())
 
