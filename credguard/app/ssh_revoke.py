@@ -152,7 +152,7 @@ def _records(
     under_way = {each.key: each for each in table.revocations(ctx.db)}
     for key, record in under_way.items():
         # Its pairs are gone by now: what is left stands in the list.
-        if not target.name and f" of {target.owner or target.device} (" in record.title:
+        if _is_of(record, target):
             wanted.setdefault(key, (record.title, record.name))
     return [
         under_way.get(line) or Record(title, name, line, who.account, ctx.now())
@@ -289,23 +289,38 @@ def _forget(ctx: Context, record: Record) -> None:
     ssh_agent.reconfigure(ctx)
 
 
-def listed(ctx: Context) -> list[Record]:
-    """Every revocation and what is left of it. Raises StoreError."""
-    return table.revocations(ctx.db)
+def listed(ctx: Context, target: Target | None = None) -> list[Record]:
+    """Every revocation, or those of `target`, and what is left of it. Raises StoreError."""
+    return [
+        each
+        for each in table.revocations(ctx.db)
+        if target is None or each.name == (target.name or None) or _is_of(each, target)
+    ]
 
 
-def tick(ctx: Context, item_id: str) -> list[Record]:
-    """A person did `item_id`; gives the lists that it stands in. Raises CredguardError: in none."""
-    changed = []
-    for record in listed(ctx):
-        done = revocation.ticked(record, item_id)
-        if done is not None:
-            changed.append(_kept(ctx, done))
+def _is_of(record: Record, target: Target) -> bool:
+    """Whether the list was begun for that owner or device."""
+    wanted = target.owner or target.device
+    return bool(wanted) and f" of {wanted} (" in record.title
+
+
+def tick(ctx: Context, item_id: str, target: Target | None = None) -> list[Record]:
+    """A person did `item_id` of the lists of `target`; gives these.
+
+    Raises CredguardError: it is in none; or, without a target, in several.
+    """
+    done = [revocation.ticked(record, item_id) for record in listed(ctx, target)]
+    changed = [record for record in done if record is not None]
+    if target is None and len(changed) > 1:
+        raise CredguardError(
+            f"several lists have {item_id!r}: {'; '.join(each.title for each in changed)}",
+            hint="say which: NAME, --owner or --device",
+        )
     if not changed:
         raise CredguardError(
             f"no list has {item_id!r} for a person to do", hint="see: credguard ssh revoke --list"
         )
-    return changed
+    return [_kept(ctx, record) for record in changed]
 
 
 def left(records: Iterable[Record]) -> int:

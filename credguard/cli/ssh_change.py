@@ -29,11 +29,24 @@ _private = click.option("--private", is_flag=True, help="By the instances' priva
 
 
 def _pusher(
-    ctx: Context, user: str | None, ssm: bool, private: bool, options: tuple[str, ...]
-) -> Callable[[Caller], Pusher]:
+    ctx: Context, push: bool, user: str | None, ssm: bool, private: bool, options: tuple[str, ...]
+) -> Callable[[Caller], Pusher] | None:
     from credguard.app import ssh_push
     from credguard.app.ssh_connect import Way, check
 
+    if not push:
+        if unused := [
+            name
+            for name, given in (
+                ("--ssm", ssm),
+                ("--user", user),
+                ("--private", private),
+                ("-o", options),
+            )
+            if given
+        ]:
+            raise click.UsageError(f"{', '.join(unused)}: only with --push")
+        return None
     way = Way(user or ctx.config.ssh.user, private=private, options=options)
     check(way)
     by = ssh_push.BY_SSM if ssm else ssh_push.BY_CONNECT
@@ -76,12 +89,12 @@ def rotate(
     from credguard.app import ssh_rotate as app
 
     ctx = Context()
+    pusher = _pusher(ctx, push, user, ssm, private, options)
     if finish:
         _agree(
             "Delete the old key pair? What instances it still opens is not to be seen in EC2 then.",
             yes=yes,
         )
-    pusher = _pusher(ctx, user, ssm, private, options) if push else None
     wanted = app.Wanted(pusher, finish, user or ctx.config.ssh.user if push else "")
     outcome = app.rotate(ctx, name, profile, wanted, ssh_options.codes(ctx, profile), _tell)
     if as_json:
@@ -210,10 +223,13 @@ def revoke(
     from credguard.app import ssh_revoke as app
 
     ctx = Context()
-    if only_list or done is not None:
-        records = app.tick(ctx, done) if done is not None else app.listed(ctx)
+    pusher = _pusher(ctx, push, user, ssm, private, options)
+    named = sum(bool(each) for each in (name, owner, device))
+    if (only_list or done is not None) and named <= 1:
+        target = app.Target(name or "", owner, device) if named else None
+        records = app.tick(ctx, done, target) if done is not None else app.listed(ctx, target)
         return _show_lists(records, as_json)
-    if sum(bool(each) for each in (name, owner, device)) != 1:
+    if named != 1:
         raise click.UsageError("name one: NAME, --owner OWNER or --device DEVICE")
 
     def agreed(records: list[Record]) -> None:
@@ -224,7 +240,7 @@ def revoke(
         ctx,
         app.Target(name or "", owner, device),
         profile,
-        push=_pusher(ctx, user, ssm, private, options) if push else None,
+        push=pusher,
         regions=regions,
         codes=ssh_options.codes(ctx, profile),
         agreed=agreed,

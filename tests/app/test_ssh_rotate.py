@@ -324,6 +324,18 @@ def test_a_lost_laptops_list_is_gone_on_with(
     assert item(records, Kind.INSTANCE) == [State.DONE]
 
 
+def test_what_is_ticked_off_is_of_one_list(ctx: Context, cloud: Cloud) -> None:
+    ssh.create(ctx, "l", ["us-east-1"])
+    for name in ("k", "l"):
+        ssh_revoke.revoke(ctx, ssh_revoke.Target(name))
+    with pytest.raises(CredguardError, match="several lists"):
+        ssh_revoke.tick(ctx, "images")
+    (record,) = ssh_revoke.tick(ctx, "images", ssh_revoke.Target("l"))
+    assert (record.name, item([record], Kind.IMAGES)) == ("l", [State.DONE])
+    (other,) = ssh_revoke.listed(ctx, ssh_revoke.Target("k"))
+    assert item([other], Kind.IMAGES) == [State.OPEN]
+
+
 def test_regions_that_nobody_may_name_are_told(
     ctx: Context, simulator: Simulator, cloud: Cloud
 ) -> None:

@@ -161,3 +161,27 @@ def test_a_no_is_a_no(
     assert "nothing was changed" in shown
     assert (poisoned / ".ssh" / "credguard_k").exists()
     assert list(pairs(simulator, "us-east-1")) == ["credguard_k"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "create --bits 2048",
+        "create --regions us-east-1 --all-regions",
+        "check --regions us-east-1 --all-regions",
+        "connect --regions us-east-1 --all-regions web",
+        "rotate --ssm",
+        "rotate --user ada",
+        "revoke k -o Port=1",
+        "revoke k --private",
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["credguard", "ssh", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert any(each in said for each in ("--push", "--type rsa", "either")), said
