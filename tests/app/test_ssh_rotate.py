@@ -429,6 +429,20 @@ def test_a_leaked_key_loses_its_pairs_and_stays_here(
     )
 
 
+def test_a_leaked_key_of_somebody_with_several_profiles(simulator: Simulator, cloud: Cloud) -> None:
+    ctx = in_memory.context(simulator, "one", "two")
+    ssh.create(ctx, "k", REGIONS, "two")
+    own.refresh(ctx)
+    place = leaks.Place("ssh-key/k", "/r/.git", "0123", "a", 1, 1.0)
+    assert leaks.got_out(ctx.db, place, "the SSH key k", 1.0, 1.0, "by a push")
+    (answered,) = leak.answer_due(ctx)
+    assert answered.state == leaks.ANSWERED, answered.answer
+    assert all(pairs(simulator, region) == {} for region in REGIONS)
+    leaks.set_state(ctx.db, "ssh-key/k", leaks.WAITING, "", 1.0)  # as after a crash
+    (again,) = leak.answer_due(ctx)
+    assert again.state == leaks.ANSWERED, again.answer
+
+
 def test_a_successor_that_is_taken_away_takes_over_nothing(
     ctx: Context, simulator: Simulator
 ) -> None:
