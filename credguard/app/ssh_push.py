@@ -43,9 +43,9 @@ class Pusher:
     way: ssh_connect.Way
     by: str = BY_CONNECT
 
-    def add(self, instance: Instance, line: str) -> None:
-        """The public `line` lets in. Raises CredguardError."""
-        self._do(instance, scripts.add(line, user=self._user()))
+    def add(self, instance: Instance, line: str, old: str) -> None:
+        """The public `line` lets in where `old` does. Raises CredguardError."""
+        self._do(instance, scripts.add(line, old=old, user=self._user()))
 
     def prove(self, instance: Instance, line: str, name: str) -> None:
         """Raise CredguardError unless the key `name` (whose public half is `line`) lets in.
@@ -122,7 +122,7 @@ class Pusher:
             raise CredguardError(
                 f"authorized_keys of {self.way.user} on {instance.id} was not changed or read:"
                 f" Systems Manager says {answer.status}",
-                hint="check that its agent runs, and --user",
+                hint="check that its agent runs, and --user: whose file has the old key",
             )
 
 

@@ -217,7 +217,8 @@ class Effects:
 
     def add(self, record: Record, instance: Instance) -> None:
         """See driver.Effects."""
-        self._push().add(instance, self._key(record.new).public_key)
+        old, new = self._key(record.old), self._key(record.new)
+        self._push().add(instance, new.public_key, old.public_key)
 
     def prove(self, record: Record, instance: Instance) -> None:
         """See driver.Effects."""

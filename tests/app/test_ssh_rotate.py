@@ -221,7 +221,14 @@ def test_another_users_file_is_not_done_with_the_firsts(
         file.write_text("" if user == "admin" else f"{old}\n")
         cloud.home_of(user, tmp_path / user)
         outcome = ssh_rotate.rotate(ctx, "k", None, pusher(ctx, ssh_push.BY_SSM, user))
-        assert outcome.record.lines == {number: Line.REPLACED}
+        # A user whose file has not the old key gets no new one.
+        assert outcome.record.lines == ({} if user == "admin" else {number: Line.REPLACED})
+    root = tmp_path / "root" / ".ssh" / "authorized_keys"
+    root.parent.mkdir(parents=True)
+    root.write_text(f"no-pty {old}\n")
+    cloud.home_of("root", tmp_path / "root")
+    ssh_rotate.rotate(ctx, "k", None, pusher(ctx, ssh_push.BY_SSM, "root"))
+    assert root.read_text() == f"no-pty {successor(ctx).public_key}\n"
     assert file.read_text() == f"{successor(ctx).public_key}\n"
 
 
