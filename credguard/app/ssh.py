@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from shlex import quote
 
 from credguard import paths
 from credguard.app import own
@@ -357,7 +358,7 @@ def private(ctx: Context, key: table.SshKey) -> Secret:
     if key.key_type == keys.SECURITY_KEY:
         raise Unsupported(
             f"the key {key.name} is a security key's, which only OpenSSH uses",
-            hint=f"hand it to ssh-agent: credguard ssh add {key.name}; then use ssh itself",
+            hint=f"hand it to ssh-agent: credguard ssh add {quote(key.name)}; then use ssh itself",
         )
     passphrase = ctx.vault.get(ssh_item(key.name))
     if passphrase is None:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from credguard import paths
 from credguard.app import own, ssh, ssh_agent
@@ -105,7 +106,7 @@ def _elsewhere(ctx: Context, key: table.SshKey, who: Caller) -> str:
     if any(each.account == who.account for each in table.registrations(ctx.db, key.name)):
         return (
             "register the one in use here too: credguard ssh create --name NAME; then delete the"
-            f" old pair, with its private half: credguard ssh revoke {key.name}"
+            f" old pair, with its private half: credguard ssh revoke {quote(key.name)}"
         )
     return "see: credguard ssh list --local"
 

@@ -224,10 +224,11 @@ def revoke(
 
     ctx = Context()
     pusher = _pusher(ctx, push, user, ssm, private, options)
+    target = app.Target(name or "", owner, device)
     named = sum(bool(each) for each in (name, owner, device))
     if (only_list or done is not None) and named <= 1:
-        target = app.Target(name or "", owner, device) if named else None
-        records = app.tick(ctx, done, target) if done is not None else app.listed(ctx, target)
+        only = target if named else None
+        records = app.tick(ctx, done, only) if done is not None else app.listed(ctx, only)
         return _show_lists(records, as_json)
     if named != 1:
         raise click.UsageError("name one: NAME, --owner OWNER or --device DEVICE")
@@ -237,14 +238,9 @@ def revoke(
         _agree(f"Take away {titles}? Deleted keys cannot be brought back.", yes=yes)
 
     records, failed = app.revoke(
-        ctx,
-        app.Target(name or "", owner, device),
-        profile,
-        push=pusher,
-        regions=regions,
-        codes=ssh_options.codes(ctx, profile),
-        agreed=agreed,
-    )
+        ctx, target, profile,
+        push=pusher, regions=regions, codes=ssh_options.codes(ctx, profile), agreed=agreed,
+    )  # fmt: skip
     code = _show_lists(records, as_json)
     for region, error in failed.items():
         show_error(error, f"UNKNOWN: {region}: ")

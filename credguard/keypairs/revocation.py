@@ -116,29 +116,22 @@ def seen(
     where the key is known to be registered.
     """
     account = other(record, account)
-    items = {_key(each): each for each in record.items}
-
-    def want(item: Item, *, again: bool = False) -> None:
-        known = items.get(_key(item))
-        if known is None or (again and known.state is State.DONE):
-            items[_key(item)] = item
-
+    items = _Items(record)
     named = {
         (each.where, each.subject)
         for each in record.items
         if each.kind is Kind.PAIR and each.account == account
     }
     for owner, region in elsewhere:
-        text = f"the key pair {pair_name} of account {owner} is registered: name its --profile"
-        want(Item(Kind.PAIR, region, pair_name, text, State.TODO, "", other(record, owner)))
+        items.want(_elsewhere(record, owner, region, pair_name))
     for pair in pairs:
         named.add((pair.region, pair.name))
-        text = f"the key pair {pair.name} of {pair.owner or 'nobody'} is registered"
-        item = Item(Kind.PAIR, pair.region, pair.name, text, State.TODO, "", account)
-        want(item, again=True)
+        items.want(_registered(pair, account), again=True)
     if here:
-        want(Item(Kind.AGENT, "", "", "ssh-agent here may hold the key", State.TODO), again=True)
-        want(Item(Kind.FILE, "", "", "its private half is here", State.TODO), again=True)
+        items.want(
+            Item(Kind.AGENT, "", "", "ssh-agent here may hold the key", State.TODO), again=True
+        )
+        items.want(Item(Kind.FILE, "", "", "its private half is here", State.TODO), again=True)
     there = {
         (each.region, each.id): each
         for each in instances
@@ -146,20 +139,42 @@ def seen(
     }
     for each in there.values():
         text = f"{each.name or each.id} was launched with it: its line is in authorized_keys there"
-        want(Item(Kind.INSTANCE, each.region, each.id, text, State.OPEN, "", account))
+        items.want(Item(Kind.INSTANCE, each.region, each.id, text, State.OPEN, "", account))
     for kind, text in _TEXTS.items():
-        want(Item(kind, "", "", text, State.OPEN))
-    kept = [
-        _closed(each, there, regions_read) if each.account == account else each
-        for each in items.values()
-    ]
-    order = list(Kind)
-    kept.sort(key=lambda each: (order.index(each.kind), each.account, each.where, each.subject))
+        items.want(Item(kind, "", "", text, State.OPEN))
+    kept = (_closed(each, account, there, regions_read) for each in items.all())
     return replace(record, items=tuple(kept))
 
 
-def _key(item: Item) -> tuple[Kind, str, str, str]:
-    return item.kind, item.account, item.where, item.subject
+class _Items:
+    """The items of a list, each once."""
+
+    def __init__(self, record: Record) -> None:
+        self._items = {self._key(each): each for each in record.items}
+
+    def want(self, item: Item, *, again: bool = False) -> None:
+        """Have `item` in the list; one that is done stays so, unless it is there `again`."""
+        known = self._items.get(self._key(item))
+        if known is None or (again and known.state is State.DONE):
+            self._items[self._key(item)] = item
+
+    def all(self) -> list[Item]:
+        """In the order to be shown in."""
+        return [self._items[key] for key in sorted(self._items)]
+
+    @staticmethod
+    def _key(item: Item) -> tuple[int, str, str, str]:
+        return list(Kind).index(item.kind), item.account, item.where, item.subject
+
+
+def _registered(pair: Pair, account: str) -> Item:
+    text = f"the key pair {pair.name} of {pair.owner or 'nobody'} is registered"
+    return Item(Kind.PAIR, pair.region, pair.name, text, State.TODO, "", account)
+
+
+def _elsewhere(record: Record, account: str, region: str, pair: str) -> Item:
+    text = f"the key pair {pair} of account {account} is registered: name its --profile"
+    return Item(Kind.PAIR, region, pair, text, State.TODO, "", other(record, account))
 
 
 def other(record: Record, account: str) -> str:
@@ -167,8 +182,12 @@ def other(record: Record, account: str) -> str:
     return "" if account == record.account else account
 
 
-def _closed(item: Item, there: Container[tuple[str, str]], regions_read: frozenset[str]) -> Item:
-    """`item`, done when it is of an instance that is no more."""
+def _closed(
+    item: Item, account: str, there: Container[tuple[str, str]], regions_read: frozenset[str]
+) -> Item:
+    """`item`, done when it is of an instance of `account` that is no more."""
+    if item.account != account:
+        return item
     gone = item.where in regions_read and (item.where, item.subject) not in there
     if item.kind is Kind.INSTANCE and item.state is not State.DONE and gone:
         return replace(item, state=State.DONE, why="the instance is gone")
