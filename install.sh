@@ -346,7 +346,7 @@ uninstall() {
 
 missing_parts() {
     missing=
-    for pair in gnome-keyring-daemon:gnome-keyring dbus-run-session:dbus ssh-keygen:openssh-client /usr/sbin/sshd:openssh-server git:git \
+    for pair in gnome-keyring-daemon:gnome-keyring dbus-run-session:dbus ssh-keygen:openssh-client /usr/sbin/sshd:openssh-server openssl:openssl git:git \
         Xvfb:xvfb xclip:xclip strace:strace pass:pass gpg:gnupg keepassxc:keepassxc zsh:zsh fish:fish \
         systemd-analyze:systemd chromium:chromium; do
         command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"

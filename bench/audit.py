@@ -99,8 +99,10 @@ def prowler(program: str, account: Account, home: Path) -> None:
     )
     there = [name for name in checks if f"[{name}]" in listed.stdout]
     os.environ["AWS_ENDPOINT_URL"] = account.url.replace("127.0.0.1", "localhost")
-    command = [program, "aws", "-r", REGION, "-b", "-z", "-M", "csv", "-o", str(home / "prowler"),
-               "-c", *there]  # fmt: skip
+    command = [
+        program, "aws", "--region", REGION, "-b", "-z", "-M", "csv", "-o", str(home / "prowler"),
+        "-c", *there,
+    ]  # fmt: skip
     account.calls.clear()
     wall, cpu, peak, code = measured(command, home / "prowler.txt")
     rest = f"{len(there)} checks, {len(account.calls)} requests, exit code {code}"
@@ -109,7 +111,11 @@ def prowler(program: str, account: Account, home: Path) -> None:
 
 def main() -> None:
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    home = Path(tempfile.mkdtemp(prefix="credguard-bench-"))
+    with tempfile.TemporaryDirectory(prefix="credguard-bench-") as folder:
+        inside(Path(folder), many)
+
+
+def inside(home: Path, many: int) -> None:
     for name in list(os.environ):
         if name.startswith(("AWS_", "CREDGUARD_", "XDG_")):
             del os.environ[name]

@@ -31,8 +31,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
 from credguard.scan.engine import plain  # noqa: E402
-from credguard.scan.general import detect, kinds, places, score, signals  # noqa: E402
-from credguard.scan.model import CONFIDENCE_NAMES, HIGH, MEDIUM  # noqa: E402
+from credguard.scan.general import detect, forgery, kinds, places, score, signals  # noqa: E402
+from credguard.scan.model import CONFIDENCE_NAMES, HIGH, LOW, MEDIUM  # noqa: E402
 from credguard.sources.database import load_engine  # noqa: E402
 
 _WEIGHT = {"T": 1.0, "F": 1.0, "X": 0.6, "U": 0.6, "t": 0.0}
@@ -113,7 +113,8 @@ def _read_file(rows: Rows, engine, path: str, data: bytes, labels: list[dict]) -
         rows.label.append(_label(by_line.get(number, ()), each, line, starts[number - 1]))
         held = tuple(dict.fromkeys(signals.signals(text, each, times[each.value])))
         rows.signals.append(held)
-        rows.most.append(score.most(held))
+        most = score.most(held)
+        rows.most.append(min(most, LOW) if forgery.signs(data, each) else most)
         rows.key.append((each.name, each.value[:200]))
 
 

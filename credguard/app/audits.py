@@ -1,12 +1,26 @@
 """Use case: the account audits that were made, for `status` and `report`."""
 
+from credguard.app.audit.trend import trend
 from credguard.app.context import Context
 from credguard.report.overview import Audit
 from credguard.store import audits as table
 
 
-def audits(ctx: Context) -> list[Audit]:
-    """Every audit that is kept, of any account, oldest first. Raises StoreError."""
+def last(ctx: Context) -> Audit | None:
+    """The newest audit of any account; None: none was made from here. Raises StoreError."""
+    run = table.newest(ctx.db)
+    return None if run is None else Audit(run.at, run.passed, run.failed, run.unknown, run.account)
+
+
+def audits(ctx: Context, since: float = 0.0) -> list[Audit]:
+    """Those of the account that was audited last, in that scope, oldest first. Raises StoreError.
+
+    The newest 200 at most; accounts are not mixed, since their numbers would look like a change.
+    """
+    run = table.newest(ctx.db)
+    if run is None:
+        return []
     return [
-        Audit(run.at, run.passed, run.failed, run.unknown) for run in reversed(table.all_(ctx.db))
+        Audit(each.at, each.passed, each.failed, each.unknown, run.account, each.worse, each.better)
+        for each in trend(ctx, run.account, run.scope, since)
     ]

@@ -47,7 +47,7 @@ def history(ctx: Context, since: float) -> History:
         findings=_found(ctx, since),
         in_commits=sum(each.first_seen >= since for each in commits.found(ctx.db)),
         home=paths.home(),
-        audits=[each for each in audits.audits(ctx) if each.at >= since],
+        audits=audits.audits(ctx, since),
     )
 
 

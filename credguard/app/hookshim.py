@@ -21,6 +21,10 @@ CHECKED = tuple(_ENTRIES)
 NOTED = ("post-commit", "post-merge", "post-applypatch", "post-rewrite")
 INSTALLED = CHECKED + NOTED
 KEPT = ".before-credguard"
+_SECTIONS = (
+    f"for name in {' '.join(INSTALLED)}; do"
+    " git config --global --remove-section hook.credguard-$name; done"
+)
 MARK = b"# credguard hook shim"
 
 
@@ -74,8 +78,7 @@ def configured_shim(name: str) -> bytes:
         f"case $second in '{MARK.decode()}'*) [ ! -x \"$ours\" ] || exit 0 ;; esac",
         "kept=",
     ]
-    unset = f"git config --global --remove-section hook.credguard-{name}"
-    return _shim(name, "\n".join(lines) + "\n", f"  remove={shlex.quote(unset)}\n")
+    return _shim(name, "\n".join(lines) + "\n", f"  remove={shlex.quote(_SECTIONS)}\n")
 
 
 def _shim(name: str, kept: str, removal: str) -> bytes:
@@ -125,4 +128,8 @@ def _removal(*, global_: bool, chain_to: str | None) -> str:
     setting = "--unset core.hooksPath"
     if chain_to is not None:
         setting = f"core.hooksPath {shlex.quote(chain_to)}"
-    return f"  remove={shlex.quote('git config --global ' + setting)}\n"
+    return (
+        f"  remove={shlex.quote('git config --global ' + setting)}\n"
+        f"  git config --global hook.credguard-{CHECKED[0]}.event >/dev/null &&\n"
+        f"    remove=$remove{shlex.quote('; ' + _SECTIONS)}\n"
+    )

@@ -1,5 +1,6 @@
 """SSH keys: made here, passphrase or key in the vault, registered as EC2 key pairs."""
 
+import contextlib
 import os
 import re
 import socket
@@ -10,7 +11,7 @@ from functools import partial
 from shlex import quote
 
 from credguard import paths
-from credguard.app import own
+from credguard.app import noting, own
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.ssh_account import Caller, all_regions, caller, in_each, some_regions
@@ -20,6 +21,7 @@ from credguard.keypairs import public
 from credguard.secret import Secret
 from credguard.store import events
 from credguard.store import ssh as table
+from credguard.store.db import transaction
 from credguard.vault.base import ssh_item, ssh_key_item
 
 
@@ -109,7 +111,8 @@ def register(
 ) -> dict[str, CredguardError | None]:
     """Register `key` in the regions `where`, all at once; None: it is registered there.
 
-    Each region is remembered as it ends. A pair that is there already with this key is kept.
+    A pair that is there already with this key is kept. What was done is remembered at the end, an
+    interrupt's too: it is only for lists, and running it again finds the rest.
     """
     public.importable(public.parsed(key.public_key))
     if any(public.same_key(each.key, key.public_key) for each in table.revocations(ctx.db)):
@@ -125,15 +128,22 @@ def register(
     if supersedes:
         tags["supersedes"] = pair(supersedes)
 
+    done: list[str] = []
+
     def ended(region: str, error: CredguardError | None) -> None:
         if error is None:
-            row = table.Registration(key.name, who.account, region, ctx.now())
-            table.add_registration(ctx.db, row)
+            done.append(region)
         on_region(region, error)
 
-    found = in_each(where, partial(_register, who, key, tags), ended)
-    done = [region for region, error in found.items() if error is None]
-    events.record(ctx.db, ctx.now(), "ssh.registered", key.name, regions=done)
+    try:
+        found = in_each(where, partial(_register, who, key, tags), ended)
+    finally:
+        with transaction(ctx.db):
+            for region in done:
+                row = table.Registration(key.name, who.account, region, ctx.now())
+                table.add_registration(ctx.db, row)
+            regions = sorted(done, key=where.index)
+            events.record(ctx.db, ctx.now(), "ssh.registered", key.name, regions=regions)
     return {
         region: error if isinstance(error, CredguardError) else None
         for region, error in found.items()
@@ -251,6 +261,7 @@ def _in_file(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKe
         key = keys.new_key(wanted.kind, wanted.bits)
         line = keys.public_line(key, _comment(name))
         keys.write_new(path, keys.encrypted(key, passphrase), 0o600)
+        _known_again(noting.PRIVATE + name, keys.plain(key))
     if known is not None and not public.same_key(known.public_key, line):
         raise AlreadyExists(
             f"{path} is another key than the one made as {name}", hint="choose another --name"
@@ -260,6 +271,12 @@ def _in_file(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKe
         kind = public.parsed(line).kind
         table.add_key(ctx.db, replace(_row(ctx, name, owner, kind, line), path=path))
     return _known(ctx, name)
+
+
+def _known_again(item: str, private: Secret) -> None:
+    # What cannot be written now is left to the periodic look.
+    with contextlib.suppress(CredguardError):
+        noting.note(item, private)
 
 
 def _passphrase(ctx: Context, name: str, held: Secret | None) -> Secret:

@@ -195,8 +195,12 @@ def connect(ctx: Context, who: Caller, instance: Instance, way: Way, arguments: 
             ctx.db, ctx.now(), "ssh.connected", instance.id, user=way.user, region=instance.region
         )
         ctx.close()  # ssh may run for days
-        # A Ctrl-C is ssh's; what is handled here is not, what were ignored would stay so in ssh.
-        before = signal.signal(signal.SIGINT, lambda *_: None)
+        # A Ctrl-C is ssh's: handled here, since what is ignored would stay ignored in ssh. The
+        # others end this process, and the agent with its key before.
+        before = {signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None)}
+        for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+            if (number := getattr(signal, name, None)) is not None:
+                before[number] = signal.signal(number, _ended)
         try:
             code = subprocess.run([*command, *arguments], check=False).returncode
         except FileNotFoundError:
@@ -204,8 +208,13 @@ def connect(ctx: Context, who: Caller, instance: Instance, way: Way, arguments: 
                 "ssh is not installed", hint="install OpenSSH (Debian, Ubuntu: openssh-client)"
             ) from None
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
     return code if code >= 0 else 128 - code
+
+
+def _ended(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def proxy(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from credguard import config as settings
+from credguard.app import ssh
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.sessions import user_name
@@ -135,13 +136,18 @@ class Row:
 
 
 def rows(ctx: Context, seen: Look) -> list[Row]:
-    """Local keys first, each with its pairs; then the pairs whose key is not here."""
+    """Local keys first, each with its pairs; then the pairs whose key is not here.
+
+    Where EC2 was not asked, or could not be, the pairs are those that were registered from here.
+    """
     facts = seen.facts
     index = _Index(facts, found(ctx, seen))
     states = {key.name: key.state for key in table.keys(ctx.db)}
     result, told = [], set()
     for key in facts.local:
         pairs = [p for p in facts.pairs if key.public_key and _is(p, key.public_key)]
+        if not seen.account:
+            pairs = _remembered(ctx, key)
         told |= {(p.region, p.name) for p in pairs}
         created = key.created
         here = key.path or "vault"
@@ -192,6 +198,14 @@ class _Index:
 
 
 _OF_LOCAL = {"no-passphrase", "readable", "weak-key", "old-key", "another's-key"}
+
+
+def _remembered(ctx: Context, key: LocalKey) -> list[Pair]:
+    if key.name is None:
+        return []
+    name = ssh.pair(key.name)
+    rows = table.registrations(ctx.db, key.name)
+    return [Pair(each.region, name, key.kind, "", key.public_key) for each in rows]
 
 
 def _kind(pair: Pair) -> str:

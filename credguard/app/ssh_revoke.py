@@ -212,9 +212,7 @@ def _done(
         else:
             state = State.DONE
         record = _kept(ctx, revocation.with_state(record, item, state, why))
-    events.record(
-        ctx.db, ctx.now(), "ssh.revoked", record.name or record.title, left=len(record.left)
-    )
+    events.record(ctx.db, ctx.now(), "ssh.revoked", record.title, left=len(record.left))
     return record
 
 

@@ -83,7 +83,6 @@ def _with_store(ctx: Context, known: Status) -> Status:
     if settings_read:
         keys, resting = _rotating(ctx, keys)
     found = findings.open_findings(ctx.db)
-    made = audits.audits(ctx)
     return replace(
         known,
         keys=keys,
@@ -105,7 +104,7 @@ def _with_store(ctx: Context, known: Status) -> Status:
             ProblemRow(each.subject, each.kind, each.what, each.hint, each.since, each.told)
             for each in table.present(ctx.db)
         ],
-        audit=made[-1] if made else None,
+        audit=audits.last(ctx),
     )
 
 

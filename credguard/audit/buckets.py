@@ -33,10 +33,6 @@ def account_block(facts: Facts, limits: Limits) -> Iterator[Said]:
     yield Said(FAIL, _root(facts), f"the account blocks {said} that is public", remedy)
 
 
-def _whole(block: Fact[Block | None]) -> bool:
-    return not isinstance(block, Unknown) and block is not None and block.whole
-
-
 def bucket_block(facts: Facts, limits: Limits) -> Iterator[Said]:
     """The bucket's own switch, which stays when somebody opens the account's."""
 

@@ -161,8 +161,9 @@ def _write(text: str, output: str | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    with open(output, "w", encoding="utf-8") as file:
-        file.write(text)
+    from credguard.cli.files import write
+
+    write(output, text.encode())
 
 
 def _listed() -> str:

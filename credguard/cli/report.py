@@ -23,7 +23,7 @@ def report(click_ctx: click.Context, /, file: str | None, since: str) -> None:
             raise click.UsageError("--html is for the page of this machine alone")
         return
     if file is None:
-        raise click.UsageError("missing option '--html'")
+        raise click.UsageError("Missing option '--html'")
     from credguard.app import log
     from credguard.app.context import Context
     from credguard.app.history import history

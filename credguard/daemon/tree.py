@@ -43,6 +43,7 @@ class Ignores:
         self._tops: dict[str, str | None] = {}  # folder -> top of the worktree that it lies in
         self._verdicts: dict[str, dict[str, bool]] = {}  # top -> path -> whether it is ignored
         self._resting: dict[str, float] = {}
+        self._everywhere: bool | None = None
         self._since = monotonic()
 
     def forget(self, path: str = "") -> None:
@@ -50,6 +51,7 @@ class Ignores:
         if not path:
             self._tops.clear()
             self._verdicts.clear()
+            self._everywhere = None
             self._since = self._monotonic()
             return
         if os.path.basename(path) == ".git":
@@ -72,6 +74,19 @@ class Ignores:
             found = None if parent == folder else self.top(parent)
         self._tops[folder] = found
         return found
+
+    def asks(self, folder: str) -> bool:
+        """Whether something below `folder` may be ignored by what stands in it or above it."""
+        top = self.top(folder)
+        if top is None or folder != top:
+            return top is not None
+        if self._everywhere is None:
+            try:
+                self._everywhere = ignored.everywhere()
+            except GitError as exc:
+                _LOG.warning("the list of what git ignores everywhere is not known: %s", exc)
+                self._everywhere = True
+        return self._everywhere or ignored.at_top(top)
 
     def below(self, folder: str) -> frozenset[str]:
         """The ignored files and folders below `folder`, which lies in a repository."""
@@ -157,9 +172,10 @@ def kept_folders(
     `enter` is called with a folder before it is listed, `repository` with each `.git`, a folder or
     a file. `wanted(name)`: a file that git ignores is given all the same. No symlink is followed.
     """
-    stack = [(top, ignores.below(top))]
+    asked = ignores.asks(top)
+    stack = [(top, ignores.below(top) if asked else _NOTHING, asked)]
     while stack:
-        folder, skipped = stack.pop()
+        folder, skipped, asked = stack.pop()
         enter(folder)
         try:
             with os.scandir(folder) as listing:
@@ -168,16 +184,20 @@ def kept_folders(
             if exc.errno != errno.ENOENT:
                 _LOG.warning("cannot list %s: %s", folder, exc.strerror)
             continue
-        if folder != top and any(entry.name == ".git" for entry in entries):
+        names = {entry.name for entry in entries}
+        if folder != top and ".git" in names:
             ignores.forget(os.path.join(folder, ".git"))
-            skipped = ignores.below(folder)
+            asked = ignores.asks(folder)
+            skipped = ignores.below(folder) if asked else _NOTHING
+        elif not asked and ".gitignore" in names and ignores.top(folder) is not None:
+            asked, skipped = True, ignores.below(folder)
         files: list[str] = []
         for entry in entries:
             if entry.name == ".git" and not entry.is_symlink():
                 repository(entry.path)
             if entry.is_dir(follow_symlinks=False):
                 if _enters(entry.path, skipped, ignores):
-                    stack.append((entry.path, skipped))
+                    stack.append((entry.path, skipped, asked))
             elif entry.is_file(follow_symlinks=False) and (
                 entry.path not in skipped or wanted(entry.name)
             ):

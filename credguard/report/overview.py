@@ -127,12 +127,15 @@ class LeakRow:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One audit of the account: how many checks had which result."""
+    """One audit of an account: how many results; how many `worse` and `better` than before."""
 
     at: float
     passed: int
     failed: int
     unknown: int
+    account: str = ""
+    worse: int = 0
+    better: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,8 +189,12 @@ def _audits(history: History) -> str:
         '<li class="c0"><i class="swatch"></i>failed</li>'
         '<li class="c1"><i class="swatch"></i>could not be told</li>'
     )
-    about = f"The last one: {history.audits[-1].passed} passed, {history.audits[-1].failed} failed."
-    return _section("Account audits", about, legend, plots.both(plots.audits, history))
+    last = history.audits[-1]
+    about = f"The last one: {last.passed} passed, {last.failed} failed"
+    if len(history.audits) > 1:
+        about += f"; since the one before {last.worse} got worse, {last.better} better"
+    title = f"Audits of account {escape(last.account)}" if last.account else "Account audits"
+    return _section(title, about + ".", legend, plots.both(plots.audits, history))
 
 
 def _table(title: str, heads: tuple[str, ...], rows: list[str], more: int = 0) -> str:

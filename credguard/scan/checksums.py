@@ -10,7 +10,7 @@ from binascii import Error, a2b_base64
 from zlib import crc32
 
 from credguard.scan.model import LOW
-from credguard.scan.values import forged_key
+from credguard.scan.values import forged_key, says_so
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ def jwt(value: bytes) -> bool:
     opened = base64(header)
     if opened is None or not opened.lstrip().startswith(b"{") or b'"alg"' not in opened:
         return False
-    payload = base64(rest.partition(b".")[0])
-    return payload is not None and payload.lstrip().startswith(b"{") and b'"' in payload
+    payload = (base64(rest.partition(b".")[0]) or b"").strip()
+    return payload.startswith(b"{") and payload.endswith(b"}") and b'"' in payload
 
 
 def jwt_example(value: bytes) -> bool:
@@ -202,7 +202,9 @@ _LOW = frozenset({"der"})  # made up, as nothing that makes or cuts keys would h
 
 def sureness(value: bytes, tests: tuple[str, ...], confidence: int) -> int:
     """The confidence of a value under the checks among `tests`; 0: it is no such secret."""
-    if "random" in tests and confidence > LOW and forged_key(value):
+    if confidence > LOW and (
+        ("random" in tests and forged_key(value)) or ("example" not in tests and says_so(value))
+    ):
         return LOW
     for test in tests:
         check = CHECKS.get(test)

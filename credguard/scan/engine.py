@@ -115,7 +115,7 @@ class Engine:
             for span in self._matches(rule, data, hits[rule]):
                 value = data[span[0] : span[1]]
                 if span not in seen and plausible(value, least, tests):
-                    sure = sureness(value, tests, confidence) if tests else confidence
+                    sure = sureness(value, tests, confidence)
                     if sure > LOW and published(value):
                         sure = LOW
                     if sure:

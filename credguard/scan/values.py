@@ -64,6 +64,8 @@ _FIXED = re.compile(
     rb"(?:xox[bcps]-|gh[pousr]_|npm_|AIza|GOCSPX-|dop_v1_|glsa_|AKCp|hv[sbr]\.|sk-api-|xai-|spu-|bkua_"
     rb"|ess_|sb_secret_|NR(?:BR|AK|AA|JS)-|EX[OA][0-9A-Za-z]|[rs]k_live_|shp(?:at|ca|pa|ss)_|SK[0-9a-f]{24}|AKIA)"
 )
+_SAYS_SO = re.compile(rb"(?i)invalid|example")
+_ONE_WORD = re.compile(rb"[\w\-]+\Z")
 _DOUBLED = re.compile(rb"([A-Za-z0-9])\1{3}(?!\1)([A-Za-z])\2{3}")
 _SAMPLE = 256  # a value longer than this is judged monotonous by its start
 
@@ -204,6 +206,11 @@ def broken(value: bytes) -> bool:
 def forged_key(value: bytes) -> bool:
     """What shows that a key beside a service's name is none: see the functions that it asks."""
     return mistyped(value) or broken(value)
+
+
+def says_so(value: bytes) -> bool:
+    """A token that calls itself invalid or an example; no address, which may have such a host."""
+    return _SAYS_SO.search(value) is not None and _ONE_WORD.match(value) is not None
 
 
 def made_up(value: bytes) -> bool:

@@ -7,6 +7,7 @@ name a FIFO as its list of ignored files.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 
 from credguard.sources.git import Process, failed, git_command, git_environment, run_portable
@@ -15,6 +16,49 @@ DEADLINE_S = 5.0
 """Seconds that git may stay silent."""
 _MOST_BYTES = 32_000  # less than a pipe holds, so that neither side waits for the other
 _PROBE = "credguard-any-new-file"
+
+
+def everywhere() -> bool:
+    """Whether this user or this system has a list for all repositories. Raises GitError."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    base = base if os.path.isabs(base) else os.path.join(os.path.expanduser("~"), ".config")
+    if os.path.lexists(os.path.join(base, "git", "ignore")):
+        return True
+    return bool(_ask(os.path.expanduser("~"), ("config", "--get-all", "core.excludesFile"), b""))
+
+
+def at_top(top: str) -> bool:
+    """Whether the repository at `top` may ignore anything but by a .gitignore further below.
+
+    Told without starting git, which costs more than the look at a small repository.
+    """
+    if os.path.lexists(os.path.join(top, ".gitignore")):
+        return True
+    folder = os.path.join(top, ".git")
+    if not os.path.isdir(folder):
+        return True  # a linked worktree or a submodule: git knows where its files are
+    exclude = _small(os.path.join(folder, "info", "exclude"))
+    config = _small(os.path.join(folder, "config"))
+    if exclude is None or config is None:
+        return True
+    if any(line.strip() and not line.startswith(b"#") for line in exclude.splitlines()):
+        return True
+    config = config.lower()
+    return any(word in config for word in (b"excludesfile", b"[include", b"worktreeconfig"))
+
+
+def _small(path: str) -> bytes | None:
+    """What a short regular file holds, b"" where there is none; None: it is no such file."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return None
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            data = file.read(_MOST_BYTES) or b""
+    except FileNotFoundError:
+        return b""
+    except OSError:
+        return None
+    return data if len(data) < _MOST_BYTES else None
 
 
 def below(folder: str) -> frozenset[str]:

@@ -1,9 +1,10 @@
 """OpenSSH's programs, each under a deadline, and what this machine's can do."""
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -119,17 +120,17 @@ def make_security_key(path: str, kind: str, comment: str, environment: dict[str,
 def own_agent(folder: str) -> Iterator[str]:
     """An ssh-agent of our own, with its socket in `folder`; it ends with the block.
 
-    For a key that must lie in no file. Gives the socket's path. Raises Unsupported, CredguardError.
+    For a key that must lie in no file. Gives the socket's path. Should this process be killed, the
+    agent ends within ten seconds: it runs for a command that waits for us (ssh-agent(1)). Raises
+    Unsupported, CredguardError.
     """
     path = os.path.join(folder, "agent")
-    # It runs a command, which ends when our end of the pipe does, however we end; the agent ends
-    # with it, or by itself within ten seconds of it (ssh-agent.c, check_parent_exists).
-    last = 'cat >/dev/null; kill "$SSH_AGENT_PID"'
+    waits = 'echo "$SSH_AGENT_PID"; exec cat >/dev/null'
     try:
         process = subprocess.Popen(
-            ["ssh-agent", "-a", path, "sh", "-c", last],
+            ["ssh-agent", "-a", path, "sh", "-c", waits],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C is for ssh
         )
@@ -137,15 +138,13 @@ def own_agent(folder: str) -> Iterator[str]:
         raise Unsupported(
             "ssh-agent is not installed", hint="install OpenSSH (Debian, Ubuntu: openssh-client)"
         ) from None
-    try:
-        for _ in range(500):
-            if os.path.exists(path) or process.poll() is not None:
-                break
-            threading.Event().wait(0.01)
-        if not os.path.exists(path):
+    with process:  # closes its pipes, and waits for it
+        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        said = process.stdout.readline().strip()
+        if not said.isdigit():
             raise CredguardError(f"no ssh-agent could be started at {path}")
-        yield path
-    finally:
-        assert process.stdin is not None  # noqa: S101 - it is a pipe
-        process.stdin.close()
-        process.wait()
+        try:
+            yield path
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(said), signal.SIGTERM)

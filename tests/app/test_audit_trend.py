@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from credguard.app import audits as made
 from credguard.app.audit.trend import compared, trend, trends
 from credguard.app.context import Context
 from credguard.store import audits
@@ -42,11 +43,27 @@ def test_each_audit_is_told_against_the_one_before(ctx: Context) -> None:
     }  # fmt: skip
 
 
-def test_no_more_than_sixty_are_told(ctx: Context) -> None:
-    for at in range(70):
+def test_a_part_of_them_is_told_against_the_one_before_it(ctx: Context) -> None:
+    audits.add(ctx.db, run(1.0, {HERE: "PASS"}))
+    audits.add(ctx.db, run(2.0, {HERE: "FAIL"}))
+    assert [p.worse for p in trend(ctx, "1", since=2.0)] == [1]
+
+
+def test_the_report_has_the_account_that_was_audited_last_alone(ctx: Context) -> None:
+    assert (made.audits(ctx), made.last(ctx)) == ([], None)
+    for at, account, status in ((1.0, "1", "FAIL"), (2.0, "2", "PASS"), (3.0, "1", "PASS")):
+        audits.add(ctx.db, run(at, {HERE: status}, account))
+    assert [(a.at, a.account, a.better) for a in made.audits(ctx)] == [(1.0, "1", 0), (3.0, "1", 1)]
+    last = made.last(ctx)
+    assert last is not None
+    assert (last.at, last.account, last.passed) == (3.0, "1", 1)
+
+
+def test_no_more_than_two_hundred_are_told(ctx: Context) -> None:
+    for at in range(210):
         audits.add(ctx.db, run(float(at), {HERE: "FAIL" if at % 2 else "PASS"}))
     points = trend(ctx, "1")
-    assert [points[0].at, points[-1].at, len(points)] == [10.0, 69.0, 60]
+    assert [points[0].at, points[-1].at, len(points)] == [10.0, 209.0, 200]
     assert points[0].better == 1  # against the one that is left out
 
 

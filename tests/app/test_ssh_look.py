@@ -71,8 +71,12 @@ def test_a_region_that_denies_is_unknown_not_empty(ctx: Context, cloud: Cloud) -
     look = ssh_look.look(ctx, None, None)
     assert list(look.failed) == ["eu-west-1"]
     assert look.facts.unknown[0][0] == "eu-west-1"
+    ssh.create(ctx, "k", ["us-east-1"])
     cloud.script(Fault("DescribeRegions", "denied"))
-    assert list(ssh_look.look(ctx, None, None).failed) == ["account"]
+    look = ssh_look.look(ctx, None, None)
+    assert list(look.failed) == ["account"]
+    (row,) = ssh_look.rows(ctx, look)
+    assert [each.region for each in row.pairs] == ["us-east-1"]  # as it was remembered
 
 
 def test_instances_of_more_than_one_page(

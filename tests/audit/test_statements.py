@@ -50,6 +50,7 @@ def test_ways_to_more_rights(document: dict[str, object], ways: list[str]) -> No
         ({"Principal": "*"}, True),
         ({"Principal": {"AWS": "*"}}, True),
         ({"Principal": {"AWS": ["arn:aws:iam::1:root", "*"]}}, True),
+        ({"Principal": ["arn:aws:iam::1:root", "*"]}, True),
         ({"NotPrincipal": {"AWS": "arn:aws:iam::1:root"}}, True),
         ({"Principal": {"AWS": "arn:aws:iam::1:root"}}, False),
         ({"Principal": {"Service": "logs.amazonaws.com"}}, False),

@@ -58,7 +58,9 @@ def test_the_bad_account_fails_and_says_what_to_do(check: Check) -> None:
     assert all(each.evidence and each.remedy and each.resource for each in failed)
 
 
-@pytest.mark.parametrize("check", [c for c in CHECKS if c.id != "audit-dated"], ids=str)
+@pytest.mark.parametrize(
+    "check", [c for c in CHECKS if c.id != "audit-dated"], ids=lambda check: check.id
+)
 def test_what_cannot_be_read_is_never_passed(check: Check) -> None:
     found = judge.judged(check, world.nothing_known(), Limits())
     assert {each.status for each in found} == {UNKNOWN}
@@ -291,3 +293,87 @@ def test_every_check_is_flipped_by_some_fact() -> None:
     flipped = {check for _, expected in FLIPS for check in expected}
     flipped |= {check for _, _, expected in OPEN_FLIPS for check in expected}
     assert flipped | {"trail-bucket-kept"} == set(IDS)
+
+
+def _one(check: str, part: str, value: Any) -> list[str]:
+    return statuses(put(GOOD, f"region.{part}", value), BY_ID[check])
+
+
+def test_a_vpc_in_which_nothing_runs_is_no_concern() -> None:
+    nowhere = Interfaces(frozenset({"sg-1"}), frozenset({"vpc-9"}))
+    for part, value, check in (
+        ("groups", (world.group("sg-0", world.EVERY, title="default"),), "port-default-group"),
+        ("acls", (world.acl((True, world.EVERY)),), "port-acl"),
+    ):
+        facts = put(GOOD, f"region.{part}", value)
+        assert statuses(facts, BY_ID[check]) == [FAIL]
+        assert statuses(put(facts, "region.interfaces", nowhere), BY_ID[check]) == [NA]
+
+
+@pytest.mark.parametrize(
+    ("owner", "owners", "status"),
+    [
+        ("", ("", ""), FAIL),
+        ("", ("",), PASS),
+        ("ada", ("", ""), PASS),
+        ("ada", ("ada", ""), PASS),
+        ("", ("ada", "ada"), PASS),
+        ("ada", ("ada", "bob"), FAIL),
+    ],
+)
+def test_who_shares_a_pair(owner: str, owners: tuple[str, ...], status: str) -> None:
+    instances = tuple(
+        world.instance(f"i-{n}", owner=name, key_name="k") for n, name in enumerate(owners)
+    )
+    facts = put(GOOD, "region.pairs", (world.pair("k", "ssh-ed25519 K", owner),))
+    facts = put(facts, "region.instances", instances)
+    assert statuses(facts, BY_ID["ssh-shared"]) == [status]
+
+
+def test_an_acl_s_first_entry_that_fits_decides() -> None:
+    deny, allow = (False, world.tcp(22)), (True, world.EVERY)
+    narrow = (False, world.tcp(22, "192.0.2.0/24"))
+    rdp = (False, world.tcp(3389))
+    assert _one("port-acl", "acls", (world.acl(rdp, deny, allow),)) == [PASS]
+    assert _one("port-acl", "acls", (world.acl(rdp, allow, deny),)) == [FAIL]
+    assert _one("port-acl", "acls", (world.acl(rdp, narrow, allow),)) == [FAIL]
+    six = (True, world.tcp(22, "::/0"))
+    assert _one("port-acl", "acls", (world.acl(rdp, deny, six),)) == [FAIL]
+
+
+def test_an_inactive_key_is_no_concern() -> None:
+    off = world.key("A", 400, None, active=False)
+    facts = put(GOOD, "user.keys", (off,))
+    for check in ("key-age", "key-unused", "key-single"):
+        assert set(statuses(facts, BY_ID[check])) == {NA}
+
+
+def test_a_user_newer_than_the_report_is_not_judged_by_it() -> None:
+    facts = put(GOOD, "report", lambda found: {"<root_account>": found["<root_account>"]})
+    for check in ("password-age", "password-unused"):
+        assert set(statuses(facts, BY_ID[check])) == {UNKNOWN}
+
+
+def test_one_s_own_password_that_may_have_been_changed_since_is_not_judged() -> None:
+    def own(days: float) -> list[str]:
+        row = replace(world.row("ada", password=True, age=days), later=True)
+        facts = replace(GOOD, users=GOOD.users[:1], report={"ada": row})
+        return statuses(facts, BY_ID["password-age"])
+
+    assert (own(89), own(91)) == ([PASS], [UNKNOWN])
+
+
+def test_one_s_own_key_is_replaced_by_a_command_and_anothers_is_asked_for() -> None:
+    old = put(GOOD, "user.keys", (world.key("A", 31),))
+    mine, other = judge.judged(BY_ID["key-age"], old, Limits())
+    assert mine.remedy == "run: credguard rotate work --yes"
+    assert other.remedy.startswith("ask ci-bot to run")
+
+
+def test_root_without_credentials_is_no_concern() -> None:
+    facts = put(GOOD, "summary", Summary(False, False))
+    row = Row("<root_account>", "", False, None, None, None)
+    facts = put(facts, "report", lambda found: {**found, "<root_account>": row})
+    for check in ("root-mfa", "root-mfa-hardware"):
+        assert statuses(facts, BY_ID[check]) == [NA]
+    assert statuses(put(facts, "summary", Summary(False, True)), BY_ID["root-mfa"]) == [FAIL]

@@ -43,6 +43,7 @@ def test_a_file_and_findings_of_one_audit(hub: SecurityHub, tmp_path: Path) -> N
     assert "Security Hub: " in done.stderr
     assert len(hub.open()) == len({f"AWS::::Account:{ACCOUNT}", *hub.open()})
     assert "Root signs in with MFA" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
 
 
 def test_what_security_hub_does_not_take_is_told_and_exit_2(

@@ -135,11 +135,9 @@ def test_a_day_in_ten_minutes_leaves_nothing_behind(
             time.sleep(0.2)
             if round_ % 50 == 0:
                 samples.append(held(process.pid))
-        looks = log().count("periodic verification")
-        assert looks >= 3  # a day has four of them
         early = samples[len(samples) // 5 : 2 * len(samples) // 5]
         late = samples[-len(samples) // 5 :]
-        print("held early:", early[0], "late:", late[-1], "looks:", looks, "rounds:", round_)
+        print("held early:", early[0], "late:", late[-1], "rounds:", round_)
         assert max(s[0] for s in late) < max(s[0] for s in early) + 8
         assert max(s[1] for s in late) <= max(s[1] for s in early) + 2
         assert max(s[2] for s in late) <= max(s[2] for s in early)

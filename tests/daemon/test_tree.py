@@ -153,3 +153,58 @@ def test_reading_a_repository_runs_nothing_that_it_names(
     assert folders(repository, ignores)
     ignores.among([str(repository / "a.log")])
     assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    "where", ["nested", "info", "excludesFile", "included", "user", "worktree"]
+)
+def test_wherever_the_patterns_stand_they_count(
+    tmp_path: Path, ignores: Ignores, poisoned: Path, where: str
+) -> None:
+    top = tmp_path / "r"
+    git(tmp_path, "init", "-q", "--template=", "r")
+    (top / "a" / "out" / "deep").mkdir(parents=True)
+    patterns, settings = "out/\n", f"[core]\n\texcludesFile = {tmp_path}/list\n"
+    (tmp_path / "list").write_text(patterns)
+    if where == "nested":
+        (top / "a" / ".gitignore").write_text(patterns)
+    elif where == "info":
+        (top / ".git" / "info").mkdir()
+        (top / ".git" / "info" / "exclude").write_text("# a comment\n" + patterns)
+    elif where == "excludesFile":
+        git(top, "config", "core.excludesFile", str(tmp_path / "list"))
+    elif where == "included":
+        (tmp_path / "settings").write_text(settings)
+        git(top, "config", "include.path", str(tmp_path / "settings"))
+    elif where == "user":
+        (poisoned / ".gitconfig").write_text((poisoned / ".gitconfig").read_text() + settings)
+    else:
+        (tmp_path / "r" / ".gitignore").write_text(patterns)
+        git(top, "add", ".gitignore")
+        git(top, "commit", "-qm", "x")
+        git(top, "worktree", "add", "-q", "../w")
+        (tmp_path / "w" / "a" / "out").mkdir(parents=True)
+        top = tmp_path / "w"
+    (tmp_path / "watched").mkdir()
+    top.rename(tmp_path / "watched" / "r")
+    if where == "worktree":
+        git(tmp_path / "watched" / "r", "rev-parse", "HEAD")
+    assert folders(tmp_path / "watched", ignores) == {".", "r", "r/a"}
+
+
+def test_a_repository_without_patterns_costs_no_git(
+    tmp_path: Path, ignores: Ignores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        (tmp_path / f"r{number}" / "a").mkdir(parents=True)
+        git(tmp_path / f"r{number}", "init", "-q")
+    asked: list[tuple[str, ...]] = []
+    real = ignored._ask
+
+    def ask(folder: str, args: tuple[str, ...], request: bytes) -> bytes:
+        asked.append(args)
+        return real(folder, args, request)
+
+    monkeypatch.setattr(ignored, "_ask", ask)
+    assert len(folders(tmp_path, ignores)) == 7
+    assert [args[0] for args in asked] == ["config"]

@@ -95,7 +95,7 @@ def test_every_place(name: str, place: Place, base: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2700)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 def test_the_whole_matrix(way: Way, base: Path) -> None:
     for place in PLACES:

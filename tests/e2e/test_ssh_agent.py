@@ -4,8 +4,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -257,24 +255,6 @@ def test_settings_that_ssh_does_not_take_leave_the_ones_before(
     with pytest.raises(CredguardError, match="reads other settings first"):
         ssh_agent.configure(ctx, ["b"], "eve")
     assert ours.read_text() == before
-
-
-def test_an_agent_for_one_connection_ends_with_whoever_started_it(tmp_path: Path) -> None:
-    code = (
-        "import os, sys\nfrom credguard.ssh import openssh\n"
-        "with openssh.own_agent(sys.argv[1]) as s:\n"
-        "    print(s, flush=True)\n    os.kill(os.getpid(), 9)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60
-    )
-    path = done.stdout.strip()
-    for _ in range(600):
-        if not os.path.exists(path):
-            break
-        threading.Event().wait(0.05)
-    assert path
-    assert not os.path.exists(path)  # an agent takes its socket away
 
 
 def test_an_include_further_down_is_moved_up_and_a_foreign_file_stays(

@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,10 @@ from credguard.app import ssh, ssh_connect
 from credguard.app.context import Context
 from credguard.app.ssh_account import Caller, caller
 from credguard.errors import CredguardError, NotPermitted, Unsupported
+from credguard.ssh import agent
 from tests.support import in_memory
 from tests.support.cloud import Cloud, client, launch
+from tests.support.daemon import until
 from tests.support.fault_table import Fault
 from tests.support.openssh import SERVER, Server
 from tests.support.person import vault_with_key
@@ -93,6 +98,26 @@ def test_a_login_with_a_key_for_one_connection(
     with ssh_connect.reached(ctx, who, found, ROOT) as command:
         machine.expire()
         assert os.spawnvp(os.P_WAIT, "ssh", [*command, "-o", "BatchMode=yes", "true"]) == 255
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
+)
+def test_an_agent_of_our_own_ends_with_us(number: int, tmp_path: Path) -> None:
+    code = (
+        "import sys, time\n"
+        "from credguard.ssh.openssh import own_agent\n"
+        "with own_agent(sys.argv[1]) as path:\n"
+        "    print(path, flush=True)\n"
+        "    time.sleep(100)\n"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path)]  # ssh-agent looks every ten seconds
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        path = process.stdout.readline().strip()
+        assert agent.answers(path)
+        process.send_signal(number)
+    until(lambda: not agent.answers(path), 30)
 
 
 def test_with_a_key_of_ones_own_nothing_is_sent(

@@ -51,7 +51,7 @@ def test_its_script_runs_under_its_own_policy(tmp_path: Path) -> None:
 
 
 @needs_browser
-def test_its_filter_and_its_search_hide_checks(tmp_path: Path) -> None:
+def test_its_filter_and_its_search_hide_checks_and_paper_shows_all(tmp_path: Path) -> None:
     audit = made(
         row("user-mfa", "FAIL"), row("root-mfa", "PASS"), row("s3-bucket-public", "UNKNOWN")
     )
@@ -62,9 +62,12 @@ def test_its_filter_and_its_search_hide_checks(tmp_path: Path) -> None:
     const seen=[left()];
     for(const each of ["fail","waived",""]){choose(each);seen.push(left());}
     box.value="USER-MFA";box.dispatchEvent(new Event("input"));seen.push(left());
+    seen.push(document.querySelectorAll("details:not([open])").length);
+    dispatchEvent(new Event("beforeprint"));
+    seen.push(document.querySelectorAll("details:not([open])").length);
     document.title=seen.join();
     """
     # Its policy, which would forbid the steps, is taken out.
     page = re.sub(r"<meta http-equiv=[^>]*>", "", audit_html(audit))
     dom = opened(tmp_path, page.replace("</body>", f"<script>{steps}</script></body>"))
-    assert "<title>3,1,0,3,1</title>" in dom
+    assert "<title>3,1,0,3,1,3,0</title>" in dom

@@ -48,7 +48,9 @@ def test_a_proof_that_fails_by_a_wrong_clock_says_so() -> None:
     effects = FakeEffects(world)
     record = begin(effects, "i", "t", OLD, (OLD,))
     _clock_jumps_at(effects, "prove")
-    assert "clock" in resume(effects, record, DEFAULT, interval=1.0).step.why
+    ended = resume(effects, record, DEFAULT, interval=1.0)
+    assert "clock" in ended.step.why
+    assert ended.last.state is State.STORED  # a day has not passed
 
 
 def test_keys_refused_by_a_wrong_clock_are_not_called_dead() -> None:

@@ -96,6 +96,7 @@ def _jwt(header: bytes, payload: bytes) -> bytes:
         (b'{"alg":"HS256"}', b'{"sub":"1"}', True),
         (b'{"typ":"JWT"}', b'{"sub":"1"}', False),
         (b'{"alg":"HS256"}', b"[1]", False),
+        (b'{"alg":"HS256"}', b'{"sub":"1\xff\x07\x1c', False),
         (b'"alg"', b'{"sub":"1"}', False),
     ],
 )
@@ -155,6 +156,14 @@ def test_a_private_key_starts_as_one(raw: bytes, right: bool) -> None:
     value = base64.b64encode(raw + bytes(20))
     assert der(value) is right
     assert sureness(value, ("der",), HIGH) == (HIGH if right else LOW)
+
+
+@pytest.mark.parametrize("word", ["invalid", "Example", "EXAMPLE"])
+def test_a_token_that_says_that_it_is_none_is_low(word: str) -> None:
+    token = f"tok_{word}".encode() + fill("{alnum:24}", 3).encode()
+    assert sureness(token, (), HIGH) == LOW
+    assert sureness(token, ("example",), HIGH) == HIGH
+    assert sureness(b"https://x." + word.encode() + b".org/" + token[-24:], (), HIGH) == HIGH
 
 
 def test_a_key_that_is_cut_off_cannot_be_told() -> None:

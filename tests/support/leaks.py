@@ -10,10 +10,10 @@ from credguard import config, paths
 from credguard.app import own
 from credguard.app.noting import Noting
 from credguard.daemon.commits import Commits
+from credguard.daemon.layered import Layered
 from credguard.daemon.leaks import Leaks
 from credguard.daemon.worker import Worker
 from credguard.sources.database import load_engine
-from credguard.sources.own import Arming
 from credguard.store import leaks
 from credguard.store.fingerprint_key import fingerprint_key
 from tests.support import in_memory
@@ -52,13 +52,11 @@ class World:
         own.refresh(self.ctx)
         self.told: list[str] = []
         self.at = time.time()
-        self._engine = load_engine(paths.cache_dir())
-        self._arming = Arming(self._engine)
+        self._engine = Layered(load_engine(paths.cache_dir()))
         self.start()
 
     def start(self) -> None:
         """As a daemon that was just started."""
-        self._arming.look()
 
         def tell(
             _title: str, body: str, done: Callable[[], None] = lambda: None, **_kinds: object
@@ -80,7 +78,6 @@ class World:
 
     def look(self, *repositories: Path) -> list[leaks.Leak]:
         """A turn of the daemon in which HEAD moved in `repositories`; what got out by now."""
-        self._arming.look()
         for repo in repositories:
             self.commits.look(str(repo / ".git" if (repo / ".git").exists() else repo))
         for _ in range(2):  # notes are set aside for one turn

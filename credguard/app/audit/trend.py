@@ -6,17 +6,16 @@ from credguard.report.audit import Change
 from credguard.report.audit_html import Point
 from credguard.store import audits
 
-_MOST = 60
+_MOST = 200
 
 
 def trend(ctx: Context, account: str, scope: str = "account", since: float = 0.0) -> list[Point]:
-    """The newest 60 audits of `account` from `since` on, oldest first. Raises StoreError.
+    """The newest 200 audits of `account` from `since` on, oldest first. Raises StoreError.
 
     Each says against the one before how many checks on things got worse and better, of the regions
     that both looked at.
     """
-    runs = [each for each in audits.recent(ctx.db, account, scope, _MOST + 1) if each.at >= since]
-    runs.reverse()
+    runs = audits.recent(ctx.db, account, scope, _MOST + 1)[::-1]
     points = []
     for before, run in zip([None, *runs], runs, strict=False):
         change = compared(before, run)
@@ -26,7 +25,7 @@ def trend(ctx: Context, account: str, scope: str = "account", since: float = 0.0
                 len(change.better),
             )
         )  # fmt: skip
-    return points[-_MOST:]
+    return [each for each in points[-_MOST:] if each.at >= since]
 
 
 def trends(ctx: Context, since: float = 0.0) -> dict[tuple[str, str], list[Point]]:

@@ -158,7 +158,7 @@ def openssh(facts: Ssh) -> list[Check]:
         checks.append(fail(f"the private key {some(facts.lost)} is gone", fix))
     if facts.keys and facts.agent_dead:
         said = f"SSH_AUTH_SOCK names {facts.agent}, where no ssh-agent answers"
-        checks.append(warn(said, 'run: eval "$(ssh-agent -s)"'))
+        checks.append(warn(said, 'run: eval "$(credguard ssh agent)"'))
     return checks or [ok("there")]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from credguard.scan.general.places import Text
 
 _BACK = 400
-_ROWS = 50  # so many rows of one INSERT are read
+_ROWS = 10_000  # so many rows of one INSERT are read: more than are weighed, which is told
 _REST_OF_LINE = re.compile(rb"[^\r\n]{1,512}")
 _WORD = re.compile(rb"[^\s\"'`;,)]{1,256}")
 _SET = re.compile(
@@ -47,7 +47,6 @@ _PLIST = re.compile(
 
 # A Secret of Kubernetes: its tables of values, and one value.
 _KUBE_TABLE = re.compile(rb"(?m)^[ \t]*[\"']?(?:stringData|data)[\"']?:[ \t]*\{?[ \t]*\r?$")
-_KUBE_KIND = re.compile(rb"(?i)kind[\"']?:\s{0,4}[\"']?secret[\"']?\s{0,3}[\r\n,}]")
 _KUBE_VALUE = re.compile(
     rb"(?m)^[ \t]+[\"']?(?P<name>[\w.\-]{1,80})[\"']?:[ \t]{1,8}"
     rb"(?:[|>][+\-0-9]{0,2}[ \t]*\r?\n[ \t]{1,24})?(?P<q>[\"']?)"
@@ -59,7 +58,7 @@ _KUBE_KNOWN = re.compile(
 # A file whose name is that of a value, and which holds that alone.
 _ONE_VALUE = re.compile(rb"\s{0,8}(?P<value>[^\s#<]\S{5,255})\s{0,8}\Z")
 _VALUE_FILE = re.compile(rb"[.]?(?P<name>[\w\-]{2,60})(?:\.(?:txt|secret|env|asc|b64))?\Z")
-_KUBE_WINDOW, _KUBE_VALUES, _KUBE_LEAST = 8192, 50, 12
+_KUBE_WINDOW, _KUBE_VALUES, _KUBE_LEAST = 65_536, 500, 12
 
 
 def _value(
@@ -198,11 +197,12 @@ def _yaml(text: Text, at: int, _kind: str) -> Iterator[Candidate]:
 def _kube(text: Text, at: int, _kind: str) -> Iterator[Candidate]:
     """The values of a Kubernetes manifest of kind Secret, whatever their keys say."""
     data = text.data
-    first = max(0, at - _KUBE_WINDOW, data.rfind(b"\n---", max(0, at - _KUBE_WINDOW), at))
-    if _KUBE_KIND.search(data, first, at - 4):
-        return  # one manifest, looked at already
+    if at <= text.manifests:
+        return
+    first = max(text.manifests, at - _KUBE_WINDOW)
+    first = max(first, data.rfind(b"\n---", first, at))
     last = data.find(b"\n---", at, at + _KUBE_WINDOW)
-    last = min(len(data), at + _KUBE_WINDOW) if last < 0 else last
+    text.manifests = last = min(len(data), at + _KUBE_WINDOW) if last < 0 else last
     for table in _KUBE_TABLE.finditer(data, first, last):
         place = table.end() + 1
         for _ in range(_KUBE_VALUES):

@@ -44,7 +44,7 @@ def grammar(path: bytes) -> str:
 class Text:
     """A file's bytes with what is read of it as a whole, each once."""
 
-    __slots__ = ("_ticks", "data", "grammar", "has_blocks", "path")
+    __slots__ = ("_ticks", "data", "grammar", "has_blocks", "manifests", "path")
 
     def __init__(self, data: bytes, path: bytes) -> None:
         """`path` tells the grammar."""
@@ -52,6 +52,8 @@ class Text:
         self.path = path
         self.grammar = grammar(path)
         self.has_blocks = path.lower().endswith(_BACKQUOTED)
+        self.manifests = 0
+        """Up to here manifests were read: each byte of them is read once."""
         self._ticks: list[int] | None = None
 
     def in_block(self, at: int) -> bool:

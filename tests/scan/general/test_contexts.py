@@ -245,10 +245,17 @@ def test_a_password_in_notes_is_no_verdict_of_a_test(engine: Engine) -> None:
 
 
 def test_every_row_of_an_insert_is_read(engine: Engine) -> None:
-    secrets = [samples.text(14, seed, _ALPHABET) for seed in range(5)]
+    secrets = [samples.text(14, seed, _ALPHABET) for seed in range(300)]
     rows = ",\n".join(f"({at}, 'u{at}', '{each}')" for at, each in enumerate(secrets))
     text = f"INSERT INTO users (id, name, password) VALUES {rows};"
     assert _values(engine, text, "dump.sql") == set(secrets)
+
+
+def test_every_secret_of_a_long_list_is_read(engine: Engine) -> None:
+    secrets = [samples.text(18, seed, _ALPHABET) for seed in range(300)]
+    rest = "  kind: Secret\n  metadata:\n    note: " + "n" * 400 + "\n"
+    items = "".join(f"- apiVersion: v1\n  data:\n    conn: {each}\n{rest}" for each in secrets)
+    assert _values(engine, "items:\n" + items, "all.yaml") == set(secrets)
 
 
 def test_a_byte_array_is_one_finding(engine: Engine) -> None:
