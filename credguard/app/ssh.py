@@ -4,15 +4,19 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from shlex import quote
 
+from credguard import paths
 from credguard.app import noting, own
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.ssh_account import Caller, all_regions, caller, in_each, some_regions
-from credguard.errors import AlreadyExists, CredguardError, Unsupported
+from credguard.atomic import locked
+from credguard.errors import AlreadyExists, CredguardError, StoreError, Unsupported
 from credguard.keypairs import public
 from credguard.secret import Secret
 from credguard.store import events
@@ -77,7 +81,8 @@ def create(
                 "what a security key leaves on the disk is no key, and ssh wants it as a file",
                 hint="leave --no-file out",
             )
-        return _with_security_key(ctx, name, wanted)
+        with _alone():
+            return _with_security_key(ctx, name, wanted)
     who = caller(ctx, profile_name, codes)
     chosen = keys.check_name(name or default_name(who.owner))
     where = all_regions(ctx, who) if everywhere else some_regions(ctx, who, regions)
@@ -164,7 +169,23 @@ def _register(who: Caller, key: table.SshKey, tags: dict[str, str], region: str)
 
 
 def local(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKey:
-    """The key on this machine: made, or taken up. Raises CredguardError, VaultError."""
+    """The key on this machine: made, or taken up. Raises CredguardError, VaultError, Busy."""
+    with _alone():
+        return _local(ctx, name, owner, wanted)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """While a key is made: two at once would each put a passphrase into the vault for one file."""
+    paths.private_dir(paths.state_dir())
+    try:
+        with locked(paths.lock_file("ssh-keys"), 120.0, busy="another credguard makes an SSH key"):
+            yield
+    except OSError as exc:
+        raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
+
+
+def _local(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKey:
     from credguard.ssh import keys
 
     known = table.key(ctx.db, name)
@@ -309,11 +330,10 @@ def _known(ctx: Context, name: str) -> table.SshKey:
 
 def public_file(path: str, line: str) -> None:
     """Write the public half; one that is there stays. Raises AlreadyExists: it is another's."""
-    from credguard.ssh import keys
+    from credguard.ssh import keys, reading
 
     try:
-        with open(path, encoding="utf-8") as file:
-            present = file.read()
+        present = reading.content(path).decode()
     except FileNotFoundError:
         keys.write_new(path, f"{line}\n".encode(), 0o644)
         return
@@ -352,6 +372,11 @@ def private(ctx: Context, key: table.SshKey) -> Secret:
                 hint="restore a backup: credguard vault restore FILE",
             )
         return held
+    if key.key_type == keys.SECURITY_KEY:
+        raise Unsupported(
+            f"the key {key.name} is a security key's, which only OpenSSH uses",
+            hint=f"hand it to ssh-agent: credguard ssh add {quote(key.name)}; then use ssh itself",
+        )
     passphrase = ctx.vault.get(ssh_item(key.name))
     if passphrase is None:
         raise CredguardError(

@@ -156,16 +156,17 @@ def configure(ctx: Context, hosts: list[str], user: str | None) -> Configured:
     files = [_identity(key) for key in table.keys(ctx.db) if key.state in _USED]
     if not files:
         raise CredguardError("no SSH key was made here", hint="run: credguard ssh create")
-    user = user if user is not None else ""
-    config.write(config.text(wanted, files, ctx.config.ssh.lifetime, user))
+    user = config.check_user(user) if user is not None else ""
+    before = config.write(config.text(wanted, files, ctx.config.ssh.lifetime, user))
     included = config.include()
     try:
         _prove(wanted, files)
-    except (CredguardError, TimeoutError) as exc:
+    except CredguardError as exc:
         if included:
             config.remove()
-        hint = exc.hint if isinstance(exc, CredguardError) else ""
-        raise CredguardError(f"ssh does not use the keys: {exc}", hint=hint) from None
+        if before is not None:
+            config.write(before)
+        raise CredguardError(f"ssh does not use the keys: {exc}", hint=exc.hint) from None
     return Configured(config.path(), included, wanted, files)
 
 

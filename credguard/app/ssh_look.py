@@ -1,5 +1,7 @@
 """Use case: every SSH key in one view, here and in all regions, and what is wrong with it."""
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from credguard import config as settings
@@ -8,7 +10,7 @@ from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.sessions import user_name
 from credguard.app.ssh_account import Caller, all_regions, caller, in_each, some_regions
-from credguard.errors import CredguardError, Unsupported
+from credguard.errors import CredguardError, StoreError, Unsupported
 from credguard.keypairs import check
 from credguard.keypairs.model import Facts, Instance, LocalKey, Pair
 from credguard.keypairs.public import is_key, parsed, same_key
@@ -19,7 +21,7 @@ from credguard.store import ssh as table
 class Look:
     """What was seen. `failed`: regions, or "account", that could not be read, and why.
 
-    `account`: its id, or "" when EC2 was not asked or nobody could ask it.
+    "here" is ~/.ssh. `account`: its id, or "" when EC2 was not asked or nobody could ask it.
     """
 
     facts: Facts
@@ -40,17 +42,24 @@ def look(
     `regions` None: all that are enabled for the account. What cannot be read is in `failed`, never
     left out silently. Raises StoreError, ConfigError.
     """
-    mine = tuple(local_keys(ctx))
+    failed: dict[str, CredguardError] = {}
+    mine: tuple[LocalKey, ...] = ()
+    try:
+        mine = tuple(local_keys(ctx))
+    except StoreError as error:
+        failed["here"] = error
+    unread = tuple((what, str(error)) for what, error in failed.items())
     me = ctx.config.ssh.owner or user_name()
     if local_only:
-        return Look(Facts(me, local=mine), "", {})
+        return Look(Facts(me, local=mine, unknown=unread), "", failed)
     try:
         who = caller(ctx, profile, codes)
         where = some_regions(ctx, who, regions) if regions else all_regions(ctx, who)
     except CredguardError as error:
-        facts = Facts(me, local=mine, unknown=(("account", str(error)),))
-        return Look(facts, "", {"account": error})
-    pairs, instances, failed = read(who, where)
+        facts = Facts(me, local=mine, unknown=(*unread, ("account", str(error))))
+        return Look(facts, "", {**failed, "account": error})
+    pairs, instances, not_read = read(who, where)
+    failed |= not_read
     unknown = tuple((region, str(error)) for region, error in failed.items())
     facts = Facts(who.owner, tuple(pairs), tuple(instances), mine, unknown)
     return Look(facts, who.account, failed)
@@ -85,7 +94,10 @@ def read(
 
 
 def local_keys(ctx: Context) -> list[LocalKey]:
-    """The keys made here, then the others in ~/.ssh; what is gone from the disk is left out."""
+    """The keys made here, then the others in ~/.ssh; what is gone from the disk is left out.
+
+    Raises StoreError.
+    """
     from credguard.ssh import files
 
     on_disk = {each.path: each for each in files.private_keys()}
@@ -129,7 +141,7 @@ def rows(ctx: Context, seen: Look) -> list[Row]:
     Where EC2 was not asked, or could not be, the pairs are those that were registered from here.
     """
     facts = seen.facts
-    problems = found(ctx, seen)
+    index = _Index(facts, found(ctx, seen))
     states = {key.name: key.state for key in table.keys(ctx.db)}
     result, told = [], set()
     for key in facts.local:
@@ -141,24 +153,48 @@ def rows(ctx: Context, seen: Look) -> list[Row]:
         here = key.path or "vault"
         state = states.get(key.name or "", "")
         result.append(
-            _row(facts, key.title, key.kind, key.owner or "", created, here, pairs, state, problems)
+            _row(index, key.title, key.kind, key.owner or "", created, here, pairs, state)
         )
-    groups: list[list[Pair]] = []
+    groups: dict[str, list[list[Pair]]] = {}
     for pair in facts.pairs:
         if (pair.region, pair.name) in told:
             continue
-        for group in groups:
-            if group[0].name == pair.name and _same(group[0], pair):
+        of_name = groups.setdefault(pair.name, [])
+        for group in of_name:
+            if _same(group[0], pair):
                 group.append(pair)
                 break
         else:
-            groups.append([pair])
-    for group in groups:
+            of_name.append([pair])
+    for group in (each for of_name in groups.values() for each in of_name):
         first = group[0]
         made = min((e.created for e in group if e.created is not None), default=None)
         kind, owner = first.kind or _kind(first), first.owner or ""
-        result.append(_row(facts, first.name, kind, owner, made, "", group, "", problems))
+        result.append(_row(index, first.name, kind, owner, made, "", group, ""))
     return result
+
+
+class _Index:
+    """Running instances and problems by key pair: an account may have thousands of each."""
+
+    def __init__(self, facts: Facts, problems: list[check.Problem]) -> None:
+        self.running = Counter(
+            (each.region, each.key_name) for each in facts.instances if each.state == "running"
+        )
+        self._all = problems
+        self._of_pair: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._of_local: dict[str, list[int]] = defaultdict(list)
+        for number, each in enumerate(problems):
+            self._of_pair[each.where, each.subject].append(number)
+            if each.check in _OF_LOCAL:
+                self._of_local[each.subject].append(number)
+
+    def problems(self, title: str, names: Iterable[tuple[str, str]]) -> list[check.Problem]:
+        """Those of the local key `title` and of the pairs `names`, in their order."""
+        numbers = set(self._of_local.get(title, ()))
+        for name in names:
+            numbers.update(self._of_pair.get(name, ()))
+        return [self._all[number] for number in sorted(numbers)]
 
 
 _OF_LOCAL = {"no-passphrase", "readable", "weak-key", "old-key", "another's-key"}
@@ -190,7 +226,7 @@ def _is(pair: Pair, line: str) -> bool:
 
 
 def _row(
-    facts: Facts,
+    index: _Index,
     title: str,
     kind: str,
     owner: str,
@@ -198,22 +234,12 @@ def _row(
     here: str,
     pairs: list[Pair],
     state: str,
-    problems: list[check.Problem],
 ) -> Row:
     names = {(each.region, each.name) for each in pairs}
-    running = [
-        each
-        for each in facts.instances
-        if each.state == "running" and (each.region, each.key_name) in names
-    ]
-    mine = [
-        each
-        for each in problems
-        if (each.where, each.subject) in names
-        or (each.subject == title and each.check in _OF_LOCAL)
-    ]
+    running = sum(index.running[name] for name in names)
+    mine = index.problems(title, names)
     owner = owner or next((each.owner for each in pairs if each.owner), "") or ""
-    return Row(title, kind, owner, created, here, pairs, len(running), state, mine)
+    return Row(title, kind, owner, created, here, pairs, running, state, mine)
 
 
 def found(ctx: Context, seen: Look) -> list[check.Problem]:

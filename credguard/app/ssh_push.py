@@ -1,6 +1,7 @@
 """Changing authorized_keys of running instances, by EC2 Instance Connect or Systems Manager."""
 
 import contextlib
+import re
 import subprocess
 import threading
 from dataclasses import dataclass, replace
@@ -11,13 +12,25 @@ from credguard.app.ssh_account import Caller
 from credguard.errors import CredguardError, NoSuchEntity, Unsupported
 from credguard.keypairs import scripts
 from credguard.keypairs.model import Instance
+from credguard.keypairs.public import fingerprint
 
 _SSH_S = 60.0
 _COMMAND_S = 90.0
 _LOOK_S = 1.0
 _RUNNING = {"Pending", "InProgress", "Delayed", "Cancelling"}
 # Nobody is asked; a server that is not known yet is taken at its word: it gets public keys alone.
-_UNATTENDED = ("BatchMode=yes", "ConnectTimeout=15", "StrictHostKeyChecking=accept-new")
+# No connection is shared with another ssh: one that is open proves nothing of a key, and one that
+# stays would keep our pipes.
+_UNATTENDED = (
+    "BatchMode=yes",
+    "ConnectTimeout=15",
+    "StrictHostKeyChecking=accept-new",
+    "ControlMaster=no",
+    "ControlPath=none",
+)
+# What ssh says with LogLevel DEBUG1 of the key that the server took (sshconnect2.c). A person's
+# ssh_config may name others, which are tried as well.
+_TAKEN = re.compile(r"^debug1: Server accepts key: .*$", re.MULTILINE)
 BY_CONNECT, BY_SSM = "connect", "ssm"
 
 
@@ -30,9 +43,9 @@ class Pusher:
     way: ssh_connect.Way
     by: str = BY_CONNECT
 
-    def add(self, instance: Instance, line: str) -> None:
-        """The public `line` lets in. Raises CredguardError."""
-        self._do(instance, scripts.add(line, user=self._user()))
+    def add(self, instance: Instance, line: str, old: str) -> None:
+        """The public `line` lets in where `old` does. Raises CredguardError."""
+        self._do(instance, scripts.add(line, old=old, user=self._user()))
 
     def prove(self, instance: Instance, line: str, name: str) -> None:
         """Raise CredguardError unless the key `name` (whose public half is `line`) lets in.
@@ -42,7 +55,15 @@ class Pusher:
         if self.by == BY_SSM:
             self._do(instance, scripts.present(line, user=self.way.user))
             return
-        self._login(instance, scripts.present(line), replace(self.way, key=name))
+        options = ("PreferredAuthentications=publickey", "LogLevel=DEBUG1")
+        way = replace(self.way, key=name, options=(*options, *self.way.options))
+        said = self._login(instance, scripts.present(line), way)
+        taken = _TAKEN.findall(said)
+        if not taken or fingerprint(line) not in taken[-1].split():
+            raise CredguardError(
+                f"{instance.id} let us in, and not by the key {name}: nothing is proven",
+                hint="see which keys ssh offers there: ssh -v",
+            )
 
     def remove(self, instance: Instance, line: str, keep: str | None) -> None:
         """`line` is not there any more; `keep` is, or nothing is changed. Raises CredguardError."""
@@ -57,7 +78,8 @@ class Pusher:
         else:
             self._login(instance, script, self.way)
 
-    def _login(self, instance: Instance, script: str, way: ssh_connect.Way) -> None:
+    def _login(self, instance: Instance, script: str, way: ssh_connect.Way) -> str:
+        """Run `script` there; gives what ssh said on its standard error."""
         unattended = replace(way, options=(*_UNATTENDED, *way.options))
         with ssh_connect.reached(self.ctx, self.who, instance, unattended) as command:
             try:
@@ -71,13 +93,15 @@ class Pusher:
                 raise CredguardError(
                     f"{instance.id} did not answer within {_SSH_S:.0f} s", hint=_REACH
                 ) from None
+        errors = done.stderr.decode("utf-8", "replace")
         if done.returncode != 0 or scripts.DONE not in done.stdout.decode("utf-8", "replace"):
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            said = [each for each in errors.splitlines() if each and not each.startswith("debug")]
             raise CredguardError(
                 f"authorized_keys of {way.user} on {instance.id} was not changed or read: "
                 + (said[-1] if said else "the script found it not as it should be"),
                 hint=_REACH,
             )
+        return errors
 
     def _command(self, instance: Instance, script: str) -> None:
         from credguard.aws import access
@@ -98,7 +122,7 @@ class Pusher:
             raise CredguardError(
                 f"authorized_keys of {self.way.user} on {instance.id} was not changed or read:"
                 f" Systems Manager says {answer.status}",
-                hint="check that its agent runs, and --user",
+                hint="check that its agent runs, and --user: whose file has the old key",
             )
 
 

@@ -3,17 +3,20 @@
 See keypairs.revocation.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from shlex import quote
 
+from credguard import paths
 from credguard.app import ssh, ssh_agent
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.ssh_account import Caller, all_regions, caller, some_regions
 from credguard.app.ssh_look import local_keys, read
 from credguard.app.ssh_push import Pusher
-from credguard.atomic import remove
-from credguard.errors import CredguardError, NotPermitted
+from credguard.atomic import locked, remove
+from credguard.errors import CredguardError, NotPermitted, StoreError
 from credguard.keypairs import revocation
 from credguard.keypairs.model import Facts, Instance, Pair
 from credguard.keypairs.public import fingerprint, is_key, parsed, same_key
@@ -26,6 +29,7 @@ from credguard.vault.base import ssh_item, ssh_key_item
 ALL = frozenset({Kind.PAIR, Kind.AGENT, Kind.FILE, Kind.INSTANCE})
 # A leak is answered unattended: the person still needs the key to get at the instances.
 OF_A_LEAK = frozenset({Kind.PAIR})
+_OF_AN_ACCOUNT = (Kind.PAIR, Kind.INSTANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +58,41 @@ def revoke(
     `agreed` raises Aborted when a person does not want what it is shown. Safe to repeat: what is
     done stays so, a failure is tried again. Raises CredguardError before anything is done.
     """
+    paths.private_dir(paths.state_dir())
+    try:
+        # The lock of a replacement: each ends what the other would go on with.
+        with locked(paths.lock_file("ssh-rotation"), busy="another credguard replaces an SSH key"):
+            return _revoke(ctx, target, profile, parts, push, regions, codes, agreed)
+    except OSError as exc:
+        raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
+
+
+def _revoke(
+    ctx: Context,
+    target: Target,
+    profile: str | None,
+    parts: frozenset[Kind],
+    push: Callable[[Caller], Pusher] | None,
+    regions: list[str] | None,
+    codes: Codes | None,
+    agreed: Callable[[list[Record]], None],
+) -> tuple[list[Record], dict[str, CredguardError]]:
     known = _own(ctx, target.name) if target.name else None
     who = caller(ctx, profile, codes)
-    where = _where(ctx, who, regions, known)
+    where, not_told = _where(ctx, who, regions, known)
     pairs, instances, failed = read(who, where)
     facts = Facts(who.owner, tuple(pairs), tuple(instances))
     read_in = frozenset(where) - frozenset(failed)
+    failed |= not_told
+    for pair in pairs:
+        if not pair.public_key and known is None and _tagged(pair, target):
+            failed[f"{pair.region}: {pair.name}"] = CredguardError(
+                f"EC2 does not tell the public key of {pair.name}",
+                hint=f"delete it: aws ec2 delete-key-pair --key-name {quote(pair.name)}",
+            )
     records = [
-        _seen(ctx, record, facts, read_in) for record in _records(ctx, who, target, known, pairs)
+        _seen(ctx, who, record, facts, read_in)
+        for record in _records(ctx, who, target, known, pairs)
     ]
     if not records:
         if failed:
@@ -83,16 +114,25 @@ def _own(ctx: Context, name: str) -> table.SshKey:
 
 def _where(
     ctx: Context, who: Caller, regions: list[str] | None, known: table.SshKey | None
-) -> list[str]:
+) -> tuple[list[str], dict[str, CredguardError]]:
+    """The regions to look in, and why these may not be all."""
     if regions:
-        return some_regions(ctx, who, regions)
+        return some_regions(ctx, who, regions), {}
     try:
-        return all_regions(ctx, who)
-    except NotPermitted:
+        return all_regions(ctx, who), {}
+    except NotPermitted as error:
         if known is None:
             raise
         rows = table.registrations(ctx.db, known.name)
-        return sorted({each.region for each in rows if each.account == who.account})
+        where = sorted({each.region for each in rows if each.account == who.account})
+        return where, {"other regions": error}
+
+
+def _tagged(pair: Pair, target: Target) -> bool:
+    return bool(
+        (target.owner and pair.owner == target.owner)
+        or (target.device and pair.tags.get("device") == target.device)
+    )
 
 
 def _records(
@@ -106,15 +146,13 @@ def _records(
         if not pair.public_key or known is not None:
             continue
         line = " ".join(pair.public_key.split()[:2])
-        if (target.owner and pair.owner == target.owner) or (
-            target.device and pair.tags.get("device") == target.device
-        ):
+        if _tagged(pair, target):
             mine = next((k.name for k in table.keys(ctx.db) if same_key(k.public_key, line)), "")
             wanted[line] = (f"the SSH key of {target.owner or target.device} ({pair.name})", mine)
     under_way = {each.key: each for each in table.revocations(ctx.db)}
     for key, record in under_way.items():
         # Its pairs are gone by now: what is left stands in the list.
-        if target.owner and f"of {target.owner} (" in record.title:
+        if _is_of(record, target):
             wanted.setdefault(key, (record.title, record.name))
     return [
         under_way.get(line) or Record(title, name, line, who.account, ctx.now())
@@ -122,14 +160,29 @@ def _records(
     ]
 
 
-def _seen(ctx: Context, record: Record, facts: Facts, read_in: frozenset[str]) -> Record:
+def _seen(
+    ctx: Context, who: Caller, record: Record, facts: Facts, read_in: frozenset[str]
+) -> Record:
     here = bool(record.name) and any(
         key.name == record.name and key.public_key and same_key(key.public_key, record.key)
         for key in local_keys(ctx)
     )
     pairs = [e for e in facts.pairs if is_key(e.public_key, e.fingerprint, record.key)]
     name = ssh.pair(record.name) if record.name else ""
-    found = revocation.seen(record, pairs, facts.instances, read_in, here=here, pair_name=name)
+    found = revocation.seen(
+        record,
+        pairs,
+        facts.instances,
+        read_in,
+        here=here,
+        pair_name=name,
+        account=who.account,
+        elsewhere=[
+            (each.account, each.region)
+            for each in (table.registrations(ctx.db, record.name) if record.name else ())
+            if each.account != who.account
+        ],
+    )
     return _kept(ctx, found)
 
 
@@ -149,6 +202,8 @@ def _done(
     _end_rotation(ctx, record)
     for item in record.left:
         if item.kind not in parts or (item.kind is Kind.INSTANCE and pusher is None):
+            continue
+        if item.kind in _OF_AN_ACCOUNT and item.account != revocation.other(record, who.account):
             continue
         try:
             why = _do(ctx, who, record, item, pusher, instances)
@@ -193,6 +248,7 @@ def _do(
             if machine is None or pusher is None:
                 raise CredguardError(f"{item.subject} was not seen in this run")
             pusher.remove(machine, record.key, None)
+            return f"out of authorized_keys of {pusher.way.user}"
     return ""
 
 
@@ -208,9 +264,16 @@ def _delete_pair(ctx: Context, who: Caller, record: Record, item: Item) -> None:
 
 
 def _out_of_agent(record: Record) -> str:
-    from credguard.ssh import agent, keys
+    """Of the shell's agent and the one that credguard starts; others are not known here."""
+    from credguard.ssh import agent
 
-    return "" if agent.remove(keys.private_path(record.name) + ".pub") else "it was not in it"
+    own = ssh_agent.socket()
+    sockets = {os.environ.get("SSH_AUTH_SOCK") or own, own}
+    answering = [each for each in sorted(sockets) if os.path.exists(each)]
+    removed = [agent.remove(record.key, each) for each in answering]
+    if not answering:
+        return "no ssh-agent runs for this shell"
+    return "" if any(removed) else "it was not in it"
 
 
 def _forget(ctx: Context, record: Record) -> None:
@@ -224,23 +287,38 @@ def _forget(ctx: Context, record: Record) -> None:
     ssh_agent.reconfigure(ctx)
 
 
-def listed(ctx: Context) -> list[Record]:
-    """Every revocation and what is left of it. Raises StoreError."""
-    return table.revocations(ctx.db)
+def listed(ctx: Context, target: Target | None = None) -> list[Record]:
+    """Every revocation, or those of `target`, and what is left of it. Raises StoreError."""
+    return [
+        each
+        for each in table.revocations(ctx.db)
+        if target is None or each.name == (target.name or None) or _is_of(each, target)
+    ]
 
 
-def tick(ctx: Context, item_id: str) -> list[Record]:
-    """A person did `item_id`; gives the lists that it stands in. Raises CredguardError: in none."""
-    changed = []
-    for record in listed(ctx):
-        done = revocation.ticked(record, item_id)
-        if done is not None:
-            changed.append(_kept(ctx, done))
+def _is_of(record: Record, target: Target) -> bool:
+    """Whether the list was begun for that owner or device."""
+    wanted = target.owner or target.device
+    return bool(wanted) and f" of {wanted} (" in record.title
+
+
+def tick(ctx: Context, item_id: str, target: Target | None = None) -> list[Record]:
+    """A person did `item_id` of the lists of `target`; gives these.
+
+    Raises CredguardError: it is in none; or, without a target, in several.
+    """
+    done = [revocation.ticked(record, item_id) for record in listed(ctx, target)]
+    changed = [record for record in done if record is not None]
+    if target is None and len(changed) > 1:
+        raise CredguardError(
+            f"several lists have {item_id!r}: {'; '.join(each.title for each in changed)}",
+            hint="say which: NAME, --owner or --device",
+        )
     if not changed:
         raise CredguardError(
             f"no list has {item_id!r} for a person to do", hint="see: credguard ssh revoke --list"
         )
-    return changed
+    return [_kept(ctx, record) for record in changed]
 
 
 def left(records: Iterable[Record]) -> int:

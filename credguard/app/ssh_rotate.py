@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from credguard import paths
 from credguard.app import own, ssh, ssh_agent
@@ -56,11 +57,10 @@ def rotate(
             who = caller(ctx, profile, codes)
             record = _record(ctx, name, who)
             if wanted.finish != record.finish or (wanted.user and wanted.user != record.user):
-                record = replace(
-                    record,
-                    finish=record.finish or wanted.finish,
-                    user=wanted.user or record.user,
-                )
+                record = replace(record, finish=record.finish or wanted.finish)
+                if wanted.user and wanted.user != record.user:
+                    # What was done in one user's file says nothing of another's.
+                    record = replace(record, user=wanted.user, lines={})
                 table.put_rotation(ctx.db, record, ctx.now())
             pusher = wanted.push(who) if wanted.push is not None else None
             effects = Effects(ctx, who, pusher)
@@ -90,9 +90,7 @@ def _record(ctx: Context, name: str | None, who: Caller) -> Record:
         return found[0]
     key = ssh.chosen(ctx, name)
     if key.state != table.ACTIVE:
-        raise CredguardError(
-            f"the key {key.name} is {key.state}", hint="see: credguard ssh list --local"
-        )
+        raise CredguardError(f"the key {key.name} is {key.state}", hint=_elsewhere(ctx, key, who))
     importable(parsed(key.public_key))
     record = Record(
         key.name, _successor(ctx, key.name), who.account, machine.State.INTENT, ctx.now(),
@@ -103,13 +101,25 @@ def _record(ctx: Context, name: str | None, who: Caller) -> Record:
     return record
 
 
+def _elsewhere(ctx: Context, key: table.SshKey, who: Caller) -> str:
+    """What to do with a key that was replaced, in another account than this one as it seems."""
+    if any(each.account == who.account for each in table.registrations(ctx.db, key.name)):
+        return (
+            "register the one in use here too: credguard ssh create --name NAME; then delete the"
+            f" old pair, with its private half: credguard ssh revoke {quote(key.name)}"
+        )
+    return "see: credguard ssh list --local"
+
+
 def _regions(ctx: Context, key: table.SshKey, account: str) -> tuple[str, ...]:
     """Where the pair of `key` is, or was before it was revoked."""
     rows = table.registrations(ctx.db, key.name)
     found = {each.region for each in rows if each.account == account}
     for record in table.revocations(ctx.db):
         if record.name == key.name and record.account == account:
-            found |= {each.where for each in record.items if each.kind is Kind.PAIR}
+            found |= {
+                each.where for each in record.items if each.kind is Kind.PAIR and not each.account
+            }
     return tuple(sorted(found))
 
 
@@ -152,8 +162,9 @@ class Effects:
         """See driver.Effects. Every region that is enabled: a pair may have been put there."""
         try:
             where = set(all_regions(self._ctx, self._who))
+            unseen = set()
         except NotPermitted:
-            where = set()
+            where, unseen = set(), {"other regions"}
         where |= set(record.regions)
         old, new = self._key(record.old), table.key(self._ctx.db, record.new)
         names = [ssh.pair(record.old), ssh.pair(record.new)]
@@ -178,7 +189,10 @@ class Effects:
         )
         # A region that cannot be read, and where nothing was known to be, holds nothing up.
         unread = frozenset(failed) & set(record.regions)
-        return Look(frozenset(old_in), frozenset(new_in), unread, carrying)
+        unseen |= set(failed) - unread
+        return Look(
+            frozenset(old_in), frozenset(new_in), unread, carrying, unseen=tuple(sorted(unseen))
+        )
 
     def make(self, record: Record) -> None:
         """See driver.Effects."""
@@ -204,7 +218,8 @@ class Effects:
 
     def add(self, record: Record, instance: Instance) -> None:
         """See driver.Effects."""
-        self._push().add(instance, self._key(record.new).public_key)
+        old, new = self._key(record.old), self._key(record.new)
+        self._push().add(instance, new.public_key, old.public_key)
 
     def prove(self, record: Record, instance: Instance) -> None:
         """See driver.Effects."""

@@ -22,7 +22,7 @@ def ssh() -> None:
 @click.option(
     "--type", "kind", default="", metavar="TYPE", help="ed25519 (default), rsa, or ed25519-sk."
 )
-@click.option("--bits", type=int, default=4096, show_default=True, help="Of an RSA key.")
+@click.option("--bits", type=int, help="Of an RSA key (default: 4096).")
 @click.option("--windows", is_flag=True, help="For Windows instances, which need RSA.")
 @click.option("--no-file", is_flag=True, help="Keep the key in the vault alone.")
 @ssh_options.regions
@@ -32,7 +32,7 @@ def ssh() -> None:
 def create(
     name: str | None,
     kind: str,
-    bits: int,
+    bits: int | None,
     windows: bool,
     no_file: bool,
     regions: list[str] | None,
@@ -52,8 +52,11 @@ def create(
         if kind not in {"", "rsa"}:
             raise CredguardError("Windows instances take RSA keys only", hint="leave --type out")
         kind = "rsa"
+    if bits is not None and kind != "rsa":
+        raise click.UsageError("--bits is of an RSA key: add --type rsa")
+    ssh_options.one_choice(regions, everywhere)
     ctx = Context()
-    wanted = app.Wanted(kind, bits, no_file)
+    wanted = app.Wanted(kind, bits if bits is not None else 4096, no_file)
     result = app.create(
         ctx, name, regions, profile, _told,
         wanted=wanted, everywhere=everywhere, codes=ssh_options.codes(ctx, profile),

@@ -11,6 +11,7 @@ import click
 from credguard.app.context import Context
 from credguard.cli import complete, ssh_options
 from credguard.cli.ask import confirm, show_error
+from credguard.errors import Aborted
 
 if TYPE_CHECKING:
     from credguard.app.ssh_account import Caller
@@ -28,11 +29,24 @@ _private = click.option("--private", is_flag=True, help="By the instances' priva
 
 
 def _pusher(
-    ctx: Context, user: str | None, ssm: bool, private: bool, options: tuple[str, ...]
-) -> Callable[[Caller], Pusher]:
+    ctx: Context, push: bool, user: str | None, ssm: bool, private: bool, options: tuple[str, ...]
+) -> Callable[[Caller], Pusher] | None:
     from credguard.app import ssh_push
     from credguard.app.ssh_connect import Way, check
 
+    if not push:
+        if unused := [
+            name
+            for name, given in (
+                ("--ssm", ssm),
+                ("--user", user),
+                ("--private", private),
+                ("-o", options),
+            )
+            if given
+        ]:
+            raise click.UsageError(f"{', '.join(unused)}: only with --push")
+        return None
     way = Way(user or ctx.config.ssh.user, private=private, options=options)
     check(way)
     by = ssh_push.BY_SSM if ssm else ssh_push.BY_CONNECT
@@ -75,12 +89,12 @@ def rotate(
     from credguard.app import ssh_rotate as app
 
     ctx = Context()
+    pusher = _pusher(ctx, push, user, ssm, private, options)
     if finish:
-        confirm(
+        _agree(
             "Delete the old key pair? What instances it still opens is not to be seen in EC2 then.",
             yes=yes,
         )
-    pusher = _pusher(ctx, user, ssm, private, options) if push else None
     wanted = app.Wanted(pusher, finish, user or ctx.config.ssh.user if push else "")
     outcome = app.rotate(ctx, name, profile, wanted, ssh_options.codes(ctx, profile), _tell)
     if as_json:
@@ -90,6 +104,13 @@ def rotate(
     for where, error in outcome.failed.items():
         show_error(error, f"{where}: ")
     return 2 if outcome.failed else 0
+
+
+def _agree(question: str, *, yes: bool) -> None:
+    from credguard.report.text import printable
+
+    if not confirm(printable(question), yes=yes):
+        raise Aborted("nothing was changed", hint="")
 
 
 def _tell(step: Step) -> None:
@@ -121,6 +142,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
         "waits_for": outcome.why or None,
         "old_pair_in": sorted(look.old_in),
         "new_pair_in": sorted(look.new_in),
+        "not_looked_at": list(look.unseen),
         "instances": [
             {
                 "id": each.id,
@@ -141,8 +163,10 @@ def _show_outcome(outcome: Outcome) -> None:
     from credguard.report.text import printable
 
     record, left = outcome.record, still_open(outcome.record, outcome.look)
+    but = f" but where nobody could look: {', '.join(outcome.look.unseen)}"
+    but = but if outcome.look.unseen else ""
     if outcome.over:
-        click.echo(f"{record.new} replaced {record.old}; its key pair is gone everywhere")
+        click.echo(f"{record.new} replaced {record.old}; its key pair is gone everywhere{but}")
     else:
         click.echo(f"{record.new} takes over from {record.old}: {outcome.why}")
     for each in outcome.look.carrying:
@@ -199,25 +223,24 @@ def revoke(
     from credguard.app import ssh_revoke as app
 
     ctx = Context()
-    if only_list or done is not None:
-        records = app.tick(ctx, done) if done is not None else app.listed(ctx)
+    pusher = _pusher(ctx, push, user, ssm, private, options)
+    target = app.Target(name or "", owner, device)
+    named = sum(bool(each) for each in (name, owner, device))
+    if (only_list or done is not None) and named <= 1:
+        only = target if named else None
+        records = app.tick(ctx, done, only) if done is not None else app.listed(ctx, only)
         return _show_lists(records, as_json)
-    if sum(bool(each) for each in (name, owner, device)) != 1:
+    if named != 1:
         raise click.UsageError("name one: NAME, --owner OWNER or --device DEVICE")
 
     def agreed(records: list[Record]) -> None:
         titles = ", ".join(each.title for each in records)
-        confirm(f"Take away {titles}? Deleted keys cannot be brought back.", yes=yes)
+        _agree(f"Take away {titles}? Deleted keys cannot be brought back.", yes=yes)
 
     records, failed = app.revoke(
-        ctx,
-        app.Target(name or "", owner, device),
-        profile,
-        push=_pusher(ctx, user, ssm, private, options) if push else None,
-        regions=regions,
-        codes=ssh_options.codes(ctx, profile),
-        agreed=agreed,
-    )
+        ctx, target, profile,
+        push=pusher, regions=regions, codes=ssh_options.codes(ctx, profile), agreed=agreed,
+    )  # fmt: skip
     code = _show_lists(records, as_json)
     for region, error in failed.items():
         show_error(error, f"UNKNOWN: {region}: ")
@@ -236,7 +259,7 @@ def _show_lists(records: list[Record], as_json: bool) -> int:
     for record in records if not as_json else []:
         click.echo(printable(f"{record.title}: {len(record.left)} of {len(record.items)} left"))
         for each in record.items:
-            where = f"{each.where}: " if each.where else ""
+            where = f"{each.account} {each.where}: ".lstrip() if each.where else ""
             why = f" ({each.why})" if each.why else ""
             by_hand = each.kind in BY_HAND and each.state is not State.DONE
             tick = f"; done by hand: --done {each.id}" if by_hand else ""

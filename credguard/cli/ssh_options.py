@@ -35,6 +35,12 @@ ssh_option = click.option(
 )
 
 
+def one_choice(regions: list[str] | None, everywhere: bool) -> None:
+    """Raise UsageError where both are given: one would do nothing."""
+    if regions and everywhere:
+        raise click.UsageError("either --regions or --all-regions")
+
+
 def codes(ctx: Context, profile: str | None) -> Codes:
     """Where MFA codes come from: the profile's own program, or a person at the terminal."""
     from credguard.app.mfa import Codes

@@ -42,11 +42,12 @@ def connect(
     """Run ssh to INSTANCE (its id, Name tag or address); gives ssh's exit code.
 
     EC2 Instance Connect lets in a key that is made for this connection, for 60 seconds. ARGUMENTS
-    are ssh's own: options, then a command.
+    are ssh's own: options, then a command; whom to log in as is --user's, not ssh's -l.
     """
     from credguard.app import ssh_connect as app
     from credguard.app.ssh_account import all_regions, caller, some_regions
 
+    ssh_options.one_choice(regions, everywhere)
     ctx = Context()
     way = app.Way(user or ctx.config.ssh.user, key, ssm, private)
     app.check(way)

@@ -139,6 +139,7 @@ def check(
     from credguard.app import ssh_look as app
     from credguard.report.text import printable
 
+    ssh_options.one_choice(regions, everywhere)
     ctx = Context()
     seen = _look(ctx, local_only, None if everywhere else regions, profile)
     problems = app.found(ctx, seen)

@@ -12,6 +12,9 @@ from typing import Any
 
 from credguard.keypairs.model import Instance
 
+# Of a key's name.
+LONGEST = 100
+
 
 class State(StrEnum):
     """Where a replacement stands; each is journalled before the next step is taken."""
@@ -88,7 +91,8 @@ class Look:
 
     `old_in`, `new_in`: regions where the pair of that key is registered. `unread`: regions that
     could not be read, or where something failed in this run. `carrying`: the instances that were
-    launched with the old pair. `stuck`: ids where a push failed in this run.
+    launched with the old pair. `stuck`: ids where a push failed in this run. `unseen`: what else
+    could not be looked at; nothing is known to be there.
     """
 
     old_in: frozenset[str]
@@ -96,6 +100,7 @@ class Look:
     unread: frozenset[str] = frozenset()
     carrying: tuple[Instance, ...] = ()
     stuck: frozenset[str] = frozenset()
+    unseen: tuple[str, ...] = ()
 
     def without(self, region: str) -> "Look":
         """Where the old pair of `region` was deleted."""
@@ -195,7 +200,7 @@ def successor(name: str, stamp: str, taken: frozenset[str]) -> str:
     digits = last[:6]
     stem = base if base and len(digits) == 6 and digits.isdecimal() and len(last) <= 7 else name
     for letter in ("", *"bcdefghijklmnopqrstuvwxyz"):
-        wanted = f"{stem}-{stamp}{letter}"
+        wanted = f"{stem[: LONGEST - len(stamp) - 2]}-{stamp}{letter}"
         if wanted not in taken and wanted != name:
             return wanted
     raise ValueError(f"{name} was replaced too often in one month")

@@ -21,7 +21,7 @@ class Pair:
     @property
     def owner(self) -> str | None:
         """Whose it is, by its tag."""
-        return self.tags.get("owner") or None
+        return self.tags.get("owner") or self.tags.get("Owner") or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ _TEXTS = {
 class Item:
     """One line of the list. `where`: a region, or ""; `subject`: a pair's name, an instance's id.
 
-    `text`: in words; `why`: of a failure.
+    `text`: in words; `why`: of a failure. `account`: of a pair or an instance, when it is another
+    than the list's.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class Item:
     text: str
     state: State
     why: str = ""
+    account: str = ""
 
     @property
     def id(self) -> str:
@@ -102,29 +104,34 @@ def seen(
     *,
     here: bool,
     pair_name: str = "",
+    account: str = "",
+    elsewhere: Iterable[tuple[str, str]] = (),
 ) -> Record:
     """`record` with what a look found; what was done stays so, unless it is there again.
 
     `pairs`: those of this key; `instances`: any. One that is no more, in a region that was read, is
     done. A pair that was deleted is remembered by its name; `pair_name`: the name that this key's
     pairs have or had in any region. `here`: a private half is here.
+    `account`: the one that was looked at; "": the list's. `elsewhere`: other accounts and regions
+    where the key is known to be registered.
     """
-    items = {(each.kind, each.where, each.subject): each for each in record.items}
-
-    def want(item: Item, *, again: bool = False) -> None:
-        key = (item.kind, item.where, item.subject)
-        known = items.get(key)
-        if known is None or (again and known.state is State.DONE):
-            items[key] = item
-
-    named = {(each.where, each.subject) for each in record.items if each.kind is Kind.PAIR}
+    account = other(record, account)
+    items = _Items(record)
+    named = {
+        (each.where, each.subject)
+        for each in record.items
+        if each.kind is Kind.PAIR and each.account == account
+    }
+    for owner, region in elsewhere:
+        items.want(_elsewhere(record, owner, region, pair_name))
     for pair in pairs:
         named.add((pair.region, pair.name))
-        text = f"the key pair {pair.name} of {pair.owner or 'nobody'} is registered"
-        want(Item(Kind.PAIR, pair.region, pair.name, text, State.TODO), again=True)
+        items.want(_registered(pair, account), again=True)
     if here:
-        want(Item(Kind.AGENT, "", "", "ssh-agent here may hold the key", State.TODO), again=True)
-        want(Item(Kind.FILE, "", "", "its private half is here", State.TODO), again=True)
+        items.want(
+            Item(Kind.AGENT, "", "", "ssh-agent here may hold the key", State.TODO), again=True
+        )
+        items.want(Item(Kind.FILE, "", "", "its private half is here", State.TODO), again=True)
     there = {
         (each.region, each.id): each
         for each in instances
@@ -132,17 +139,55 @@ def seen(
     }
     for each in there.values():
         text = f"{each.name or each.id} was launched with it: its line is in authorized_keys there"
-        want(Item(Kind.INSTANCE, each.region, each.id, text, State.OPEN))
+        items.want(Item(Kind.INSTANCE, each.region, each.id, text, State.OPEN, "", account))
     for kind, text in _TEXTS.items():
-        want(Item(kind, "", "", text, State.OPEN))
-    kept = [_closed(each, there, regions_read) for each in items.values()]
-    order = list(Kind)
-    kept.sort(key=lambda each: (order.index(each.kind), each.where, each.subject))
+        items.want(Item(kind, "", "", text, State.OPEN))
+    kept = (_closed(each, account, there, regions_read) for each in items.all())
     return replace(record, items=tuple(kept))
 
 
-def _closed(item: Item, there: Container[tuple[str, str]], regions_read: frozenset[str]) -> Item:
-    """`item`, done when it is of an instance that is no more."""
+class _Items:
+    """The items of a list, each once."""
+
+    def __init__(self, record: Record) -> None:
+        self._items = {self._key(each): each for each in record.items}
+
+    def want(self, item: Item, *, again: bool = False) -> None:
+        """Have `item` in the list; one that is done stays so, unless it is there `again`."""
+        known = self._items.get(self._key(item))
+        if known is None or (again and known.state is State.DONE):
+            self._items[self._key(item)] = item
+
+    def all(self) -> list[Item]:
+        """In the order to be shown in."""
+        return [self._items[key] for key in sorted(self._items)]
+
+    @staticmethod
+    def _key(item: Item) -> tuple[int, str, str, str]:
+        return list(Kind).index(item.kind), item.account, item.where, item.subject
+
+
+def _registered(pair: Pair, account: str) -> Item:
+    text = f"the key pair {pair.name} of {pair.owner or 'nobody'} is registered"
+    return Item(Kind.PAIR, pair.region, pair.name, text, State.TODO, "", account)
+
+
+def _elsewhere(record: Record, account: str, region: str, pair: str) -> Item:
+    text = f"the key pair {pair} of account {account} is registered: name its --profile"
+    return Item(Kind.PAIR, region, pair, text, State.TODO, "", other(record, account))
+
+
+def other(record: Record, account: str) -> str:
+    """`account`, as an item of `record` has it: "" when it is the list's own."""
+    return "" if account == record.account else account
+
+
+def _closed(
+    item: Item, account: str, there: Container[tuple[str, str]], regions_read: frozenset[str]
+) -> Item:
+    """`item`, done when it is of an instance of `account` that is no more."""
+    if item.account != account:
+        return item
     gone = item.where in regions_read and (item.where, item.subject) not in there
     if item.kind is Kind.INSTANCE and item.state is not State.DONE and gone:
         return replace(item, state=State.DONE, why="the instance is gone")

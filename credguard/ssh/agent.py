@@ -2,10 +2,13 @@
 
 import os
 import subprocess
+import tempfile
 
 from credguard.errors import CredguardError
+from credguard.keypairs.public import same_key
 from credguard.secret import Secret
-from credguard.ssh.openssh import DEADLINE_S, run
+from credguard.ssh import keys
+from credguard.ssh.openssh import DEADLINE_S, NoEnd, run
 
 _NO_AGENT = 2  # ssh-add(1): exit status 2 when it is unable to contact the agent
 
@@ -67,17 +70,31 @@ def _taken(done: subprocess.CompletedProcess[bytes], name: str) -> None:
         )
 
 
-def remove(public_file: str) -> bool:
-    """Take the key whose public half is in `public_file` out of the agent.
+def remove(line: str, socket: str) -> bool:
+    """Take the key of the public `line` out of the agent at `socket`; False: it is not in it.
 
-    False: it was not in it, or there is no agent. Raises Unsupported without OpenSSH.
+    Raises AgentUnavailable (no answer), CredguardError (it may still be in it), Unsupported.
     """
-    if not os.environ.get("SSH_AUTH_SOCK"):
-        return False
-    try:
-        return _ssh_add(["-d", public_file], b"").returncode == 0
-    except AgentUnavailable:
-        return False
+    removed = _removed(line, socket)
+    listed = _ssh_add(["-L"], b"", socket)
+    if listed.returncode == _NO_AGENT:
+        return removed
+    lines = listed.stdout.decode("utf-8", "replace").splitlines()
+    if any(same_key(each, line) for each in lines):
+        raise CredguardError("ssh-agent keeps the key", hint="empty it: ssh-add -D")
+    if not removed and listed.returncode != 0:
+        # A locked agent says that it has none. It takes none either.
+        probe = keys.new_key()
+        add(keys.plain(probe), "to see whether it is locked", 1, socket=socket)
+        _removed(keys.public_line(probe, ""), socket)
+    return removed
+
+
+def _removed(line: str, socket: str) -> bool:
+    with tempfile.NamedTemporaryFile("w", prefix="credguard-", suffix=".pub") as file:
+        file.write(line + "\n")
+        file.flush()
+        return _ssh_add(["-d", file.name], b"", socket).returncode == 0
 
 
 def _ssh_add(
@@ -86,5 +103,5 @@ def _ssh_add(
     environment = {} if socket is None else {"SSH_AUTH_SOCK": socket}
     try:
         return run(["ssh-add", *arguments], given=given, environment=environment)
-    except TimeoutError:
+    except NoEnd:
         raise AgentUnavailable(f"ssh-agent did not answer within {DEADLINE_S:.0f} s") from None

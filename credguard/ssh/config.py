@@ -9,7 +9,7 @@ import re
 
 from credguard.atomic import write_private
 from credguard.errors import AlreadyExists, StoreError, Unsupported
-from credguard.ssh import keys
+from credguard.ssh import keys, reading
 
 _HEAD = "# Written by credguard ssh config; what is changed here is lost.\n"
 _BLOCK = re.compile(r"[ \t]*(?:host|match)\b", re.IGNORECASE)
@@ -22,6 +22,7 @@ HOSTS = (
     "*.compute.internal",
     "*.ec2.internal",
 )
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}\Z")
 _PATTERN = re.compile(r"!?[A-Za-z0-9._:*?-]{1,255}\Z")
 
 
@@ -64,14 +65,25 @@ def text(hosts: list[str], files: list[str], lifetime: str, user: str) -> str:
     return "".join(lines)
 
 
-def write(content: str) -> None:
-    """Put our file in its place. Raises StoreError, AlreadyExists (a file there is not ours)."""
+def check_user(user: str) -> str:
+    """`user`, when it can stand after User. Raises Unsupported."""
+    if not _USER.match(user):
+        raise Unsupported(f"{user!r} is no user name", hint="such as: --user ec2-user")
+    return user
+
+
+def write(content: str) -> str | None:
+    """Put our file in its place; gives what was there. None: nothing.
+
+    Raises StoreError, AlreadyExists (a file there is not ours).
+    """
     keys.ssh_folder(for_private=False)
     present = _read(path())
     if present is not None and not present.startswith(_HEAD):
         raise AlreadyExists(f"{path()} is not a file of credguard's", hint="move it away")
     if present != content:
         _write(path(), content)
+    return present
 
 
 def include() -> bool:
@@ -100,7 +112,7 @@ def remove() -> list[str]:
     line = include_line()
     if present is not None and line in present:
         left = present.replace(line, "")
-        if left:
+        if left or os.path.islink(main_path()):
             _write(main_path(), left)
         else:
             os.unlink(main_path())
@@ -119,14 +131,11 @@ def written() -> bool:
 
 def _read(where: str) -> str | None:
     try:
-        with open(where, "rb") as file:
-            data = file.read(_LARGEST + 1)
+        data = reading.content(where, _LARGEST)
     except FileNotFoundError:
         return None
     except OSError as exc:
         raise StoreError(f"cannot read {where}: {exc.strerror}") from exc
-    if len(data) > _LARGEST:
-        raise StoreError(f"{where} is larger than 4 MiB")
     return data.decode("utf-8", "surrogateescape")
 
 

@@ -15,39 +15,39 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from credguard.errors import Unsupported
+from credguard.errors import StoreError, Unsupported
 from credguard.keypairs.model import LocalKey
 from credguard.keypairs.public import parsed
 from credguard.ssh import keys
+from credguard.ssh.reading import opened
 
 _MOST_FILES = 2000
-_LARGEST = 64 << 10
 _PEM = re.compile(rb"\A\s*-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\s(.*?)-----END ", re.DOTALL)
 _PUTTY = re.compile(rb"\APuTTY-User-Key-File-[23]: (\S+)\r?\nEncryption: (\S+)")
 _MAGIC = b"openssh-key-v1\0"
-# The public half's neighbour may be huge or no key at all.
-_LONGEST_LINE = 16 << 10
 
 
 def private_keys() -> list[LocalKey]:
-    """Every private key directly in ~/.ssh. What cannot be read is left out: it is not ours."""
+    """Every private key directly in ~/.ssh. A file that cannot be read is left out: it is not ours.
+
+    Raises StoreError: the folder cannot be read, or has more files than anybody looks through.
+    """
     where = keys.folder()
     try:
-        names = sorted(os.listdir(where))[:_MOST_FILES]
-    except OSError:
+        names = sorted(os.listdir(where))
+    except FileNotFoundError:
         return []
+    except OSError as exc:
+        raise StoreError(f"cannot read {where}: {exc.strerror}") from exc
+    if len(names) > _MOST_FILES:
+        raise StoreError(f"{where} has more than {_MOST_FILES} files", hint="move some away")
     found = (_read(os.path.join(where, name)) for name in names)
     return [each for each in found if each is not None]
 
 
 def _read(path: str) -> LocalKey | None:
     try:
-        flags = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
-        with open(os.open(path, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-                return None
-            data = file.read(_LARGEST)
+        data, status = opened(path)
     except OSError:
         return None
     told = described(data)
@@ -115,8 +115,7 @@ def _public_of(data: bytes) -> str | None:
 
 def _beside(path: str) -> str | None:
     try:
-        with open(path + ".pub", "rb") as file:
-            line = file.read(_LONGEST_LINE).decode("ascii", "replace").strip()
+        line = opened(path + ".pub")[0].decode("ascii", "replace").strip()
         return parsed(line).line
     except (OSError, Unsupported):
         return None

@@ -23,6 +23,7 @@ from credguard.atomic import sync_dir
 from credguard.errors import AlreadyExists, CredguardError, StoreError, Unsupported
 from credguard.keypairs.public import RSA_BITS
 from credguard.secret import Secret
+from credguard.ssh import reading
 
 ED25519 = "ed25519"
 RSA = "rsa"
@@ -109,8 +110,7 @@ def generate(passphrase: Secret, comment: str) -> tuple[bytes, str]:
 def load(path: str, passphrase: Secret) -> PrivateKey:
     """The private key at `path`. Raises CredguardError, Unsupported."""
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = reading.content(path)
     except OSError as exc:
         raise CredguardError(
             f"cannot read {path}: {exc.strerror}",

@@ -18,6 +18,12 @@ _ASKPASS_SINCE = (8, 4)
 _LONGEST_PUBLIC = 16 << 10
 
 
+class NoEnd(CredguardError):
+    """A program of OpenSSH did not end in time; it was killed."""
+
+    hint = "see whether it waits for something: run it by hand"
+
+
 def run(
     command: list[str],
     *,
@@ -27,7 +33,7 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program of OpenSSH. `given`: its standard input; `environment`: besides our own.
 
-    Raises Unsupported (not installed), TimeoutError, CredguardError.
+    Raises Unsupported (not installed), NoEnd, CredguardError.
     """
     try:
         return subprocess.run(
@@ -45,7 +51,7 @@ def run(
         ) from None
     except subprocess.TimeoutExpired:
         # from None: the exception holds the input.
-        raise TimeoutError(f"{command[0]} did not end within {deadline_s:.0f} s") from None
+        raise NoEnd(f"{command[0]} did not end within {deadline_s:.0f} s") from None
     except OSError as exc:
         raise CredguardError(f"cannot run {command[0]}: {exc.strerror}") from None
 
@@ -96,7 +102,7 @@ def make_security_key(path: str, kind: str, comment: str, environment: dict[str,
     command = ["ssh-keygen", "-q", "-t", kind, "-C", comment, "-f", path]
     try:
         done = run(command, environment=environment, deadline_s=90.0)
-    except TimeoutError:
+    except NoEnd:
         raise CredguardError(
             "nobody touched the security key within 90 s", hint="run it again, and touch it"
         ) from None

@@ -1,3 +1,7 @@
+import contextlib
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from credguard.errors import (
     CredguardError,
     InvalidKey,
     NotPermitted,
+    StoreError,
     Throttled,
     Unsupported,
 )
@@ -18,7 +23,7 @@ from credguard.keypairs import public
 from credguard.scan.own import Own
 from credguard.secret import Secret
 from credguard.sources import own as own_file
-from credguard.ssh import keys
+from credguard.ssh import config, keys
 from credguard.store import profiles
 from credguard.store import ssh as table
 from credguard.vault.base import key_item, ssh_item, ssh_key_item
@@ -77,6 +82,56 @@ def test_create_registers_and_repeats(ctx: Context, simulator: Simulator, poison
     assert private.read_bytes() == before
     assert Path(str(private) + ".pub").exists()
     assert len(table.registrations(ctx.db, "k")) == 3
+
+
+@pytest.mark.parametrize("no_file", [False, True])
+def test_two_at_once_make_one_key(ctx: Context, no_file: bool) -> None:
+    """Each would put its own passphrase, or key, into the vault: the file would open to none."""
+
+    class Slow(MemoryVault):
+        """Whoever looks before anything is there waits for the other to have looked too."""
+
+        looked = threading.Barrier(2)
+
+        def get(self, item: str) -> Secret | None:
+            found = super().get(item)
+            if found is None:
+                with contextlib.suppress(threading.BrokenBarrierError):
+                    self.looked.wait(0.5)
+            return found
+
+    vault = Slow()
+    vault.items.update(ctx.vault.items)  # type: ignore[attr-defined]
+
+    def make() -> table.SshKey:
+        own = Context()
+        own.__dict__["vault"] = vault
+        try:
+            return ssh.local(own, "k", "dev", ssh.Wanted(no_file=no_file))
+        finally:
+            own.db.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = [each.result() for each in [pool.submit(make) for _ in range(2)]]
+    assert one == other
+    ctx.__dict__["vault"] = vault
+    line = keys.public_line(keys.parse(ssh.private(ctx, one)), "")
+    assert public.same_key(line, one.public_key)
+
+
+def test_a_fifo_in_place_of_a_file_is_not_waited_for(ctx: Context, poisoned: Path) -> None:
+    folder = poisoned / ".ssh"
+    folder.mkdir(mode=0o700)
+    os.mkfifo(folder / "credguard_k.pub")
+    with pytest.raises(CredguardError, match="it is no file"):
+        ssh.create(ctx, "k", ["us-east-1"])
+    os.mkfifo(folder / "credguard_l")
+    ctx.vault.put(ssh_item("l"), keys.new_passphrase())
+    with pytest.raises(CredguardError, match="it is no file"):
+        ssh.create(ctx, "l", ["us-east-1"])
+    os.mkfifo(folder / "config")
+    with pytest.raises(StoreError, match="it is no file"):
+        config.include()
 
 
 def test_another_key_of_that_name_is_reported_for_its_region(

@@ -1,5 +1,6 @@
 """What `ssh list` and `ssh check` see: files here, pairs and instances in all regions."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -143,3 +144,20 @@ def test_an_old_key_is_told_once_a_month(ctx: Context, monkeypatch: pytest.Monke
     assert said() == []
     in_memory.later(monkeypatch, ctx, 31 * 86400.0)
     assert len(said()) == 1
+
+
+def test_a_folder_that_cannot_be_read_is_told(ctx: Context, poisoned: Path) -> None:
+    (poisoned / ".ssh").symlink_to(".ssh")
+    look = ssh_look.look(ctx, None, None, local_only=True)
+    assert "cannot read" in str(look.failed["here"])
+    assert [what for what, _ in look.facts.unknown] == ["here"]
+
+
+def test_a_fifo_beside_a_key_is_not_waited_for(poisoned: Path) -> None:
+    folder = poisoned / ".ssh"
+    folder.mkdir(mode=0o700)
+    begin = "-----BEGIN ENCRYPTED " + "PRIVATE KEY-----"
+    (folder / "id").write_text(f"{begin}\nAAAA\n-----END ENCRYPTED -----\n")
+    os.mkfifo(folder / "id.pub")
+    (found,) = files.private_keys()
+    assert (found.encrypted, found.public_key) == (True, None)

@@ -1,18 +1,23 @@
 """Replacing and revoking a key against an account: moto over HTTP, a real SSH server, a real sh."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from credguard.app import leak, own, ssh, ssh_agent, ssh_connect, ssh_push, ssh_revoke, ssh_rotate
+from credguard.app import (
+    ssh,
+    ssh_agent,
+    ssh_connect,
+    ssh_push,
+    ssh_revoke,
+    ssh_rotate,
+)
 from credguard.app.context import Context
-from credguard.app.ssh_account import Caller
-from credguard.errors import Aborted, AlreadyExists, CredguardError, Unsupported
+from credguard.errors import AlreadyExists, CredguardError
 from credguard.keypairs.machine import Line
-from credguard.keypairs.revocation import Kind, Record, State
-from credguard.store import leaks
+from credguard.keypairs.revocation import Kind
 from credguard.store import ssh as table
-from credguard.vault.base import ssh_item
 from tests.support import in_memory
 from tests.support.cloud import Cloud, client, launch, pairs, terminate
 from tests.support.fault_table import Fault
@@ -156,6 +161,67 @@ def test_a_machine_that_does_not_read_the_file_keeps_the_old_line(
     assert outcome.record.lines == {number: Line.ADDED}
 
 
+def test_a_login_by_another_key_proves_nothing(
+    ctx: Context, simulator: Simulator, machine: Server, tmp_path: Path
+) -> None:
+    """A person's ssh_config has a key of its own, and the server does not take the new one."""
+    number = launch(simulator, "us-east-1", "credguard_k")
+    other = tmp_path / "other"
+    command = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", str(other)]
+    subprocess.run(command, check=True, timeout=60)
+    machine.admit((tmp_path / "other.pub").read_text())
+    with (tmp_path / "network" / "config").open("a") as file:
+        file.write(f"  IdentityFile {other}\n")
+    old = ssh.chosen(ctx, "k")
+    machine.authorized.write_text(f"{old.public_key}\n")
+    config = machine.folder / "config"
+    config.write_text(config.read_text() + "PubkeyAcceptedAlgorithms rsa-sha2-512\n")
+    outcome = ssh_rotate.rotate(ctx, "k", None, pusher(ctx, ssh_push.BY_CONNECT))
+    assert "nothing is proven" in str(outcome.failed[number])
+    assert old.public_key in machine.authorized.read_text()
+    assert outcome.record.lines == {number: Line.ADDED}
+
+
+def test_a_connection_that_is_shared_proves_nothing(
+    ctx: Context, simulator: Simulator, machine: Server, tmp_path: Path
+) -> None:
+    """ControlMaster in a person's ssh_config: the login before the proof would stay open."""
+    number = launch(simulator, "us-east-1", "credguard_k")
+    with (tmp_path / "network" / "config").open("a") as file:
+        file.write("  ControlMaster auto\n  ControlPersist 20\n")
+        file.write(f"  ControlPath {tmp_path}/c-%C\n")
+    config = machine.folder / "config"
+    config.write_text(config.read_text().replace(str(machine.authorized), "/nonexistent"))
+    old = ssh.chosen(ctx, "k")
+    machine.authorized.write_text(f"{old.public_key}\n")
+    outcome = ssh_rotate.rotate(ctx, "k", None, pusher(ctx, ssh_push.BY_CONNECT))
+    assert list(outcome.failed) == [number]
+    assert "Permission denied" in str(outcome.failed[number])
+    assert old.public_key in machine.authorized.read_text()
+
+
+def test_another_users_file_is_not_done_with_the_firsts(
+    ctx: Context, simulator: Simulator, cloud: Cloud, tmp_path: Path
+) -> None:
+    number = launch(simulator, "us-east-1", "credguard_k")
+    old = ssh.chosen(ctx, "k").public_key
+    for user in ("admin", "ubuntu"):
+        file = tmp_path / user / ".ssh" / "authorized_keys"
+        file.parent.mkdir(parents=True)
+        file.write_text("" if user == "admin" else f"{old}\n")
+        cloud.home_of(user, tmp_path / user)
+        outcome = ssh_rotate.rotate(ctx, "k", None, pusher(ctx, ssh_push.BY_SSM, user))
+        # A user whose file has not the old key gets no new one.
+        assert outcome.record.lines == ({} if user == "admin" else {number: Line.REPLACED})
+    root = tmp_path / "root" / ".ssh" / "authorized_keys"
+    root.parent.mkdir(parents=True)
+    root.write_text(f"no-pty {old}\n")
+    cloud.home_of("root", tmp_path / "root")
+    ssh_rotate.rotate(ctx, "k", None, pusher(ctx, ssh_push.BY_SSM, "root"))
+    assert root.read_text() == f"no-pty {successor(ctx).public_key}\n"
+    assert file.read_text() == f"{successor(ctx).public_key}\n"
+
+
 def test_instances_get_the_new_line_by_systems_manager(
     ctx: Context, simulator: Simulator, cloud: Cloud, tmp_path: Path
 ) -> None:
@@ -171,110 +237,16 @@ def test_instances_get_the_new_line_by_systems_manager(
     assert cloud.sent == []
 
 
-def item(records: list[Record], kind: Kind) -> list[State]:
-    return [each.state for record in records for each in record.items if each.kind is kind]
-
-
-def test_revoking_an_own_key(ctx: Context, simulator: Simulator, cloud: Cloud, agent: str) -> None:
-    number = launch(simulator, "us-east-1", "credguard_k")
-    key, _ = ssh_agent.add_to_agent(ctx, "k", "1h")
-    cloud.script(Fault("DeleteKeyPair", "throttled", region="eu-west-1"))
-    target = ssh_revoke.Target("k")
-
-    def no(_records: list[Record]) -> None:
-        raise Aborted("no")
-
-    with pytest.raises(Aborted):
-        ssh_revoke.revoke(ctx, target, agreed=no)
-    assert Path(key.path).exists()
-    records, unread = ssh_revoke.revoke(ctx, target)
-    assert unread == {}
-    assert sorted(item(records, Kind.PAIR)) == [State.DONE, State.FAILED]
-    assert item(records, Kind.FILE) == item(records, Kind.AGENT) == [State.DONE]
-    assert not Path(key.path).exists()
-    assert ctx.vault.get(ssh_item("k")) is None
-    assert pairs(simulator, "us-east-1") == {}
-    cloud.script()
-    records, _ = ssh_revoke.revoke(ctx, target)
-    assert item(records, Kind.PAIR) == [State.DONE, State.DONE]
-    assert item(records, Kind.INSTANCE) == [State.OPEN]
-    ssh_revoke.tick(ctx, number)
-    assert item(ssh_revoke.listed(ctx), Kind.INSTANCE) == [State.DONE]
-    with pytest.raises(CredguardError, match="no list has"):
-        ssh_revoke.tick(ctx, "nothing")
-    with pytest.raises(CredguardError, match="was revoked"):
-        ssh.create(ctx, "k", ["us-east-1"])
-
-
-def test_everything_of_a_leaver(
-    ctx: Context, simulator: Simulator, cloud: Cloud, tmp_path: Path
-) -> None:
-    from credguard.ssh import keys
-
-    line = keys.public_line(keys.new_key(), "bob")
-    for region in REGIONS:
-        ec2 = client(simulator, region)
-        tags = [{"ResourceType": "key-pair", "Tags": [{"Key": "owner", "Value": "bob"}]}]
-        ec2.import_key_pair(KeyName="bobs", PublicKeyMaterial=line.encode(), TagSpecifications=tags)
-        ec2.close()
-    launch(simulator, "eu-west-1", "bobs")
-    file = tmp_path / "home" / ".ssh" / "authorized_keys"
-    file.parent.mkdir(parents=True)
-    file.write_text(f"{line}\n{ssh.chosen(ctx, 'k').public_key}\n")
-    cloud.home_of("ec2-user", tmp_path / "home")
-
-    def by_ssm(who: Caller) -> ssh_push.Pusher:
-        return ssh_push.Pusher(ctx, who, ssh_connect.Way("ec2-user"), ssh_push.BY_SSM)
-
-    records, _ = ssh_revoke.revoke(ctx, ssh_revoke.Target(owner="bob"), push=by_ssm)
-    assert item(records, Kind.PAIR) == [State.DONE, State.DONE]
-    assert item(records, Kind.INSTANCE) == [State.DONE]
-    assert item(records, Kind.FILE) == []
-    assert file.read_text() == f"{ssh.chosen(ctx, 'k').public_key}\n"
-    assert set(pairs(simulator, "us-east-1")) == {"credguard_k"}
-    again, _ = ssh_revoke.revoke(ctx, ssh_revoke.Target(owner="bob"))
-    assert [each.kind for each in again[0].left] == [Kind.IMAGES, Kind.SESSIONS, Kind.ELSEWHERE]
-    with pytest.raises(CredguardError, match="tagged so"):
-        ssh_revoke.revoke(ctx, ssh_revoke.Target(owner="nobody"))
-
-
-def test_a_leaked_key_loses_its_pairs_and_stays_here(
+def test_a_replacement_tells_where_it_could_not_look(
     ctx: Context, simulator: Simulator, cloud: Cloud
 ) -> None:
-    launch(simulator, "us-east-1", "credguard_k")
-    own.refresh(ctx)
-    place = leaks.Place("ssh-key/k", "/r/.git", "0123", "a", 1, 1.0)
-    assert leaks.got_out(ctx.db, place, "the SSH key k", 1.0, 1.0, "by a push")
-    cloud.script(Fault("DeleteKeyPair", "denied", region="eu-west-1"))
-    (failed,) = leak.answer_due(ctx)
-    assert failed.state == leaks.WAITING
-    assert "eu-west-1" in failed.answer
-    cloud.script()
-    leaks.set_state(ctx.db, "ssh-key/k", leaks.WAITING, "", 1.0)
-    (answered,) = leak.answer_due(ctx)
-    assert answered.state == leaks.ANSWERED
-    assert answered.answer.startswith("revoke: ")
-    assert "credguard ssh revoke --list" in answered.answer
-    assert all(pairs(simulator, region) == {} for region in REGIONS)
-    assert Path(ssh.chosen(ctx, "k").path).exists()
-    (record,) = ssh_revoke.listed(ctx)
-    assert Kind.FILE in {each.kind for each in record.left}
-    with pytest.raises(Unsupported, match="was revoked"):
-        ssh.create(ctx, "k", REGIONS)
-    # Another takes its place where it was.
-    assert ssh_rotate.rotate(ctx, "k", None, NOTHING).over
-    assert all(
-        set(pairs(simulator, region)) == {ssh.pair(successor(ctx).name)} for region in REGIONS
-    )
-
-
-def test_a_successor_that_is_taken_away_takes_over_nothing(
-    ctx: Context, simulator: Simulator
-) -> None:
-    launch(simulator, "us-east-1", "credguard_k")
-    ssh_rotate.rotate(ctx, "k", None, NOTHING)
-    new = successor(ctx).name
-    ssh_revoke.revoke(ctx, ssh_revoke.Target(new))
-    assert table.rotations(ctx.db) == []
-    assert ssh.chosen(ctx, None).name == "k"
-    assert set(pairs(simulator, "us-east-1")) == {"credguard_k"}
+    cloud.script(Fault("DescribeKeyPairs", "denied", region="ap-south-1"))
+    cloud.enabled = ["ap-south-1", *REGIONS]
+    outcome = ssh_rotate.rotate(ctx, "k", None, NOTHING)
+    assert (outcome.over, outcome.look.unseen) == (True, ("ap-south-1",))
+    # In another account its pair is still there: what to do is told.
+    elsewhere = table.Registration("k", simulator.account, "us-east-1", 1.0)
+    table.add_registration(ctx.db, elsewhere)
+    with pytest.raises(CredguardError, match="is replaced") as caught:
+        ssh_rotate.rotate(ctx, "k", None, NOTHING)
+    assert "credguard ssh revoke k" in caught.value.hint

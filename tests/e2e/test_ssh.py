@@ -10,11 +10,12 @@ import pytest
 
 from credguard.app import ssh
 from credguard.cli.main import main
-from tests.support.cloud import Cloud, launch
+from tests.support.cloud import Cloud, launch, pairs
 from tests.support.fault_table import Fault
 from tests.support.openssh import Server
 from tests.support.person import credguard, vault_with_key
 from tests.support.simulator import Simulator
+from tests.support.terminal import at_terminal
 
 
 @pytest.fixture
@@ -141,3 +142,46 @@ def test_the_life_of_a_key_as_a_person_types_it(
     for command in ("list", "check"):
         assert "UNKNOWN: eu-west-1" in typed("ssh", command, ok=2)[1]
     assert "took over from k, which drains" in typed("log")[0]
+
+
+@pytest.mark.parametrize("command", [("revoke", "k"), ("rotate", "k", "--finish")])
+def test_a_no_is_a_no(
+    simulator: Simulator,
+    cloud: Cloud,
+    poisoned: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    ctx = vault_with_key(simulator, poisoned, monkeypatch)
+    ssh.create(ctx, "k", ["us-east-1"])
+    launch(simulator, "us-east-1", "credguard_k")
+    ctx.close()
+    code, shown = at_terminal("ssh", *command, answers={"[y/N]: ": "n"})
+    assert code == 2
+    assert "nothing was changed" in shown
+    assert (poisoned / ".ssh" / "credguard_k").exists()
+    assert list(pairs(simulator, "us-east-1")) == ["credguard_k"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "create --bits 2048",
+        "create --regions us-east-1 --all-regions",
+        "check --regions us-east-1 --all-regions",
+        "connect --regions us-east-1 --all-regions web",
+        "rotate --ssm",
+        "rotate --user ada",
+        "revoke k -o Port=1",
+        "revoke k --private",
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["credguard", "ssh", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert any(each in said for each in ("--push", "--type rsa", "either")), said

@@ -240,6 +240,23 @@ def test_ssh_reads_our_settings_before_a_persons_own(ctx: Context, poisoned: Pat
     assert not (poisoned / ".ssh" / "credguard.conf").exists()
 
 
+def test_settings_that_ssh_does_not_take_leave_the_ones_before(
+    ctx: Context, poisoned: Path
+) -> None:
+    ssh.create(ctx, "k", ["us-east-1"])
+    ssh_agent.configure(ctx, ["a"], "ada")
+    ours = poisoned / ".ssh" / "credguard.conf"
+    before = ours.read_text()
+    with pytest.raises(Unsupported, match="no user name"):
+        ssh_agent.configure(ctx, ["a"], "ada b")
+    assert ours.read_text() == before
+    file = poisoned / ".ssh" / "config"
+    file.write_text("IdentitiesOnly no\n" + config.include_line())
+    with pytest.raises(CredguardError, match="reads other settings first"):
+        ssh_agent.configure(ctx, ["b"], "eve")
+    assert ours.read_text() == before
+
+
 def test_an_include_further_down_is_moved_up_and_a_foreign_file_stays(
     ctx: Context, poisoned: Path
 ) -> None:
@@ -291,6 +308,8 @@ def test_a_security_keys_key_is_told_not_to_be_for_ec2(
     assert held is not None
     assert held.reveal() not in public  # the stand-in wrote its arguments there
     assert ssh.chosen(ctx, None).key_type == "ed25519-sk"
+    with pytest.raises(Unsupported, match="only OpenSSH uses"):
+        ssh.private(ctx, ssh.chosen(ctx, "k"))
     with pytest.raises(Unsupported, match="EC2 does not import"):
         ssh_rotate.rotate(ctx, "k", None, ssh_rotate.Wanted())
 

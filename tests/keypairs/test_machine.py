@@ -262,6 +262,7 @@ def test_what_is_waited_for_is_told() -> None:
         ("laptop-202611b", ("laptop-202611",), "laptop-202611c"),
         ("a-b", ("a-b-202611", "a-b-202611b"), "a-b-202611c"),
         ("k-20261101", (), "k-20261101-202611"),
+        ("x" * 100, (), "x" * 92 + "-202611"),
     ],
 )
 def test_names_of_successors(name: str, taken: tuple[str, ...], new: str) -> None:

@@ -79,3 +79,14 @@ def test_a_failure_keeps_its_reason() -> None:
     kept = seen(failed, (PAIR,), (), READ, here=False)
     assert replace(item, state=State.FAILED, why="denied") in kept.items
     assert isinstance(kept.items[0], Item)
+
+
+def test_what_is_in_another_account_is_left_to_it() -> None:
+    here = seen(START, (PAIR,), ON, READ, here=False, pair_name="p", elsewhere=[("2", "r1")])
+    record = done(here, Kind.PAIR)
+    assert [each.account for each in record.left if each.kind is Kind.PAIR] == ["2"]
+    # The same region of the other account has none of these machines.
+    record = seen(record, (PAIR,), (), READ, here=False, pair_name="p", account="2")
+    assert states(record)["i-1"] is State.OPEN
+    assert [each.account for each in record.items if each.kind is Kind.PAIR] == ["", "2"]
+    assert from_json(record.to_json()) == record
