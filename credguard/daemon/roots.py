@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # What editors write beside the file while it is edited: vim, JetBrains, GNOME, Kate, Emacs' locks.
@@ -47,13 +48,21 @@ def removed(folder: str, was: Root) -> bool:
     """
     if was.mounted or not gone(folder):
         return False
-    above = os.path.dirname(folder)
-    while gone(above):
-        above = os.path.dirname(above)
+    near = os.path.dirname(folder)
+    while gone(near):
+        near = os.path.dirname(near)
     try:
-        return os.stat(above).st_dev == was.device
+        return os.stat(near).st_dev == was.device
     except OSError:
         return False
+
+
+def above(path: str, roots: Iterable[str]) -> str | None:
+    """The root that `path` is, or lies below; None: none of them."""
+    for root in roots:
+        if path == root or path.startswith(root.rstrip(os.sep) + os.sep):
+            return root
+    return None
 
 
 def root_at(folder: str) -> Root | None:

@@ -19,7 +19,7 @@ from credguard.daemon.letting import FILES, Letting
 from credguard.daemon.offers import Offers
 from credguard.daemon.places import Place, places
 from credguard.daemon.polling import Polling, tell_limit
-from credguard.daemon.roots import Root, editors_own, gone, removed, root_at
+from credguard.daemon.roots import Root, above, editors_own, gone, removed, root_at
 from credguard.daemon.tree import Ignores, worth
 from credguard.daemon.watcher import Watcher, pruned
 from credguard.daemon.worker import Worker, real, shown
@@ -73,6 +73,7 @@ class Watching:
         self._watcher = self._new_watcher()
         self._roots: dict[str, Root] = {}
         self._missing: set[str] = set()
+        self._unmounted: set[str] = set()  # whose file system went; what lay in it is not judged
         self._wanted_places = places(config.places)
         self._places: dict[str, list[Place]] = {}
         self._stood: dict[str, Root | None] = {}  # at the folder of each place
@@ -171,7 +172,10 @@ class Watching:
         if not gone(path):
             if self._worker.changed(path):
                 self._handle(path, ignored=ignored)
-        elif not any(path.startswith(root.rstrip(os.sep) + os.sep) for root in self._missing):
+        elif not any(
+            path.startswith(root.rstrip(os.sep) + os.sep)
+            for root in self._missing | self._unmounted
+        ):
             self._worker.gone(path)  # in a root that is not there now it need not be gone
 
     def _scan(self, path: str, ignored: str = "") -> None:
@@ -192,7 +196,7 @@ class Watching:
     def _gone(self, path: str) -> None:
         """`path` is not there: resolved, unless it went with the file system that it lay in."""
         self._watcher.forget_tree(path)
-        root = self._root_of(path)
+        root = above(path, self._roots)
         if root is not None:
             was = self._roots[root]
             if root_at(root) != was and (was.mounted or gone(root)) and not removed(root, was):
@@ -214,12 +218,6 @@ class Watching:
             self._watcher.add_log(git_dir)
             self._commits.look(git_dir)
             self._offers.found(git_dir)
-
-    def _root_of(self, path: str) -> str | None:
-        for root in self._roots:
-            if path == root or path.startswith(root.rstrip(os.sep) + os.sep):
-                return root
-        return None
 
     def _below_root(self, path: str) -> bool:
         return any(
@@ -244,6 +242,7 @@ class Watching:
             _LOG.info("no longer watched: %s", shown(root))
             self._forget(root)
         self._missing &= wanted
+        self._unmounted &= wanted
         for root in sorted(wanted):
             here = root_at(root)
             known = self._roots.get(root)
@@ -251,6 +250,7 @@ class Watching:
                 # Moved, removed or unmounted; another folder may stand in its place already.
                 _LOG.warning("gone: %s", shown(root))
                 self._forget(root)
+                self._unmounted |= {root} if known.mounted else set()
                 if here is None and removed(root, known):
                     self._worker.gone(root)
             if here is None:
@@ -258,7 +258,8 @@ class Watching:
                     self._missing.add(root)
                     _LOG.warning("not readable, watched as soon as it is: %s", shown(root))
             elif here != known:
-                if known is not None or root in self._missing:
+                self._unmounted -= {root} if here.mounted else set()
+                if root in self._missing or (known is not None and not known.mounted):
                     self._look_below(root)  # for what went meanwhile
                 self._missing.discard(root)
                 self._roots[root] = here

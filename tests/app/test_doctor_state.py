@@ -12,7 +12,7 @@ from credguard.app import keys
 from credguard.app.context import Context
 from credguard.app.doctor import online, system
 from credguard.app.doctor.model import FAIL, OK, UNKNOWN, WARN, Check
-from credguard.daemon import watcher
+from credguard.daemon import tree
 from credguard.store import problems, profiles, watches
 from tests.support import samples
 from tests.support.checks import checks, file_vault, only, passphrase_file
@@ -113,7 +113,7 @@ def test_more_folders_than_the_system_allows() -> None:
 
 
 def test_the_folders_left_out_are_the_watchers() -> None:
-    assert system.PRUNED == watcher.PRUNED
+    assert system.PRUNED == tree.PRUNED
 
 
 @pytest.mark.parametrize(

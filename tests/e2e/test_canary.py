@@ -99,7 +99,9 @@ def below(home: Path) -> list[Path]:
 
 
 @pytest.mark.keyring
-@pytest.mark.parametrize("backend", ["file", "keyring:secretservice"])
+@pytest.mark.parametrize(
+    "backend", [pytest.param("file", marks=pytest.mark.slow), "keyring:secretservice"]
+)
 def test_no_secret_is_written_anywhere(
     backend: str, simulator: Simulator, poisoned: Path, trace: Path,
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,

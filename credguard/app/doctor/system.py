@@ -21,11 +21,12 @@ OLDEST_GIT = (2, 26)
 _LOW, _EMPTY = 200 << 20, 20 << 20
 _MOST_FOLDERS = 200_000
 WALK_DEADLINE_S = 20.0
-# The folders that the watcher leaves out (daemon/watcher.py, a layer above).
+# The folders that the watcher leaves out by name (daemon/tree.py, a layer above).
 PRUNED = frozenset(
     {
-        ".git", ".hg", ".svn", "node_modules", ".venv", "venv", "target", "dist", "build",
-        "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".cache",
+        ".git", ".hg", ".svn", ".jj", ".bzr", "node_modules", "bower_components", ".venv",
+        "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache",
+        ".hypothesis", ".cache", ".pnpm-store", ".gradle", ".direnv",
     }
 )  # fmt: skip
 
