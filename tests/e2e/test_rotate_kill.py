@@ -67,6 +67,7 @@ def _works(name: str) -> str:
     return profiles.profile(ctx.db, name).key.key_id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "moment"), [(1, "before"), (1, "after"), (2, "before"), (2, "after")]
 )

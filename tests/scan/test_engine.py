@@ -182,6 +182,9 @@ def test_surroundings_do_not_hide_a_secret(engine: Engine, before: bytes, after:
     assert samples.aws_secret().encode() in values
 
 
+_OTHERS = ("folder", "symlink to nowhere")
+
+
 class TestCache:
     def test_it_is_private_and_used_again(self, tmp_path: Path) -> None:
         load_engine(str(tmp_path / "c"))
@@ -191,7 +194,10 @@ class TestCache:
         load_engine(str(tmp_path / "c"))
         assert (file.stat().st_mtime_ns, file.stat().st_ino) == before
 
-    @pytest.mark.parametrize("damage", [b"", b"garbage", b"cut"])
+    @pytest.mark.parametrize(
+        "damage",
+        [*(pytest.param(each, marks=pytest.mark.slow) for each in (b"", b"garbage")), b"cut"],
+    )
     def test_damage_is_repaired(self, tmp_path: Path, damage: bytes) -> None:
         load_engine(str(tmp_path))
         file = tmp_path / "rules.hsdb"
@@ -237,7 +243,9 @@ class TestCache:
         (tmp_path / "rules.hsdb").chmod(0o600)
         assert load_engine(str(tmp_path)).scan(_line().encode(), b"x")
 
-    @pytest.mark.parametrize("kind", ["fifo", "folder", "symlink to nowhere"])
+    @pytest.mark.parametrize(
+        "kind", ["fifo", *(pytest.param(each, marks=pytest.mark.slow) for each in _OTHERS)]
+    )
     def test_something_else_in_its_place(self, tmp_path: Path, kind: str) -> None:
         place = tmp_path / "rules.hsdb"
         if kind == "fifo":
