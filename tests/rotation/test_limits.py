@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from credguard.rotation.machine import EMERGENCY_SOAK_S, hastened, next_step
-from credguard.rotation.model import Action, Limits, Mode, State
-from tests.rotation.cases import BOTH, LIMITS, at
+from credguard.rotation.model import Action, Limits, Mode, Remote, State
+from tests.rotation.cases import BOTH, LIMITS, RESTING, at
 from tests.rotation.test_machine import facts
 
 WEEK = 7 * 86400.0
@@ -38,7 +38,19 @@ def test_only_a_grace_of_zero_does_not_wait_for_sessions(grace: float, waits: bo
     assert (step.action is Action.WAIT) == waits
 
 
-def test_a_use_that_iam_says_nothing_of_is_not_taken_for_none() -> None:
-    step = next_step(at(State.SWITCHED), facts(listed=BOTH, used={}), LIMITS, 2000.0)
+@pytest.mark.parametrize(
+    ("state", "listed"), [(State.SWITCHED, BOTH), (State.DEACTIVATED, RESTING)]
+)
+def test_a_use_that_iam_says_nothing_of_is_not_taken_for_none(
+    state: State, listed: dict[str, Remote]
+) -> None:
+    step = next_step(at(state), facts(listed=listed, used={}), LIMITS, 2000.0)
     assert step.action is Action.ASK
     assert "does not say" in step.why
+
+
+@pytest.mark.parametrize("state", [State.SWITCHED, State.DEACTIVATED])
+def test_a_list_that_is_behind_is_asked_again_at_once(state: State) -> None:
+    given = facts(listed={"old": RESTING["old"]}, looks=9, used={})
+    step = next_step(at(state), given, LIMITS, 2000.0)
+    assert (step.action, step.key_id, step.until) == (Action.WAIT, "new", 2000.0)
