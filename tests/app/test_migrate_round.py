@@ -61,6 +61,7 @@ def test_all_kinds_of_items_go_round(
         before = to
 
 
+@pytest.mark.slow
 def test_many_items_show_how_far_it_is(
     password_store: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from tests.support.repositories import commit, fast_import, git, line
 pytestmark = pytest.mark.usefixtures("compiled_rules")
 
 
-@pytest.fixture(params=["sha1", "sha256"])
+@pytest.fixture(params=["sha1", pytest.param("sha256", marks=pytest.mark.slow)])
 def repo(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     folder = tmp_path / "repo"
     folder.mkdir()

@@ -87,6 +87,7 @@ def test_a_kill_on_the_way_back(ready: Simulator, number: int, moment: str) -> N
     assert journal.identities(Context().db) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 2, 5, 6, 8])
 def test_a_kill_in_an_emergency(ready: Simulator, number: int) -> None:
     killed = _run("-c", KILLER, str(number), "after", "rotate", "work", "--emergency", "--yes")

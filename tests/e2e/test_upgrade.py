@@ -182,6 +182,7 @@ def test_a_database_of_a_newer_version_is_refused_before_anything_changes(
     assert machine.version() == "0.0.9"
 
 
+@pytest.mark.slow
 def test_a_step_after_the_switch_that_failed_is_done_by_the_next_run(machine: Machine) -> None:
     machine.install(machine.source("0.0.8"))
     machine.ok("config", "set", "vault.backend", "file")
@@ -204,6 +205,7 @@ def test_a_step_after_the_switch_that_failed_is_done_by_the_next_run(machine: Ma
     assert (name / ".finished").exists()
 
 
+@pytest.mark.slow
 def test_another_python_keeps_the_paths_that_hooks_name(machine: Machine) -> None:
     machine.install(machine.source("0.0.8"))
     old = machine.data / "venv"

@@ -206,6 +206,7 @@ class TestCache:
         assert load_engine(str(tmp_path)).scan(_line().encode(), b"x")
         assert file.read_bytes() == good
 
+    @pytest.mark.slow
     def test_no_damage_stops_the_scanner(self, tmp_path: Path) -> None:
         """Cut, flipped and stretched at many places, in a process that must not die of it."""
         load_engine(str(tmp_path))
@@ -256,6 +257,7 @@ class TestCache:
             place.symlink_to("nowhere")
         assert load_engine(str(tmp_path)).scan(_line().encode(), b"x")
 
+    @pytest.mark.slow
     def test_many_build_at_once(self, tmp_path: Path) -> None:
         code = (
             f"import sys; sys.path[:0] = {sys.path!r}\n"
