@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from credguard.scan.engine import Engine
     from credguard.scan.model import Finding, Limits
     from credguard.sources.indexed import Settings
+    from credguard.sources.lfs import Aside
     from credguard.sources.staging import StagedFile
 
     # What blocks; what could not be read to its end, with why; how many files were looked at.
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 COMMIT, MESSAGE, PUSH = "commit", "message", "push"
 """What was looked at."""
 _SHOWN = 20
+_ASIDE = 256 << 20
+"""So many bytes of what Git LFS keeps beside git are read."""
 _DEEPER_S = 10.0
 """So long may all archives and encoded texts be read; the texts themselves always are."""
 _SUBJECT = {
@@ -65,9 +68,15 @@ class Look:
     """
 
     def __init__(
-        self, scanner: Engine, unread_ok: Collection[bytes] = (), rules: IndexedRules | None = None
+        self,
+        scanner: Engine,
+        unread_ok: Collection[bytes] = (),
+        rules: IndexedRules | None = None,
+        cwd: str | None = None,
     ) -> None:
         """`unread_ok`: paths whose problems a person takes upon them. `rules`: own ones, too."""
+        self._cwd = cwd
+        self._aside: Aside | None = None
         self._rules = rules
         self._scanner = scanner
         self._unread_ok = unread_ok
@@ -75,18 +84,44 @@ class Look:
         self.problems: list[tuple[bytes, str]] = []
         self.scanned = 0
 
-    def hits(self, data: bytes, path: bytes) -> list[Finding]:
+    def follow(self, file: StagedFile) -> None:
+        """Where `file` is a pointer of Git LFS, put what it stands for in its place, if it is here.
+
+        Raises GitError.
+        """
+        if not file.data.startswith(b"version https://"):
+            return
+        from credguard.sources.lfs import Aside
+
+        if self._aside is None:
+            self._aside = Aside(self._cwd, _ASIDE)
+        self._aside.follow(file)
+        self._said(self._aside.problems)
+        self._aside.problems.clear()
+
+    def of(self, file: StagedFile) -> list[Finding]:
+        """As `hits`, of a file in git; `follow` it before."""
+        return self.hits(file.data, file.path, aside=file.aside is not None)
+
+    def _said(self, problems: list[tuple[bytes, str]]) -> None:
+        for path, why in problems:
+            say(f"credguard: not read to its end: {printable(path)}: {printable(why)}\n")
+
+    def hits(self, data: bytes, path: bytes, *, aside: bool = False) -> list[Finding]:
         """The secrets in `data` that block: of medium confidence and above.
 
-        Those in a member of an archive have a path of their own. Raises ConfigError: an own rule is
-        invalid; GitError.
+        Those in a member of an archive have a path of their own. `aside`: it is not in git itself
+        and may be of any size, so what cannot be read is said, and does not block. Raises
+        ConfigError: an own rule is invalid; GitError.
         """
         from credguard.scan.whole import scan_all
 
         self.scanned += 1
         joined = self._rules.joined(self._scanner, path) if self._rules is not None else None
         scanned = scan_all(joined or self._scanner, data, path, self._limits)
-        if path not in self._unread_ok:
+        if aside:
+            self._said(scanned.problems)
+        elif path not in self._unread_ok:
             self.problems += scanned.problems
         if joined is not None:
             cut = joined.problems()
@@ -131,13 +166,14 @@ def findings(
     """
     staging = Staging(cwd, against)  # git works while the rules are loaded
     scanner = engine()
-    look = Look(scanner, unread_ok, IndexedRules(cwd))
+    look = Look(scanner, unread_ok, IndexedRules(cwd), cwd)
     settings: Settings | None = None
     found: list[Finding] = []
     names = []
     for file in staging:
         names.append(file.path)
-        hits = look.hits(file.data, file.path)
+        look.follow(file)
+        hits = look.of(file)
         if hits:
             from credguard.sources.indexed import Settings
 

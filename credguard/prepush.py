@@ -55,7 +55,7 @@ def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> Fou
     if not sent:
         return [], [], 0
     scanner = engine()
-    look = Look(scanner, (), IndexedRules(cwd, [each.local or "" for each in sent]))
+    look = Look(scanner, (), IndexedRules(cwd, [each.local or "" for each in sent]), cwd)
     settings: Settings | None = None
     progress = _Progress()
     found: dict[tuple[str, bytes, bytes], Hit] = {}
@@ -69,10 +69,11 @@ def findings(lines: bytes, remote: str, url: str, cwd: str | None = None) -> Fou
             names[file.path] = file.commit
             files += 1
             progress.tick(len(commits), files)
+            look.follow(file)
             key = (file.oid, file.path)
             hits = known.get(key)
             if hits is None:
-                hits = known[key] = look.hits(file.data, file.path)
+                hits = known[key] = look.of(file)
             if hits:
                 from credguard.sources.indexed import Settings
 

@@ -184,7 +184,8 @@ def scan_staged(options: Options = DEFAULT, on_progress: Progress = silent) -> R
     Raises GitError, CredguardError.
     """
     from credguard.scan.engine import on_lines
-    from credguard.sources.git import run
+    from credguard.sources.git import MAX_BLOB, run
+    from credguard.sources.lfs import Aside
     from credguard.sources.staging import Staging
 
     if run(None, "rev-parse", "--is-bare-repository", inherit=True).strip() == b"true":
@@ -194,9 +195,11 @@ def scan_staged(options: Options = DEFAULT, on_progress: Progress = silent) -> R
     setting = Setting(paths.cache_dir(), options.least, options.deep, top)
     globs = Wanted(options.include, options.exclude)
     result = Result()
+    aside = Aside(None, MAX_BLOB)
     for file in staging:
         if globs and not globs.file(file.path):
             continue
+        aside.follow(file)
         found, problems = scan_text(setting, file.data, file.path)
         here = [each for each in found if each.path == file.path]
         added = on_lines(here, file.added) if here else []
@@ -204,4 +207,5 @@ def scan_staged(options: Options = DEFAULT, on_progress: Progress = silent) -> R
         added += [each for each in found if each.path != file.path]
         result.add(Batch(added, problems, 1, len(file.data)))
         on_progress(result)
+    result.problems += aside.problems
     return result

@@ -29,6 +29,7 @@ from credguard.sources import reflog
 from credguard.sources.commits import CommittedFile, committed
 from credguard.sources.git import run
 from credguard.sources.indexed import Settings
+from credguard.sources.lfs import Aside
 from credguard.sources.notes import COMMITS, SKIPS, Taken
 from credguard.sources.staging import is_oid
 from credguard.store import commits, events, leaks
@@ -227,8 +228,10 @@ class Commits:
             inherit=False, most=self._max_bytes, too_large=too_large,
         )  # fmt: skip
         names: dict[bytes, str] = {}
+        aside = Aside(git_dir, self._max_bytes, inherit=False)
         for number, file in enumerate(files, 1):
             names.setdefault(file.path, file.commit)
+            aside.follow(file)
             hits = [
                 hit for hit in self._scanner.scan(file.data, file.path) if hit.confidence >= MEDIUM
             ]
@@ -239,7 +242,7 @@ class Commits:
                 yield
         for hit, oid in own_in_names(self._scanner, names):
             self._take(repository, hit, oid, found)
-        for path in too_large:
+        for path in [*too_large, *(path for path, _ in aside.problems)]:
             _LOG.warning("not scanned, larger than watch.max_file_mb: %s in %s", path, repository)
         self._store(git_dir, repository, found)
 

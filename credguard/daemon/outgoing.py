@@ -17,6 +17,7 @@ from credguard.report.text import printable
 from credguard.sources import fetched
 from credguard.sources.commits import committed
 from credguard.sources.git import run
+from credguard.sources.lfs import Aside
 from credguard.sources.own import own_file
 from credguard.sources.staging import is_oid
 from credguard.store import commits, leaks
@@ -174,8 +175,10 @@ class Outgoing:
         )
         scanned: dict[tuple[str, bytes], list[tuple[str, bytes, int]]] = {}
         names: dict[bytes, str] = {}
+        aside = Aside(repository, self._max_bytes, inherit=False)
         for number, file in enumerate(files, 1):
             names.setdefault(file.path, file.commit)
+            aside.follow(file)
             kind = (file.oid, file.path)
             hits = scanned.get(kind)
             if hits is None:
@@ -192,5 +195,5 @@ class Outgoing:
         for hit, oid in own_in_names(self._scanner, names):
             text = hit.path.decode()
             yield leaks.Place(hit.own, name, oid, text, hit.line, self._now())
-        for path in too_large:
+        for path in [*too_large, *(path for path, _ in aside.problems)]:
             _LOG.warning("not looked at, larger than watch.max_file_mb: %s in %s", path, name)

@@ -20,7 +20,7 @@ from credguard.sources.git import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _DIFF = (
     "diff",
@@ -37,9 +37,12 @@ _DIFF = (
 
 
 class StagedFile:
-    """One path whose staged content differs from every parent's. `data`: the staged bytes."""
+    """One path whose staged content differs from every parent's. `data`: the staged bytes.
 
-    __slots__ = ("_cwd", "_inherit", "_old", "data", "path")
+    `aside`: gives what Git LFS keeps for a pointer, where `data` is of there, else None.
+    """
+
+    __slots__ = ("_cwd", "_inherit", "_old", "aside", "data", "path")
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class StagedFile:
     ) -> None:
         """`old`: the parents' object ids of this path; None when it is new."""
         self._inherit = inherit
+        self.aside: Callable[[bytes], bytes | None] | None = None
         self.path = path
         self.data = data
         self._old = old
@@ -76,7 +80,8 @@ class StagedFile:
             (data,) = blobs(self._cwd, [oid], [self.path], lenient=True, inherit=self._inherit)
         except GitError:
             return b""
-        return data
+        content = self.aside(data) if self.aside is not None else None
+        return data if content is None else content
 
 
 def added_ranges(data: bytes, old: list[bytes]) -> list[tuple[int, int]]:

@@ -1,5 +1,6 @@
 """Commits that no hook saw are looked at by the service, each finding told once."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -205,6 +206,22 @@ def test_a_large_file_is_passed_over_and_the_rest_is_read(repo: Path, service: S
     service.commits.look(str(repo / ".git"))
     service.turn()
     assert {path for path, _ in secrets(service)} == {"a"}
+
+
+def test_what_git_lfs_keeps_beside_git_is_looked_at(repo: Path, service: Service) -> None:
+    data = leak().encode()
+    digest = hashlib.sha256(data).hexdigest()
+    kept = repo / ".git" / "lfs" / "objects" / digest[:2] / digest[2:4] / digest
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(data)
+    bypass(
+        repo, f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize 99\n", "a.bin"
+    )
+    service.commits.look(str(repo / ".git"))
+    service.turn()
+    assert secrets(service) == {
+        ("a.bin", "aws-access-key-id"), ("a.bin", "aws-secret-access-key"),
+    }  # fmt: skip
 
 
 def test_a_skip_is_kept_in_the_log(

@@ -2,14 +2,17 @@
 
 import base64
 import gzip
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from credguard import precommit
 from credguard.app import hook
 from credguard.app.context import Context
 from tests.support import samples
@@ -318,3 +321,51 @@ def test_settings_and_own_rules_hold_under_literal_pathspecs(repo: Path) -> None
     (repo / "b").write_text(acme())
     ok(repo, "add", ".")
     assert "our-key" in blocked(repo, "--literal-pathspecs", "commit", "-m", "x")
+
+
+def lfs(repo: Path, text: str, name: str = "data.bin", store: str = ".git/lfs") -> None:
+    """What the clean filter of Git LFS does: the content beside git, a pointer to it staged."""
+    data = text.encode()
+    digest = hashlib.sha256(data).hexdigest()
+    kept = repo / store / "objects" / digest[:2] / digest[2:4] / digest
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(data)
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(data)}\n"
+    (repo / name).write_text(pointer)
+    ok(repo, "add", name)
+
+
+def test_what_git_lfs_keeps_beside_git_is_read(repo: Path, tmp_path: Path) -> None:
+    lfs(repo, "nothing\n" + leak())
+    assert "data.bin:3:" in blocked(repo, "commit", "-m", "x")
+    ok(repo, "commit", "-qnm", "x")
+    ok(tmp_path, "init", "-q", "--bare", "up")
+    assert "data.bin:3:" in blocked(repo, "push", "../up", "HEAD:main")
+    # Only lines that are new, as of any file; and what is not here is a pointer like another.
+    lfs(repo, "nothing\n" + leak() + "more\n")
+    ok(repo, "commit", "-qm", "x")
+    lfs(repo, "nothing\n" + leak(2), "gone.bin")
+    shutil.rmtree(repo / ".git" / "lfs")
+    ok(repo, "commit", "-qm", "x")
+
+
+def test_what_git_lfs_keeps_elsewhere_is_read_from_a_linked_worktree(
+    repo: Path, tmp_path: Path
+) -> None:
+    ok(repo, "config", "lfs.storage", "own place")
+    ok(repo, "worktree", "add", "-q", "../tree")
+    lfs(tmp_path / "tree", leak(), store="../repo/.git/own place")
+    assert "data.bin:2:" in blocked(tmp_path / "tree", "commit", "-m", "x")
+
+
+def test_what_git_lfs_keeps_and_cannot_be_read_is_said_and_does_not_block(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(repo)
+    monkeypatch.setattr(precommit, "_ASIDE", 40)
+    lfs(repo, leak())
+    lfs(repo, "short and clean\n", "b.bin")
+    assert precommit.run() == 0
+    assert capfd.readouterr().err == (
+        "credguard: not read to its end: data.bin: what Git LFS keeps of it is longer than 0 MiB\n"
+    )
