@@ -43,7 +43,7 @@ def kept_lines(message: bytes, comment: bytes, *, comments: bool, scissors: bool
 
 
 def _settings() -> tuple[bytes, bytes]:
-    """What a comment line begins with (empty: git picks it), and commit.cleanup."""
+    """What a comment line begins with (empty: not known), and commit.cleanup."""
     comment, cleanup = b"#", b"default"
     for row in run_git(
         None, "config", "-z", "--get-regexp", _SETTINGS, inherit=True, ok=(0, 1)
@@ -51,6 +51,8 @@ def _settings() -> tuple[bytes, bytes]:
         key, _, value = row.partition(b"\n")
         if key == b"commit.cleanup":
             cleanup = value
+        elif key == b"core.commentstring":
+            comment = b""  # git before 2.45 passes over it
         elif key:
             comment = b"" if value == b"auto" else value
     return comment, cleanup

@@ -7,6 +7,7 @@ fetch alone; every linked worktree has its own.
 from __future__ import annotations
 
 import os
+import stat
 
 from credguard.sources.staging import is_oid
 
@@ -37,6 +38,15 @@ def heads(common: str) -> dict[str, str]:
             if not inside[url]:
                 found.setdefault(oid, url)
     return found
+
+
+def urls(common: str) -> set[str]:
+    """Where the last fetches were from, and the clone, while HEAD's reflog goes back to it."""
+    found = {url for file in files(common) for _, url in parse(_read(file))}
+    _, mark, url = (
+        _read(os.path.join(common, "logs", "HEAD")).partition(b"\n")[0].partition(b"\tclone: from ")
+    )
+    return found | ({os.fsdecode(url)} if mark else set())
 
 
 def parse(data: bytes) -> list[tuple[str, str]]:
@@ -82,13 +92,17 @@ def _common(path: str) -> str:
 
 
 def _read(file: str) -> bytes:
-    """The first MiB of a file; nothing where there is none. A FIFO is not waited for."""
+    """The first MiB of a regular file; nothing where there is none. A FIFO is not waited for."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return b""
-    with os.fdopen(descriptor, "rb") as opened:
-        try:
-            return opened.read(_MOST) or b""
-        except OSError:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return b""
+        with open(descriptor, "rb", closefd=False) as opened:
+            return opened.read(_MOST)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)

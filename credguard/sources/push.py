@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from credguard.errors import GitError
@@ -20,10 +21,11 @@ from credguard.sources.staging import entries, is_oid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _CHAIN = 50  # tags of tags of tags
 _TOGETHER = 1000
+_ASKED = 500  # references that are compared with their tracking refs
 
 
 class Update:
@@ -59,15 +61,16 @@ def updates(lines: bytes) -> list[Update]:
     return found
 
 
-def excluded(cwd: str | None, remote: str, url: str) -> list[str]:
+def excluded(cwd: str | None, remote: str, url: str, sent: Sequence[Update] = ()) -> list[str]:
     """Arguments of rev-list for what the remote had when it was last asked: its own tracking refs.
 
     `remote`: its name, or the URL where it has none; another remote of that URL then counts. What
     lies below another remote's tracking refs does not: `origin/team` may be a remote beside
-    `origin`. They tell of the place that is fetched from: one that is pushed to by a URL of its own
-    may lack it all.
+    `origin`. They tell of the place that is fetched from: one that is pushed to by a URL of its
+    own, or whose URL was changed since (as far as what git says of `sent` tells), may lack it all.
     """
     fetches: dict[str, list[str]] = {}
+    sources: dict[str, list[str]] = {}
     urls: dict[str, set[str]] = {}
     own_push: set[str] = set()
     output = run(
@@ -78,9 +81,10 @@ def excluded(cwd: str | None, remote: str, url: str) -> list[str]:
         key, _, value = row.partition("\n")
         name, _, kind = key.removeprefix("remote.").rpartition(".")
         if kind == "fetch":
-            target = value.removeprefix("+").partition(":")[2]
+            source, _, target = value.removeprefix("+").partition(":")
             if target.startswith("refs/"):
                 fetches.setdefault(name, []).append(target)
+                sources.setdefault(name, []).append(source)
         elif kind == "pushurl":
             own_push.add(name)
         elif name:
@@ -91,6 +95,11 @@ def excluded(cwd: str | None, remote: str, url: str) -> list[str]:
     else:
         ours = {name for name, all_ in urls.items() if place_of(url) in all_}
     targets = [target for name in sorted(ours) for target in fetches.get(name, [])]
+    pairs = [
+        pair for n in ours for pair in zip(sources.get(n, []), fetches.get(n, []), strict=True)
+    ]
+    if _denied(cwd, sent, pairs) and place_of(url) not in _fetched_from(cwd):
+        return []
     others = [
         target
         for name, all_ in fetches.items()
@@ -104,6 +113,47 @@ def excluded(cwd: str | None, remote: str, url: str) -> list[str]:
         # A pattern without a wildcard would have /* put behind it.
         found.append(f"--glob={target}" if "*" in target else f"--glob={target[:-1]}[{target[-1]}]")
     return found
+
+
+def _denied(cwd: str | None, sent: Sequence[Update], pairs: list[tuple[str, str]]) -> bool:
+    """Whether the remote lacks a reference that a tracking ref says it has, or has one unknown."""
+    tracking: dict[str, Update] = {}
+    for each in sent[:_ASKED]:
+        ref = os.fsdecode(each.ref)
+        for source, target in pairs:
+            before, star, after = source.partition("*")
+            if ref == source and not star:
+                tracking[target] = each
+            elif star and ref.startswith(before) and ref.endswith(after):
+                middle = ref[len(before) : len(ref) - len(after)]
+                tracking[target.replace("*", middle, 1)] = each
+    if not tracking:
+        return False
+    said = run(
+        cwd, "for-each-ref", "--format=%(objectname) %(refname)", *tracking, inherit=True
+    ).decode("utf-8", "surrogateescape")
+    unknown = []
+    for row in said.splitlines():
+        oid, _, name = row.partition(" ")
+        update = tracking.get(name)
+        if update is not None and update.remote is None:
+            return True
+        if update is not None and update.remote is not None and update.remote != oid:
+            unknown.append(update.remote)
+    if not unknown:
+        return False
+    args = ("rev-list", "--no-walk", "--ignore-missing", *unknown)
+    here = run(cwd, *args, inherit=True).decode("ascii", "replace").split()
+    return not set(unknown) <= set(here)
+
+
+def _fetched_from(cwd: str | None) -> set[str]:
+    """The places of the clone and of the last fetch, as far as git still knows."""
+    from credguard.sources import fetched
+
+    said = run(cwd, "rev-parse", "--git-common-dir", inherit=True)
+    common = os.path.join(os.path.abspath(cwd or "."), os.fsdecode(said.removesuffix(b"\n")))
+    return {place_of(url) for url in fetched.urls(common)}
 
 
 def place_of(url: str) -> str:
@@ -142,7 +192,7 @@ def pushed(cwd: str | None, sent: list[Update], remote: str, url: str) -> Iterat
         return
     had = [f"^{each.remote}" for each in sent if each.remote is not None]
     # An object that the remote has and we do not is passed over.
-    revisions = ["--ignore-missing", "--not", *excluded(cwd, remote, url)]
+    revisions = ["--ignore-missing", "--not", *excluded(cwd, remote, url, sent)]
     yield from committed(cwd, revisions, more=[*commits, *had])
 
 

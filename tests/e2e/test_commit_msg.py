@@ -74,6 +74,8 @@ def test_a_message_on_the_command_line_stays_whole(
         (f"x\n; {SECRET}\n", {"core.commentChar": ";"}, False),
         (f"x\n# {SECRET}\n", {"core.commentChar": ";"}, True),
         (f"x\n# {SECRET}\n", {"core.commentChar": "auto"}, True),
+        # Git before 2.45 passes over it, so what it says is no comment may be one, or not.
+        (f"x\n// {SECRET}\n", {"core.commentString": "//"}, True),
         (f"x\n# {SECRET}\n", {"commit.cleanup": "whitespace"}, True),
         (f"x\n# {SECRET}\n", {"commit.cleanup": "verbatim"}, True),
         (f"x\n# {SECRET}\n", {"commit.cleanup": "scissors"}, True),

@@ -361,3 +361,48 @@ def test_own_secrets_in_names_are_seen(repo: Path) -> None:
     assert value not in said
     ok(repo, "reset", "-q", "--hard", "HEAD~1")
     assert "own-secret" in git(repo, "push", "origin", f"HEAD:refs/heads/{value}").stderr
+
+
+def test_a_remote_that_was_set_to_another_place_has_nothing_of_it(
+    repo: Path, tmp_path: Path
+) -> None:
+    """What was private becomes public: the tracking branches are those of the place before."""
+    leak(repo)
+    ok(repo, "push", "-q", "--no-verify", "origin", "main")
+    ok(repo, "fetch", "-q", "origin")
+    clean(repo)
+    ok(repo, "remote", "set-url", "origin", "../second")
+    stopped(repo, "origin", "main")
+    # The other place has commits of its own, which are not here.
+    ok(tmp_path, "clone", "-q", "second", "mate")
+    ok(tmp_path / "mate", "commit", "-q", "--allow-empty", "-m", "licence")
+    ok(tmp_path / "mate", "push", "-q", "origin", "HEAD:main")
+    stopped(repo, "--force", "origin", "main")
+
+
+def test_a_branch_that_was_deleted_on_the_other_side_is_pushed_again(
+    repo: Path, tmp_path: Path
+) -> None:
+    leak(repo)
+    ok(repo, "push", "-q", "--no-verify", "origin", "main", "main:side")
+    ok(repo, "fetch", "-q", "origin")
+    ok(tmp_path / "up", "update-ref", "-d", "refs/heads/side")
+    clean(repo)
+    ok(repo, "push", "-q", "origin", "main:side")
+
+
+def test_lines_of_a_push_that_cannot_be_read_stop_it(repo: Path, tmp_path: Path) -> None:
+    """A hook beside ours gets them, too, so they are read by cat."""
+    hook.uninstall(Context(), str(repo), global_=False)
+    beside = repo / ".git/hooks/pre-push"
+    beside.write_text("#!/bin/sh\nexit 0\n")
+    beside.chmod(0o755)
+    hook.install(Context(), str(repo), global_=False)
+    broken = tmp_path / "bin" / "cat"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    leak(repo)
+    done = git(repo, "push", "-q", "origin", "main", PATH=f"{broken.parent}:{os.environ['PATH']}")
+    assert done.returncode != 0
+    assert "blocked, what git says of the push cannot be read" in done.stderr
