@@ -106,7 +106,7 @@ def _where(place: Place) -> list[str]:
     args = ("config", "--show-scope", "--get", "core.hooksPath")
     scope = run(place.top, *args, hooks=True, ok=(0, 1)).split(b"\t")[0]
     if not scope:
-        return []
+        return _linked(place)
     if scope in (b"global", b"system"):
         raise GitError(
             f"git takes the hooks of every repository from {place.folder}",
@@ -122,6 +122,20 @@ def _where(place: Place) -> list[str]:
     ]
 
 
+def _linked(place: Place) -> list[str]:
+    if not os.path.islink(place.folder):
+        return []
+    top, real = os.path.realpath(place.top), os.path.realpath(place.folder)
+    if os.path.commonpath([top, real]) != top or ".git" in os.path.relpath(real, top).split(os.sep):
+        return []
+    return [
+        (
+            f"{place.folder} is a link to {real}, inside the work tree: do not commit what is there"
+            " now, it holds paths of this machine"
+        )
+    ]
+
+
 def _global_folder() -> str:
     return os.path.join(paths.data_dir(), "hooks")
 
@@ -130,9 +144,12 @@ def _install_global(ctx: Context) -> list[str]:
     folder = _global_folder()
     known = store.get(ctx.db, store.GLOBAL)
     previous = setting(paths.home(), "--global")
-    chain_to = _chain_folder(previous if known is None else known.previous, folder)
-    if known is None:
+    if known is not None and previous is not None and os.path.expanduser(previous) == folder:
+        previous = known.previous
+    chain_to = _chain_folder(previous, folder)
+    if known is None or known.previous != previous:  # new, or another tool has set its own since
         paths.private_dir(paths.data_dir())
+        store.remove(ctx.db, store.GLOBAL)
         store.add(ctx.db, store.Hook(store.GLOBAL, folder, previous), ctx.now())
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -312,6 +329,11 @@ def states(ctx: Context) -> list[tuple[str, str]]:
     with ThreadPoolExecutor(_THREADS) as pool:
         found = list(pool.map(lambda row: _state(row, moved), rows))
     return [(shown(row), state) for row, state in zip(rows, found, strict=True)]
+
+
+def state_of(row: store.Hook) -> str:
+    """As `states`, of one. Raises StoreError."""
+    return _state(row, moved=True)
 
 
 def _state(row: store.Hook, moved: bool) -> str:

@@ -39,9 +39,17 @@ class Shadow:
 
     def _look(self) -> Iterator[None]:
         for each in hooks.installed(self._ctx.db):
-            if each.repository not in (hooks.GLOBAL, hooks.TEMPLATE):
+            if each.repository == hooks.GLOBAL:
+                self._look_at_global(each)
+            elif each.repository != hooks.TEMPLATE:
                 self._look_at(each.repository)
             yield
+
+    def _look_at_global(self, row: hooks.Hook) -> None:
+        state = hook.state_of(row)
+        if state != "UNKNOWN":
+            what = "git does not run credguard's hooks for all repositories any more"
+            self._judge(state, "git hooks of all", what, "run: credguard hook install --global")
 
     def _look_at(self, git_dir: str) -> None:
         top = os.path.dirname(git_dir) if os.path.basename(git_dir) == ".git" else git_dir
@@ -52,12 +60,14 @@ class Shadow:
         except GitError as exc:  # a linked worktree's or submodule's git folder has no index here
             _LOG.debug("hooks of %s: %s", shown(top), exc)
             return
-        subject = f"git hooks of {shown(top)}"
+        what = f"git does not run all of credguard's hooks in {shown(top)} any more"
+        fix = f"run: credguard hook install {quote(shown(top))}"
+        self._judge(state, f"git hooks of {shown(top)}", what, fix)
+
+    def _judge(self, state: str, subject: str, what: str, fix: str) -> None:
         if state == "installed":
             problems.solve(self._ctx.db, self._now(), subject)
             return
-        what = f"git does not run all of credguard's hooks in {shown(top)} any more"
-        fix = f"run: credguard hook install {quote(shown(top))}"
         if problems.of(self._ctx.db, subject) is not None:
             return
         problems.put(self._ctx.db, self._now(), subject, "hook", what, fix)

@@ -223,6 +223,9 @@ def failed(name: str, errors: bytes) -> GitError:
     lines = [line for line in errors.splitlines() if line.strip()]
     said = printable(lines[0].removeprefix(b"fatal: ")) if lines else "no message"
     hint = {"diff": "see: git diff --cached --stat", "cat-file": "see: git fsck"}.get(name)
+    if "dubious ownership" in said:
+        place = said.partition("'")[2].rpartition("'")[0]
+        hint = "another user's; if you trust it: git config --global --add safe.directory " + place
     return GitError(f"git {name} failed: {said}", hint=hint)
 
 

@@ -1,6 +1,7 @@
 """Installing hooks beside what is there, and putting it back exactly."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -137,6 +138,42 @@ def test_global_chains_and_restores(
     )
     assert (poisoned / ".gitconfig").read_text() == before
     assert not os.path.exists(os.path.join(paths.data_dir(), "hooks"))
+
+
+def test_a_global_path_that_another_tool_set_since_is_kept_by_installing_again(
+    repo: Path, ctx: Context, tmp_path: Path
+) -> None:
+    hook.install(ctx, None, global_=True)
+    later = tmp_path / "later"
+    later.mkdir()
+    write_hook(later / "pre-commit", "#!/bin/sh\necho later >> ran\n")
+    git(repo, "config", "--global", "core.hooksPath", str(later))
+    notes = hook.install(ctx, None, global_=True)
+    assert f"the hooks in {later} still run, after ours" in notes
+    hook.install(ctx, None, global_=True)
+    assert commit(repo).returncode == 0
+    assert (repo / "ran").read_text() == "later\n"
+    hook.uninstall(ctx, None, global_=True)
+    assert git(repo, "config", "--global", "core.hooksPath") == str(later)
+
+
+def test_a_folder_of_hooks_that_is_a_link_into_the_work_tree_is_said(
+    repo: Path, ctx: Context
+) -> None:
+    shutil.rmtree(repo / ".git/hooks", ignore_errors=True)
+    (repo / "githooks").mkdir()
+    (repo / ".git/hooks").symlink_to("../githooks")
+    (note,) = hook.install(ctx, str(repo), global_=False)
+    assert "do not commit what is there now" in note
+
+
+def test_another_users_repository_is_refused_with_what_to_type(repo: Path, ctx: Context) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    os.chown(repo, 65534, -1)
+    with pytest.raises(GitError, match="dubious ownership") as raised:
+        hook.install(ctx, str(repo), global_=False)
+    assert raised.value.hint.endswith(f"git config --global --add safe.directory {repo}")
 
 
 def test_a_shadowed_global_hook_is_told(repo: Path, ctx: Context) -> None:
