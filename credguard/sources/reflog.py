@@ -58,12 +58,15 @@ def moves(git_dir: str) -> list[Move]:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         return _asked(git_dir) if os.path.isdir(os.path.join(git_dir, "reftable")) else []
-    with os.fdopen(descriptor, "rb") as file:
-        size = os.fstat(descriptor).st_size
-        if size > _TAIL:
-            file.seek(size - _TAIL)
-            file.readline()
-        return parse(file.read(_TAIL))
+    try:
+        with open(descriptor, "rb", closefd=False) as file:
+            size = os.fstat(descriptor).st_size
+            if size > _TAIL:
+                file.seek(size - _TAIL)
+                file.readline()
+            return parse(file.read(_TAIL) or b"")
+    finally:
+        os.close(descriptor)  # a folder in its place cannot be read
 
 
 def _asked(git_dir: str) -> list[Move]:

@@ -1,6 +1,7 @@
 """Commits that no hook saw are looked at by the service, each finding told once."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from credguard.daemon.commits import Commits
 from credguard.daemon.shadow import Shadow
 from credguard.errors import GitError
 from credguard.paths import cache_dir
-from credguard.sources import reflog
+from credguard.sources import fetched, reflog
 from credguard.sources.database import load_engine
 from credguard.sources.notes import COMMITS, Taken, leave
 from credguard.store import commits as store
@@ -281,6 +282,42 @@ def test_a_hook_that_another_tool_put_aside_is_told_once(repo: Path, service: Se
     git(repo, "config", "--unset", "core.hooksPath")
     round_()
     assert problems.present(service.ctx.db) == []
+
+
+def test_global_hooks_that_another_tool_put_aside_are_told_once(
+    repo: Path, service: Service
+) -> None:
+    told: list[str] = []
+    shadow = Shadow(service.ctx, lambda _title, body: told.append(body), lambda: service.at)
+
+    def round_() -> None:
+        service.at += 1000
+        for _ in range(4):
+            shadow.poll()
+
+    hook.install(service.ctx, None, global_=True)
+    round_()
+    git(repo, "config", "--global", "core.hooksPath", "/opt/theirs")
+    round_()
+    round_()
+    (body,) = told
+    assert body.endswith("credguard hook install --global")
+    hook.install(service.ctx, None, global_=True)
+    round_()
+    assert problems.present(service.ctx.db) == []
+
+
+@pytest.mark.parametrize("name", ["FETCH_HEAD", "logs/HEAD"])
+def test_a_folder_in_the_place_of_what_git_writes(repo: Path, service: Service, name: str) -> None:
+    (repo / ".git" / name).unlink(missing_ok=True)
+    (repo / ".git" / name).mkdir()
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(3):
+        assert fetched.heads(str(repo / ".git")) == {}
+        service.commits.look(str(repo / ".git"))
+        service.turn()
+        service.at += 1000
+    assert len(os.listdir("/dev/fd")) <= before
 
 
 def test_what_the_hook_lets_pass_is_not_told_as_a_commit(repo: Path, service: Service) -> None:
