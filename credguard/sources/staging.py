@@ -33,6 +33,7 @@ _DIFF = (
     "--no-ext-diff",
     "--no-textconv",
     "--ignore-submodules=all",
+    "-O/dev/null",  # an order file that the settings name may be gone, or a FIFO
 )
 
 

@@ -323,6 +323,16 @@ def test_settings_and_own_rules_hold_under_literal_pathspecs(repo: Path) -> None
     assert "our-key" in blocked(repo, "--literal-pathspecs", "commit", "-m", "x")
 
 
+@pytest.mark.parametrize("kind", ["gone", "fifo"])
+def test_an_order_file_that_cannot_be_read_keeps_no_commit(repo: Path, kind: str) -> None:
+    if kind == "fifo":
+        os.mkfifo(repo / ".git" / kind)
+    ok(repo, "config", "diff.orderFile", str(repo / ".git" / kind))
+    (repo / "b").write_text("nothing\n")
+    ok(repo, "add", "b")
+    ok(repo, "commit", "-qm", "x")
+
+
 def lfs(repo: Path, text: str, name: str = "data.bin", store: str = ".git/lfs") -> None:
     """What the clean filter of Git LFS does: the content beside git, a pointer to it staged."""
     data = text.encode()
