@@ -234,7 +234,7 @@ def unread(problems: list[tuple[bytes, str]], what: str) -> str:
     if len(problems) > _SHOWN:
         lines.append(f"  and {len(problems) - _SHOWN} more")
     path = printable(problems[0][0].partition(b"!")[0])
-    lines.append(f"  to let it pass unread: CREDGUARD_SKIP='{path}:why' git {_COMMAND[what]} ...")
+    lines.append(f"  to let it pass unread: CREDGUARD_SKIP='{path}:why' git {_COMMAND[what]}")
     lines.append(f"  {_ANYWAY[what]}")
     return "\n".join(lines) + "\n"
 

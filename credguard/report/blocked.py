@@ -15,6 +15,8 @@ _WHAT = {
 }
 _RED, _BOLD, _DIM, _END = "\x1b[1;31m", "\x1b[1m", "\x1b[2m", "\x1b[0m"
 _NARROW = 40
+_GLUE = "\0"
+_EACH = 3  # so many rules are named one by one
 
 
 class _Style:
@@ -26,9 +28,9 @@ class _Style:
         return f"{code}{text}{_END}" if self._colour else text
 
     def wrapped(self, text: str, indent: int) -> str:
-        """`text` in lines of the terminal's width; words stay whole, so that they can be copied."""
+        """`text` in lines of the terminal's width; words and `_whole` commands are not broken."""
         if not self._width:
-            return text
+            return text.replace(_GLUE, " ")
         lines, line = [], ""
         for word in text.split(" "):
             if line and indent + len(line) + 1 + len(word) > self._width:
@@ -37,7 +39,7 @@ class _Style:
             else:
                 line = f"{line} {word}" if line else word
         lines.append(line)
-        return ("\n" + " " * indent).join(lines)
+        return ("\n" + " " * indent).join(lines).replace(_GLUE, " ")
 
 
 def text_for_person(found: list[Hit], what: str, *, colour: bool, width: int) -> str:
@@ -55,7 +57,7 @@ def text_for_person(found: list[Hit], what: str, *, colour: bool, width: int) ->
         lines.append(f"  and {len(found) - _SHOWN} more{more}")
     lines += ["", style(_BOLD, "Three ways on:")]
     for number, (title, steps) in enumerate(_ways(found, what), 1):
-        lines.append(f"  {number}. {style(_BOLD, title)}")
+        lines.append(f"  {number}. {style(_BOLD, style.wrapped(title, 5))}")
         lines += [f"     {style.wrapped(step, 7)}" for step in steps]
     return "\n".join(lines) + "\n"
 
@@ -74,53 +76,86 @@ def _finding(hit: Finding, commit: str, style: _Style) -> list[str]:
     ]
 
 
+def _whole(command: str) -> str:
+    """`command` so that it stays on one line, where it can be copied from."""
+    return command.replace(" ", _GLUE)
+
+
+def _skip(found: list[Hit], command: str) -> str:
+    """`command` with what lets all of `found` pass: by rule, or by path where that is shorter."""
+    rules = list(dict.fromkeys(hit.rule_id for hit, _ in found if not hit.own))
+    paths = {path_text(hit.path) for hit, _ in found if not hit.own}
+    (path, *more) = sorted(paths)
+    plain = not more and not set(path) & set(":;'!*\\") and path.strip() == path
+    names = [path] if len(rules) > 1 and plain else rules
+    said = "; ".join(f"{name}:why it is none" for name in names)
+    return _whole(f"CREDGUARD_SKIP='{said}' {command}")
+
+
+def _marks(found: list[Hit]) -> list[str]:
+    """The mark of each, exactly; of many once, since each finding names its rule."""
+    rules = list(dict.fromkeys(hit.rule_id for hit, _ in found if not hit.own))
+    if len(rules) == 1:
+        return [f"end its line with a comment: {_mark(rules[0])}"]
+    if len(rules) > _EACH:
+        return [f"end each line with a comment, its rule in the place of RULE: {_mark('RULE')}"]
+    return ["end each line with a comment:", *(f"  {_mark(rule)}" for rule in rules)]
+
+
+def _mark(rule: str) -> str:
+    return _whole(f"credguard:allow {rule} why it is none")
+
+
 def _ways(found: list[Hit], what: str) -> list[tuple[str, list[str]]]:
     first, commit = found[0]
     path = path_text(first.path)
-    skip = f"CREDGUARD_SKIP='{first.rule_id}:why it is none'"
     if first.own:
         return _ways_of_own(first, path, what)
     vault = (
         "keep it in the vault",
         [
-            "credguard secret add NAME",
-            "read it where it is needed: credguard secret get NAME (an AWS key: credguard add)",
+            _whole("credguard secret add NAME"),
+            (
+                f"read it where it is needed: {_whole('credguard secret get NAME')}"
+                f" (an AWS key: {_whole('credguard add)')}"
+            ),
         ],
     )
     if what == "message":
         remove = [
-            'git kept your text: git commit -e -F "$(git rev-parse --git-path COMMIT_EDITMSG)"',
+            "git kept your text: "
+            + _whole('git commit -e -F "$(git rev-parse --git-path COMMIT_EDITMSG)"'),
         ]
         return [
             ("remove it from the message", remove),
-            ("it is not a secret", [f"{skip} git commit ... (said and logged each time)"]),
+            ("it is not a secret", [f"{_skip(found, 'git commit')} (said and logged each time)"]),
             vault,
         ]
     if what == "push":
         remove = [
-            f"take it out of commit {commit[:12]}: git rebase -i {commit[:12]}^, mark it edit",
-            "in the newest commit: take it out, git add it, git commit --amend",
-            "was it shared before? then replace it, too (AWS: credguard rotate)",
+            (
+                f"take it out of commit {commit[:12]}:"
+                f" {_whole(f'git rebase -i {commit[:12]}^')}, mark it edit"
+            ),
+            f"in the newest commit: take it out, git add it, {_whole('git commit --amend')}",
+            f"was it shared before? then replace it, too (AWS: {_whole('credguard rotate)')}",
         ]
         return [
             ("remove it from the history that is not pushed yet", remove),
-            ("it is not a secret", [f"{skip} git push ... (said and logged each time)"]),
+            ("it is not a secret", [f"{_skip(found, 'git push')} (said and logged each time)"]),
             vault,
         ]
     remove = [
-        f"take it out of {path}, then: git add {_quoted(path)}",
-        "was it pushed or shared before? then replace it, too (AWS: credguard rotate)",
+        f"take it out of {path}, then: {_whole(f'git add {_quoted(path)}')}",
+        f"was it pushed or shared before? then replace it, too (AWS: {_whole('credguard rotate)')}",
     ]
-    mark = [
-        f"end its line with a comment: credguard:allow {first.rule_id} why it is none",
-        f"or once, said and logged: {skip} git commit ...",
-    ]
+    mark = [*_marks(found), f"or once, said and logged: {_skip(found, 'git commit')}"]
     return [("remove it", remove), ("mark it as not a secret", mark), vault]
 
 
 def _ways_of_own(first: Finding, path: str, what: str) -> list[tuple[str, list[str]]]:
     remove = {
-        "commit": f"take it out of {path}, then: git add {_quoted(path)}",
+        "commit": f"take it out of {path}, then: {_whole(f'git add {_quoted(path)}')}",
         "message": "take it out of the message, and commit again",
         "push": "take it out of the history: git rebase -i, mark its commit edit",
     }[what]
@@ -129,11 +164,11 @@ def _ways_of_own(first: Finding, path: str, what: str) -> list[tuple[str, list[s
     kind, _, name = first.own.partition("/")
     read = {
         "key": "AWS tools get the key from credguard: aws --profile NAME, or credguard exec NAME",
-        "secret": f"credguard secret get {quote(name)}",
+        "secret": _whole(f"credguard secret get {quote(name)}"),
     }.get(kind, "credguard hands it out where it is needed: credguard --help")
     replace = {
-        "key": "credguard rotate NAME --emergency",
-        "password": "credguard password rotate NAME",
+        "key": _whole("credguard rotate NAME --emergency"),
+        "password": _whole("credguard password rotate NAME"),
     }.get(kind, "make another where it is from, then store that")
     return [
         ("remove it", [remove]),
