@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from credguard.app.context import Context
 from credguard.errors import CredguardError, StoreError
+from credguard.scan.own_table import LEAST_BITS, bits, parts
 from credguard.secret import Secret
 from credguard.store import events
 from credguard.store import secrets as table
@@ -13,10 +14,11 @@ from credguard.vault.base import secret_item
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}\Z")
 
 
-def add(ctx: Context, name: str, secret: Secret) -> None:
+def add(ctx: Context, name: str, secret: Secret) -> bool:
     """Store `secret` under `name`, replacing an earlier one. Raises CredguardError, VaultError.
 
-    A crash midway leaves the earlier value or the new one, and the name in the list.
+    False: it is kept, but too short or too regular to be known again where it turns up. A crash
+    midway leaves the earlier value or the new one, and the name in the list.
     """
     if not _NAME.match(name):
         raise CredguardError(
@@ -28,6 +30,7 @@ def add(ctx: Context, name: str, secret: Secret) -> None:
         table.add(ctx.db, name, ctx.now())
         ctx.vault.put(secret_item(name), secret)
     events.record(ctx.db, ctx.now(), "secret.stored", name)
+    return all(bits(part) >= LEAST_BITS for part in parts(secret.reveal_bytes()))
 
 
 def get(ctx: Context, name: str, *, tell: Callable[[str], int] | None = None) -> Secret:

@@ -84,6 +84,7 @@ def log(
 ) -> None:
     """Show what happened to the keys, and which program got one, newest last."""
     from credguard.app import log as app
+    from credguard.app import skips
     from credguard.app.context import Context
     from credguard.report.log import entry_json
 
@@ -95,6 +96,7 @@ def log(
     if verify:
         _verify(ctx, as_json or as_jsonl)
         return
+    skips.settle(ctx)
     query = app.Query(
         limit,
         profile,

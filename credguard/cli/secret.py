@@ -29,7 +29,12 @@ def add(name: str) -> None:
         value = Secret(click.prompt(f"Value of {name}", hide_input=True, err=True))
     else:
         value = Secret(sys.stdin.buffer.read().removesuffix(b"\n").removesuffix(b"\r"))
-    app.add(Context(), name, value)
+    if not app.add(Context(), name, value):
+        click.echo(
+            f"{name} is kept, but is too short or too regular to be known again in a commit or a"
+            " file: rules for all secrets alone look for it there",
+            err=True,
+        )
 
 
 @secret.command(epilog="Example: credguard secret get github-token | gh auth login --with-token")

@@ -12,6 +12,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from credguard.app import skips
 from credguard.daemon.worker import (
     Scanner,
     Tell,
@@ -30,7 +31,7 @@ from credguard.sources.commits import CommittedFile, committed
 from credguard.sources.git import run
 from credguard.sources.indexed import Settings
 from credguard.sources.lfs import Aside
-from credguard.sources.notes import COMMITS, SKIPS, Taken
+from credguard.sources.notes import COMMITS, Taken
 from credguard.sources.staging import is_oid
 from credguard.store import commits, events, leaks
 from credguard.store.db import transaction
@@ -148,7 +149,7 @@ class Commits:
                 self._noted(note)
             if notes is not None:
                 taken.done()
-            self._skipped |= record_skips(self._db, now)
+            self._skipped |= skips.taken(self._db, now)
         except OSError as exc:
             _LOG.warning("cannot take the notes of hooks: %s", exc)
 
@@ -315,32 +316,6 @@ class Commits:
             self._being_told.difference_update(names)
 
         self._tell("credguard: a secret was committed", printable(body), done)
-
-
-def record_skips(connection: sqlite3.Connection, now: float) -> set[tuple[str, str, str]]:
-    """Bring what persons let pass with CREDGUARD_SKIP into the log; gives folder, place and rule.
-
-    Raises StoreError, OSError.
-    """
-    taken = Taken(SKIPS)
-    notes = taken.read()
-    if notes is None:
-        return set()
-    with transaction(connection):
-        for note in notes:
-            if len(note) == 4:
-                folder, place, rule, reason = (shown(field) for field in note)
-                events.record(
-                    connection,
-                    now,
-                    "finding.skipped",
-                    folder,
-                    place=place,
-                    rule=rule,
-                    reason=reason,
-                )
-    taken.done()
-    return {(shown(note[0]), shown(note[1]), note[2]) for note in notes if len(note) == 4}
 
 
 def _is_pushed(git_dir: str, oid: str) -> bool:

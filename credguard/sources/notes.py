@@ -21,6 +21,7 @@ PUSHES = "pushes"
 Of what came in by a push, the URL is the folder.
 """
 _MOST = 4 << 20
+_ASIDE = ".taken"
 
 
 def leave(kind: str, *fields: str) -> bool:
@@ -49,13 +50,19 @@ def parse(data: bytes) -> list[list[str]]:
     return [[os.fsdecode(field) for field in row.split(b"\0")] for row in rows]
 
 
+def waiting(kind: str) -> bool:
+    """Whether there are notes of `kind`."""
+    file = os.path.join(inbox_dir(), kind)
+    return os.path.exists(file) or os.path.exists(file + _ASIDE)
+
+
 class Taken:
     """Notes taken out of the inbox. `done()` forgets them; before it, a crash loses none."""
 
     def __init__(self, kind: str) -> None:
         """Of `kind`. Nothing is read yet."""
         self._file = os.path.join(inbox_dir(), kind)
-        self._aside = self._file + ".taken"
+        self._aside = self._file + _ASIDE
 
     def read(self) -> list[list[str]] | None:
         """The fields of the notes set aside at an earlier call; None: there were none.

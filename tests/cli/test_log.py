@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from credguard.sources.notes import SKIPS, leave
 from credguard.store import db, events, handouts
 from tests.cli.test_main import run
 
@@ -132,3 +133,11 @@ def test_between_two_times() -> None:
     for until, number in ((1e9, 0), (1e9 + 1, 1), (1e9 + 1.5, 2)):
         moment = datetime.fromtimestamp(until, UTC).isoformat()
         assert len(json.loads(run("log", "--json", "--until", moment).stdout)) == number
+
+
+def test_what_was_let_pass_is_in_the_log_without_a_service() -> None:
+    leave(SKIPS, "/repo", "a.ini:3", "aws-access-key-id", "an example")
+    for _ in range(2):
+        (row,) = json.loads(run("log", "--json").stdout)
+        assert (row["kind"], row["subject"]) == ("finding.skipped", "/repo")
+        assert row["detail"]["reason"] == "an example"

@@ -108,7 +108,9 @@ def test_a_secret_that_is_removed_is_forgotten_and_a_new_value_takes_over(repo: 
 
 
 def test_a_weak_value_is_not_fingerprinted(repo: Path) -> None:
-    credguard("secret", "add", "weak", stdin="hunter22-is-my-word")
+    said = credguard("secret", "add", "weak", stdin="hunter22-is-my-word").stderr
+    assert "too short or too regular to be known again" in said
+    assert credguard("secret", "add", "strong", stdin=VALUE).stderr == ""
     add(repo, "hunter22-is-my-word\n")
     assert git(repo, "commit", "-qm", "x").returncode == 0
 
