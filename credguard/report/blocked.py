@@ -107,7 +107,8 @@ def _mark(rule: str) -> str:
 
 
 def _ways(found: list[Hit], what: str) -> list[tuple[str, list[str]]]:
-    first, commit = found[0]
+    # Where one is of the vault nothing lets the whole pass, so its ways are the only ones.
+    first, commit = next((each for each in found if each[0].own), found[0])
     path = path_text(first.path)
     if first.own:
         return _ways_of_own(first, path, what)

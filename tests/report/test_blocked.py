@@ -46,3 +46,13 @@ def test_commands_stay_on_their_line_and_let_pass_all_that_was_found(
         ways = text.partition("Three ways on:")[2].splitlines()
         wide = [each for each in ways if len(each) > width]
         assert all(re.search("CREDGUARD|credguard|git ", each) for each in wide)
+
+
+def test_where_one_is_of_the_vault_no_way_lets_it_pass() -> None:
+    found = [hit("a", "private-key"), hit("b", "own-secret")]
+    found[1][0].own = "secret/deploy"
+    text = text_for_person(found, "commit", colour=False, width=80)
+    assert "credguard secret get deploy" in text
+    assert "git add b" in text
+    assert "CREDGUARD_SKIP" not in text
+    assert "credguard:allow" not in text
