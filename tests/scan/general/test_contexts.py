@@ -1,5 +1,6 @@
 """Every common way to write a secret is found; lines around it change nothing."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,13 @@ def test_a_token_that_names_a_place_in_a_list_is_none(
 ) -> None:
     secret = samples.text(40, 9, _ALPHABET)
     assert bool(_values(engine, f'{{"{name}": "{secret}"}}', "a.json")) == told
+
+
+@pytest.mark.parametrize("name", ["hashed_secret", "hashedPassword"])
+def test_what_is_named_a_hash_is_no_secret(engine: Engine, name: str) -> None:
+    """The first is in every baseline of detect-secrets, which is committed."""
+    rows = [f'{{"{name}": "{hashlib.sha1(str(n).encode()).hexdigest()}"}}' for n in range(50)]
+    assert _values(engine, ",\n".join(rows), ".secrets.baseline") == set()
 
 
 def test_a_password_in_notes_is_no_verdict_of_a_test(engine: Engine) -> None:
