@@ -14,6 +14,7 @@ from credguard.rotation.password import (
     from_json,
     maybe_in_force,
     next_step,
+    numbers,
 )
 from credguard.rotation.password_driver import begin, reopen, resume
 from tests.rotation.password_world import Crash, FakeEffects, World
@@ -175,6 +176,11 @@ def test_the_intent_goes_above_all_that_was() -> None:
         world = World(vault={7: "kept"}, in_force="kept")
         record = begin(FakeEffects(world), "i", known, 7, last)
         assert record == world.journal == Record("i", State.INTENT, known, 10, 1_000_000.0, 7)
+
+
+def test_every_generation_that_a_record_speaks_of() -> None:
+    assert numbers(replace(SENT, known=(7, 5))) == {5, 7, 8}
+    assert numbers(replace(SENT, given=6)) == {6, 7, 8}
 
 
 @pytest.mark.parametrize(
