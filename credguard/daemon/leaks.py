@@ -1,10 +1,12 @@
 """Own secrets in commits and files: notices when one gets out, and has the answer begin in time."""
 
+import functools
 import logging
 import os
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from credguard.app.context import Context
 from credguard.app.leak import countdown
@@ -28,6 +30,16 @@ _EVERY_S = 5.0
 _KEPT_S = 90 * 86_400.0
 _KEY_ID = re.compile(rb"(?<![A-Z0-9])A[KS]IA[A-Z2-7]{16}(?![A-Z0-9])")
 Asked = tuple[Stamp, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """A repository as it is now. `service`: which copies its folder, None: none does."""
+
+    repository: str
+    service: str | None
+    stamp: Stamp
+    pushes: list[leaks.PushNote]
 
 
 def _exported(found: Finding, written: set[str]) -> bool:
@@ -75,8 +87,9 @@ class Leaks:
             return
         self._polled = now
         self._take_pushes(now)
+        around = functools.cache(self._around)  # of many places in one repository one look
         for place in leaks.kept_in(self._db):
-            how = self._how_out(place)
+            how = self._how_out(place, around)
             if how:
                 self.out(place, how)
         waiting = [each for each in leaks.all_(self._db) if each.state == leaks.WAITING]
@@ -135,16 +148,20 @@ class Leaks:
                     self._db, leaks.PushNote(shown(repository), oid, printable(shown(url)), now)
                 )
 
-    def _how_out(self, place: leaks.Place) -> str:
+    def _around(self, git_dir: str) -> _Around:
+        repository = real(git_dir)
+        service = synced.service_of(repository, self._synced)
+        return _Around(repository, service, stamp(repository), leaks.pushes(self._db, git_dir))
+
+    def _how_out(self, place: leaks.Place, around: Callable[[str], _Around]) -> str:
         """How the commit got out, in words; empty: it did not, as far as can be told."""
         if not place.git_dir:
             return ""
-        repository = real(place.git_dir)
-        service = synced.service_of(repository, self._synced)
-        if service is not None:
-            return f"its repository is in a synced folder ({service})"
-        pushes = leaks.pushes(self._db, place.git_dir)
-        now = (stamp(repository), tuple(each.oid for each in pushes))
+        here = around(place.git_dir)
+        repository, pushes = here.repository, here.pushes
+        if here.service is not None:
+            return f"its repository is in a synced folder ({here.service})"
+        now = (here.stamp, tuple(each.oid for each in pushes))
         asked = (place.git_dir, place.oid)
         if self._asked.get(asked) == now:
             return ""
