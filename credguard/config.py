@@ -11,7 +11,6 @@ import sys
 import tomllib
 
 import msgspec
-import tomlkit
 
 from credguard import paths, times
 from credguard.config_model import DURATIONS
@@ -198,6 +197,8 @@ def set_value(key: str, value: str) -> Config:
     # The defaults tell the type, so that a wrong value in the file can be put right this way.
     typed = _typed(key, value, get(Config(), key))
     section, name = key.split(".", 1)
+    import tomlkit  # only here: reading takes tomllib
+
     parse(tomlkit.dumps({section: {name: typed}}), "")
     path = paths.config_file()
     try:

@@ -1,6 +1,5 @@
 """Use case: an own secret that got out is answered, once, after time for a person to stop it."""
 
-from credguard import config as settings
 from credguard.app import leak_ssh, password, rotate, rotate_decide
 from credguard.app.context import Context
 from credguard.errors import CredguardError, InvalidKey
@@ -228,8 +227,3 @@ def _waiting(ctx: Context) -> list[leaks.Leak]:
 def listed(ctx: Context) -> list[leaks.Leak]:
     """Every own secret that got out, oldest first."""
     return leaks.all_(ctx.db)
-
-
-def countdown(ctx: Context) -> int:
-    """Seconds from when a leak is seen to when it is answered. Raises ConfigError."""
-    return settings.seconds(ctx.config.leak.countdown)

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from credguard import config as settings
 from credguard.app.context import Context
-from credguard.app.leak import countdown
 from credguard.app.noting import title_of
 from credguard.daemon.commits import git_folder
 from credguard.daemon.outgoing import Outgoing, Stamp, stamp
@@ -66,7 +66,7 @@ class Leaks:
         most = ctx.config.watch.max_file_mb * 1_000_000
         self._outgoing = Outgoing(scanner, ctx.db, max_bytes=most, out=self.out, now=now)
         self.follow, self.step = self._outgoing.follow, self._outgoing.step
-        self._countdown = countdown(ctx)
+        self._countdown = settings.seconds(ctx.config.leak.countdown)
         self._synced = synced.folders(ctx.config.leak.synced)
         self._tell = tell
         self._now = now

@@ -26,32 +26,105 @@ def key(
 
 
 @pytest.mark.parametrize(
-    ("item", "standing", "expected"),
+    ("item", "standing", "expected", "words"),
     [
-        ("key/aws/1/OLD", key(handed_out=True), Answer.EMERGENCY),
-        ("key/aws/1/OLD", key(handed_out=True, record=record()), Answer.EMERGENCY),
-        ("key/aws/1/OLD", key(record=record()), Answer.DEACTIVATE),
-        ("key/aws/1/OLD", key(record=record(State.DEACTIVATED)), Answer.DEACTIVATE),
-        ("key/aws/1/OLD", key(record=record(old=OTHER, new=KEY)), Answer.DEACTIVATE),
-        ("key/aws/1/OLD", key(known=False, record=record()), Answer.TELL),
-        ("key/aws/1/OLD", key(record=record(old="A", new="B")), Answer.TELL),
-        ("key/aws/1/OLD", key(), Answer.TELL),
-        ("key/aws/1/OLD", key(held=False, known=False), Answer.REPORT),
-        ("password/aws/1/u/3", PasswordStanding(in_force=True, known=True), Answer.PASSWORD),
-        ("password/aws/1/u/3", PasswordStanding(in_force=True, known=False), Answer.TELL),
-        ("password/aws/1/u/3", PasswordStanding(in_force=False, known=True), Answer.REPORT),
-        ("ssh-key/laptop", None, Answer.REVOKE),
-        ("ssh/laptop", None, Answer.TELL),
-        ("secret/token", None, Answer.TELL),
-        ("of-a-later-version/x", None, Answer.TELL),
+        ("key/aws/1/OLD", key(handed_out=True), Answer.EMERGENCY, "it is in use: replaced at once"),
+        (
+            "key/aws/1/OLD",
+            key(handed_out=True, record=record()),
+            Answer.EMERGENCY,
+            "it is in use: replaced at once",
+        ),
+        (
+            "key/aws/1/OLD",
+            key(record=record()),
+            Answer.DEACTIVATE,
+            "it was replaced already: stopped now, its grace is over",
+        ),
+        (
+            "key/aws/1/OLD",
+            key(record=record(State.DEACTIVATED)),
+            Answer.DEACTIVATE,
+            "it was replaced already: stopped now, its grace is over",
+        ),
+        (
+            "key/aws/1/OLD",
+            key(record=record(old=OTHER, new=KEY)),
+            Answer.DEACTIVATE,
+            "it was replaced already: stopped now, its grace is over",
+        ),
+        (
+            "key/aws/1/OLD",
+            key(known=False, record=record()),
+            Answer.TELL,
+            "no profile hands it out; stop it in IAM if it is active",
+        ),
+        (
+            "key/aws/1/OLD",
+            key(record=record(old="A", new="B")),
+            Answer.TELL,
+            "no profile hands it out; stop it in IAM if it is active",
+        ),
+        (
+            "key/aws/1/OLD",
+            key(),
+            Answer.TELL,
+            "no profile hands it out; stop it in IAM if it is active",
+        ),
+        (
+            "key/aws/1/OLD",
+            key(held=False, known=False),
+            Answer.REPORT,
+            "it is dead: AWS takes it no more",
+        ),
+        (
+            "password/aws/1/u/3",
+            PasswordStanding(in_force=True, known=True),
+            Answer.PASSWORD,
+            "it is in force: changed at once",
+        ),
+        (
+            "password/aws/1/u/3",
+            PasswordStanding(in_force=True, known=False),
+            Answer.TELL,
+            "no profile is left to change it with: change it at the console",
+        ),
+        (
+            "password/aws/1/u/3",
+            PasswordStanding(in_force=False, known=True),
+            Answer.REPORT,
+            "it was changed already: AWS takes it no more",
+        ),
+        (
+            "ssh-key/laptop",
+            None,
+            Answer.REVOKE,
+            "it is taken from everywhere that credguard put it",
+        ),
+        (
+            "ssh/laptop",
+            None,
+            Answer.TELL,
+            "change the passphrase: whoever has the key's file can use it",
+        ),
+        (
+            "secret/token",
+            None,
+            Answer.TELL,
+            "replace it where it is from, then: credguard secret add",
+        ),
+        (
+            "of-a-later-version/x",
+            None,
+            Answer.TELL,
+            "replace it where it is from, then: credguard secret add",
+        ),
     ],
 )
 def test_every_value_has_one_answer_and_says_why(
-    item: str, standing: Standing | None, expected: Answer
+    item: str, standing: Standing | None, expected: Answer, words: str
 ) -> None:
-    found, why = answer(item, standing)
-    assert found is expected
-    assert why
+    assert answer(item, standing) == (expected, words)
 
 
 @pytest.mark.parametrize("state", list(State))
