@@ -7,7 +7,7 @@ from credguard.audit.facts import Block, Bucket, Document, Versioning
 from credguard.audit.known import Fact, Unknown
 from credguard.aws.audit.reader import Reader, fact, optional, pages
 
-_NO_BLOCK = "NoSuchPublicAccessBlockConfiguration"
+NO_BLOCK = "NoSuchPublicAccessBlockConfiguration"
 
 
 def _block(found: dict[str, Any] | None) -> Block | None:
@@ -29,7 +29,7 @@ def account_block(reader: Reader) -> Fact[Block | None]:
         with reader.client("s3control") as control:
             return _block(
                 optional(
-                    lambda: control.get_public_access_block(AccountId=reader.account), _NO_BLOCK
+                    lambda: control.get_public_access_block(AccountId=reader.account), NO_BLOCK
                 )
             )
 
@@ -64,9 +64,7 @@ def bucket(reader: Reader, name: str, region: str, *, logs: bool) -> Bucket:
             fact(
                 "bucket.block",
                 where,
-                lambda: _block(
-                    optional(lambda: s3.get_public_access_block(Bucket=name), _NO_BLOCK)
-                ),
+                lambda: _block(optional(lambda: s3.get_public_access_block(Bucket=name), NO_BLOCK)),
             ),
             policy,
             None
