@@ -8,6 +8,7 @@ from credguard.audit.model import (
     FAIL,
     PASS,
     Check,
+    Judge,
     Limits,
     Said,
     days,
@@ -115,7 +116,7 @@ def hub(facts: Facts, limits: Limits) -> Iterator[Said]:
     yield Said(FAIL, name, "Security Hub is off", remedy, facts.home)
 
 
-def _role(policy: str, purpose: str, service: str) -> "_Judge":
+def _role(policy: str, purpose: str, service: str) -> Judge:
     def judge(facts: Facts, limits: Limits) -> Iterator[Said]:
         for each in known(facts.authorization).holders:
             if any(arn.endswith(f":aws:policy/{policy}") for arn in each.attached):
@@ -149,10 +150,6 @@ def dated(facts: Facts, limits: Limits) -> Iterator[Said]:
     )
     yield Said(FAIL, facts.root, said, remedy)
 
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from credguard.audit.model import Judge as _Judge
 
 CHECKS = (
     Check(

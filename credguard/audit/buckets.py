@@ -105,6 +105,15 @@ def _by_policy(bucket: Bucket) -> str:
     return ""
 
 
+def close(bucket: Bucket) -> str:
+    """The remedy that shuts the world out of `bucket`."""
+    return (
+        f"run: aws s3api put-public-access-block --bucket {bucket.name}"
+        " --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,"
+        "BlockPublicPolicy=true,RestrictPublicBuckets=true"
+    )
+
+
 def public(facts: Facts, limits: Limits) -> Iterator[Said]:
     """By what is in force: policy and ACL, less what the account or the bucket blocks."""
 
@@ -115,9 +124,7 @@ def public(facts: Facts, limits: Limits) -> Iterator[Said]:
         remedy = (
             "a public website is better served by CloudFront with origin access control, the bucket"
             " being private; where it must stay public, waive it, with a reason\nelse:\n"
-            f"run: aws s3api put-public-access-block --bucket {bucket.name}"
-            " --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,"
-            "BlockPublicPolicy=true,RestrictPublicBuckets=true"
+            f"{close(bucket)}"
         )
         said = f"{bucket.name} is public: {'; '.join(found)}"
         return Said(FAIL, bucket.arn, said, remedy, bucket.region)

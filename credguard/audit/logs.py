@@ -106,11 +106,7 @@ def bucket_private(facts: Facts, limits: Limits) -> Iterator[Said]:
         if not found:
             said = f"{bucket.name}, where {each.name} writes, is not public"
             return Said(PASS, bucket.arn, said, region=bucket.region)
-        remedy = (
-            f"run: aws s3api put-public-access-block --bucket {bucket.name}"
-            " --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,"
-            "BlockPublicPolicy=true,RestrictPublicBuckets=true"
-        )
+        remedy = buckets.close(bucket)
         said = f"{bucket.name}, where {each.name} writes, is public: {'; '.join(found)}"
         return Said(FAIL, bucket.arn, said, remedy, bucket.region)
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from credguard.audit.facts import Facts, Region
-from credguard.audit.known import Fact, Unknown
+from credguard.audit.known import NOT_ASKED, Fact, Unknown
 from credguard.aws.audit import billing, iam, keeping, others, s3
 from credguard.aws.audit.ec2 import Ec2, Look
 from credguard.aws.audit.reader import Reader
@@ -16,7 +16,6 @@ from credguard.errors import AwsError
 
 _PARALLEL = 12
 DEADLINE_S = 600.0
-_NOT_ASKED = Unknown("it was not asked for")
 Progress = Callable[[int, int], None]
 _Jobs = dict[Any, Callable[[], Any]]
 _EC2 = ("groups", "interfaces", "acls", "instances", "pairs", "images", "ebs", "templates")
@@ -54,14 +53,14 @@ def gather(reader: Reader, asked: Asked) -> Facts:
     jobs: _Jobs = {}
     for name in regions:
         jobs.update(_region_jobs(reader, name, asked))
-    users = first.get("users", _NOT_ASKED)
+    users = first.get("users", NOT_ASKED)
     if not isinstance(users, Unknown):
         jobs.update(
             {("user", n): partial(iam.user, reader, n, arn, asked.facts) for n, arn in users}
         )
-    buckets = first.get("buckets", _NOT_ASKED)
+    buckets = first.get("buckets", NOT_ASKED)
     if not isinstance(buckets, Unknown):
-        logs = _log_buckets(first.get("trails", _NOT_ASKED))
+        logs = _log_buckets(first.get("trails", NOT_ASKED))
         jobs.update(
             {
                 ("bucket", name): partial(s3.bucket, reader, name, where, logs=name in logs)
@@ -76,7 +75,7 @@ def gather(reader: Reader, asked: Asked) -> Facts:
         users=users if isinstance(users, Unknown) else _whole(second, "user", users),
         buckets=buckets if isinstance(buckets, Unknown) else _whole(second, "bucket", buckets),
         regions=tuple(_region(name, second) for name in regions),
-        **{name: first.get(name, _NOT_ASKED) for name in _ACCOUNT},
+        **{name: first.get(name, NOT_ASKED) for name in _ACCOUNT},
     )  # fmt: skip
 
 
@@ -178,10 +177,10 @@ def _ec2(reader: Reader, name: str, asked: Asked) -> dict[str, Any]:
 
 
 def _region(name: str, found: dict[Any, Any]) -> Region:
-    ec2 = found.get((name, "ec2"), _NOT_ASKED)
-    parts = {each: ec2 if isinstance(ec2, Unknown) else ec2.get(each, _NOT_ASKED) for each in _EC2}
+    ec2 = found.get((name, "ec2"), NOT_ASKED)
+    parts = {each: ec2 if isinstance(ec2, Unknown) else ec2.get(each, NOT_ASKED) for each in _EC2}
     more = ("kms", "log_groups", "patches", "functions", "parameters", "analyzer", "detector")
-    return Region(name, **parts, **{each: found.get((name, each), _NOT_ASKED) for each in more})
+    return Region(name, **parts, **{each: found.get((name, each), NOT_ASKED) for each in more})
 
 
 class _Run:
