@@ -246,7 +246,7 @@ CHECKS = (
         "trail-bucket-private", "The trail's bucket is not public", _TIP, "critical",
         "The log tells an attacker every name, address and habit.",
         bucket_private, ("trails", "buckets", "account_block", "bucket.block", "bucket.policy",
-                         "bucket.policy_public", "bucket.grants"),
+                         "bucket.policy_public", "bucket.grants", "bucket.points"),
         none="there is no trail", cis="1.5: 3.3", hub=("CloudTrail.6",),
         peer=("cloudtrail_logs_s3_bucket_is_not_publicly_accessible",),
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from credguard.audit.facts import Facts, Region
+from credguard.audit.facts import Facts, Instance, Region
 from credguard.audit.known import NOT_ASKED, Fact, Unknown
 from credguard.aws.audit import billing, iam, keeping, others, s3
 from credguard.aws.audit.ec2 import Ec2, Look
@@ -18,7 +18,9 @@ _PARALLEL = 12
 DEADLINE_S = 600.0
 Progress = Callable[[int, int], None]
 _Jobs = dict[Any, Callable[[], Any]]
-_EC2 = ("groups", "interfaces", "acls", "instances", "pairs", "images", "ebs", "templates")
+_EC2 = (
+    "groups", "interfaces", "acls", "instances", "pairs", "images", "ebs", "templates", "patches",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,6 @@ _ACCOUNT: dict[str, Callable[[Reader], Any]] = {
     "alarms": billing.alarms,
     "budgets": billing.budgets,
     "contact": keeping.contact,
-    "recorder": keeping.recorder,
-    "hub": keeping.hub,
 }
 
 
@@ -143,11 +143,12 @@ def _region_jobs(reader: Reader, name: str, asked: Asked) -> _Jobs:
     jobs: _Jobs = {
         "kms": partial(keeping.kms, reader, name),
         "log_groups": partial(keeping.log_groups, reader, name),
-        "patches": partial(others.patches, reader, name),
         "functions": partial(others.functions, reader, name, asked.look),
         "parameters": partial(others.parameters, reader, name, asked.look),
         "analyzer": partial(keeping.analyzer, reader, name),
         "detector": partial(keeping.detector, reader, name),
+        "recorder": partial(keeping.recorder, reader, name),
+        "hub": partial(keeping.hub, reader, name),
     }
     wanted = {(name, part): job for part, job in jobs.items() if f"region.{part}" in asked.facts}
     if any(f"region.{part}" in asked.facts for part in _EC2):
@@ -171,15 +172,24 @@ def _ec2(reader: Reader, name: str, asked: Asked) -> dict[str, Any]:
             "pairs": here.pairs,
             "ebs": here.ebs,
             "templates": lambda: here.templates(asked.look),
+            "patches": lambda: _patches(reader, name, found["instances"]),
         }
         found.update({part: job() for part, job in jobs.items() if f"region.{part}" in asked.facts})
         return found
 
 
+def _patches(reader: Reader, name: str, instances: Fact[tuple[Instance, ...]]) -> Fact[Any]:
+    """Of no instance there are none, which saves a request in most regions."""
+    return {} if instances == () else others.patches(reader, name)
+
+
 def _region(name: str, found: dict[Any, Any]) -> Region:
     ec2 = found.get((name, "ec2"), NOT_ASKED)
     parts = {each: ec2 if isinstance(ec2, Unknown) else ec2.get(each, NOT_ASKED) for each in _EC2}
-    more = ("kms", "log_groups", "patches", "functions", "parameters", "analyzer", "detector")
+    more = (
+        "kms", "log_groups", "functions", "parameters", "analyzer", "detector",
+        "recorder", "hub",
+    )  # fmt: skip
     return Region(name, **parts, **{each: found.get((name, each), NOT_ASKED) for each in more})
 
 

@@ -236,6 +236,7 @@ def _holder(kind: str, row: dict[str, Any]) -> Holder:
         ),
         None if trust is None else _document(trust),
         tuple((str(t["Key"]).lower(), str(t["Value"]).lower()) for t in row.get("Tags", [])),
+        str((row.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn", "")),
     )
 
 
