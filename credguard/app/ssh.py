@@ -330,7 +330,8 @@ def _known(ctx: Context, name: str) -> table.SshKey:
 
 def public_file(path: str, line: str) -> None:
     """Write the public half; one that is there stays. Raises AlreadyExists: it is another's."""
-    from credguard.ssh import keys, reading
+    from credguard import reading
+    from credguard.ssh import keys
 
     try:
         present = reading.content(path).decode()
