@@ -17,8 +17,10 @@ from credguard.config_model import DURATIONS, SCOPES
 from credguard.config_model import PLACES as PLACES
 from credguard.config_model import Config as Config
 from credguard.errors import ConfigError, StoreError
+from credguard.reading import content
 
 seconds = times.seconds
+_LARGEST = 1 << 20  # bytes
 HOOKS = ("offer", "install", "off")
 # Bucket names: S3 User Guide, "General purpose bucket naming rules". The prefix is ours to choose.
 S3_PLACE = re.compile(
@@ -60,8 +62,7 @@ def _check_words(text: str, path: str, config: "Config") -> None:
 
 def _read(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = content(path, _LARGEST)
     except FileNotFoundError:
         return ""
     except OSError as exc:

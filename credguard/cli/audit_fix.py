@@ -157,7 +157,9 @@ def undo(number: int | None, profile: str | None, list_: bool, yes: bool) -> Non
     if list_:
         for each in audits.fixes(ctx.db):
             day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.at))
-            click.echo(f"{each.id:>4}  {day}  {each.state:<6}  {each.fix}  {each.resource}")
+            click.echo(
+                f"{each.id:>4}  {day}  {each.state:<6}  {each.fix}  {_printable(each.resource)}"
+            )
         return
     done = app.find(ctx, number)
     click.echo(f"{done.fix} of {_printable(done.resource)}, account {done.account}; it was:")

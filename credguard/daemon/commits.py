@@ -23,7 +23,7 @@ from credguard.daemon.worker import (
     shown,
 )
 from credguard.errors import ConfigError, CredguardError, GitError
-from credguard.report.text import printable
+from credguard.report.text import path_text, printable
 from credguard.scan.engine import on_lines, plain
 from credguard.scan.model import MEDIUM, Finding
 from credguard.sources import reflog
@@ -257,7 +257,7 @@ class Commits:
         found[fingerprint(self._key, hit, place)] = (hit, oid)
 
     def _keep(self, repository: str, oid: str, hit: Finding) -> None:
-        path = printable(hit.path.decode("utf-8", "backslashreplace"))
+        path = path_text(hit.path)
         place = leaks.Place(hit.own, shown(repository), oid, path, hit.line, self._now())
         leaks.put_place(self._db, place)
 
@@ -274,7 +274,7 @@ class Commits:
                     name,
                     shown(repository),
                     oid,
-                    printable(hit.path.decode("utf-8", "backslashreplace")),
+                    path_text(hit.path),
                     hit.line,
                     hit.rule_id,
                     hit.masked(),

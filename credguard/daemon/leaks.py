@@ -1,10 +1,12 @@
 """Own secrets in commits and files: notices when one gets out, and has the answer begin in time."""
 
+import functools
 import logging
 import os
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from credguard import config as settings
 from credguard.app.context import Context
@@ -29,6 +31,16 @@ _HEADS = 1000
 _KEPT_S = 90 * 86_400.0
 _KEY_ID = re.compile(rb"(?<![A-Z0-9])A[KS]IA[A-Z2-7]{16}(?![A-Z0-9])")
 Asked = tuple[Stamp, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """A repository as it is now. `service`: which copies its folder, None: none does."""
+
+    repository: str
+    service: str | None
+    stamp: Stamp
+    pushes: list[leaks.PushNote]
 
 
 def _exported(found: Finding, written: set[str]) -> bool:
@@ -76,8 +88,9 @@ class Leaks:
             return
         self._polled = now
         self._take_pushes(now)
+        around = functools.cache(self._around)  # of many places in one repository one look
         for place in leaks.kept_in(self._db):
-            how = self._how_out(place)
+            how = self._how_out(place, around)
             if how:
                 self.out(place, how)
         waiting = [each for each in leaks.all_(self._db) if each.state == leaks.WAITING]
@@ -140,21 +153,26 @@ class Leaks:
                     self._db, leaks.PushNote(shown(repository), oid, printable(shown(url)), now)
                 )
 
-    def _how_out(self, place: leaks.Place) -> str:
-        """How the commit got out, in words; empty: it did not, as far as can be told."""
-        if not place.git_dir:
-            return ""
-        repository = real(place.git_dir)
+    def _around(self, git_dir: str) -> _Around:
+        repository = real(git_dir)
         service = synced.service_of(repository, self._synced)
-        if service is not None:
-            return f"its repository is in a synced folder ({service})"
-        pushes = leaks.pushes(self._db, place.git_dir)
+        pushes = leaks.pushes(self._db, git_dir)
         pushes += [
             each
             for each in leaks.pushes(self._db, leaks.ANY)
             if not fetched.is_inside(real(each.url), repository)
         ]
-        now = (stamp(repository), tuple(each.oid for each in pushes))
+        return _Around(repository, service, stamp(repository), pushes)
+
+    def _how_out(self, place: leaks.Place, around: Callable[[str], _Around]) -> str:
+        """How the commit got out, in words; empty: it did not, as far as can be told."""
+        if not place.git_dir:
+            return ""
+        here = around(place.git_dir)
+        repository, pushes = here.repository, here.pushes
+        if here.service is not None:
+            return f"its repository is in a synced folder ({here.service})"
+        now = (here.stamp, tuple(each.oid for each in pushes))
         asked = (place.git_dir, place.oid)
         if self._asked.get(asked) == now:
             return ""

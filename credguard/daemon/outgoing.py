@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from credguard.daemon.worker import Scanner, own_in_names, real, shown
 from credguard.errors import CredguardError, GitError
-from credguard.report.text import printable
+from credguard.report.text import path_text
 from credguard.sources import fetched
 from credguard.sources.commits import committed
 from credguard.sources.git import run
@@ -188,7 +188,7 @@ class Outgoing:
                     if hit.own
                 ]
             for item, path, line in hits:
-                text = printable(path.decode("utf-8", "backslashreplace"))
+                text = path_text(path)
                 yield leaks.Place(item, name, file.commit, text, line, self._now())
             if number % _FILES == 0:
                 yield None

@@ -12,6 +12,7 @@ import os
 import stat
 import sys
 
+from credguard.paths import home, xdg
 from credguard.sources.git import Process, failed, git_command, git_environment, run_portable
 
 PRUNED = frozenset(
@@ -31,11 +32,9 @@ _PROBE = "credguard-any-new-file"
 
 def everywhere() -> bool:
     """Whether this user or this system has a list for all repositories. Raises GitError."""
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    base = base if os.path.isabs(base) else os.path.join(os.path.expanduser("~"), ".config")
-    if os.path.lexists(os.path.join(base, "git", "ignore")):
+    if os.path.lexists(os.path.join(xdg("XDG_CONFIG_HOME", ".config"), "git", "ignore")):
         return True
-    return bool(_ask(os.path.expanduser("~"), ("config", "--get-all", "core.excludesFile"), b""))
+    return bool(_ask(home(), ("config", "--get-all", "core.excludesFile"), b""))
 
 
 def at_top(top: str) -> bool:

@@ -71,3 +71,9 @@ def test_a_region_that_only_one_looked_at_changed_nothing() -> None:
     change = compared(before, after)
     assert (change.since, change.worse, change.better) == (1.0, (), ())
     assert compared(after, after).worse == ()
+
+
+def test_a_check_that_is_no_more_is_not_better(ctx: Context) -> None:
+    audits.add(ctx.db, run(1.0, {HERE: "PASS", THERE: "FAIL"}))
+    audits.add(ctx.db, run(2.0, {HERE: "PASS"}))
+    assert [p.better for p in trend(ctx, "1")] == [0, 0]

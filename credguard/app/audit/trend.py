@@ -29,12 +29,16 @@ def trend(ctx: Context, account: str, scope: str = "account", since: float = 0.0
 
 
 def compared(before: audits.Run | None, run: audits.Run) -> Change:
-    """What changed from one audit to a later one of the same account; None: nothing is known."""
+    """What changed from one audit to a later one of the same account; None: nothing is known.
+
+    Only what both looked at: the checks of the later one, and the regions of both.
+    """
     if before is None:
         return Change(run.at, (), ())
     both = {"", *run.regions} & {"", *before.regions}
+    ran = {check for check, _, _ in run.statuses}
     then, now = (
-        {key: status for key, status in each.statuses.items() if key[1] in both}
+        {key: s for key, s in each.statuses.items() if key[0] in ran and key[1] in both}
         for each in (before, run)
     )
     return Change(before.at, tuple(judge.worse(then, now)), tuple(judge.better(then, now)))
