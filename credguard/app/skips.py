@@ -3,13 +3,15 @@
 import os
 import sqlite3
 import threading
+from typing import TYPE_CHECKING
 
-from credguard.app.context import Context
-from credguard.app.status import daemon_state
 from credguard.errors import StoreError
 from credguard.sources.notes import SKIPS, Taken, waiting
 from credguard.store import events
 from credguard.store.db import transaction
+
+if TYPE_CHECKING:
+    from credguard.app.context import Context
 
 _WRITING_S = 0.05
 """So long a hook that has opened the file of notes may take to write its own."""
@@ -34,12 +36,17 @@ def taken(connection: sqlite3.Connection, now: float) -> set[tuple[str, str, str
     return {(folder, place, rule) for folder, place, rule, _ in rows}
 
 
-def settle(ctx: Context) -> None:
+def settle(ctx: "Context") -> None:
     """Bring all of them into the log where no service runs, which does it within a second.
 
     Raises StoreError.
     """
-    if not waiting(SKIPS) or daemon_state() == "running":
+    if not waiting(SKIPS):
+        return
+    # Here, not above: the service, which calls `taken`, needs nothing of it.
+    from credguard.app.status import daemon_state
+
+    if daemon_state() == "running":
         return
     try:
         for _ in range(3):  # what was set aside before, setting aside, and that
