@@ -82,12 +82,14 @@ def scan(
     options = app.Options(least, include, exclude, not no_gitignore, jobs or 0, deep)
     started = time.time()
     progress = _Progress(quiet, what.noun)
-    result = what.scan(options, progress)
+    # Whom an issuer can be asked about is known only when all are found, so then all are held.
+    maker = shown.maker()
+    result = what.scan(options, progress, None if shown.verify else maker)
     progress.end()
     if (include or exclude) and not result.scanned and not result.problems:
         result.notices.append("nothing was scanned: no file is left by --include and --exclude")
     what.follow(result)
-    if show(shown, result, started, what.noun):
+    if show(shown, result, started, what.noun, maker):
         raise click.exceptions.Exit(1)
     if result.problems and not lenient:
         raise click.exceptions.Exit(2)
@@ -147,8 +149,10 @@ class _What:
             " credguard leak list"
         )
 
-    def scan(self, options: app.Options, progress: app.Progress) -> app.Result:
-        """Scan it. Raises CredguardError."""
+    def scan(
+        self, options: app.Options, progress: app.Progress, spill: app.Spill | None
+    ) -> app.Result:
+        """Scan it; of files too many findings go into `spill`. Raises CredguardError."""
         if self.stdin:
             return app.scan_stream(pieces(), os.fsencode(self.name or "<stdin>"), options)
         if self.staged:
@@ -161,7 +165,7 @@ class _What:
                 where, options, progress,
                 branches=self.branch, since=self.since, resume=not self.no_resume,
             )  # fmt: skip
-        return app.scan_paths(list(self.path), options, progress)
+        return app.scan_paths(list(self.path), options, progress, spill)
 
 
 class _Progress:
@@ -182,7 +186,7 @@ class _Progress:
         self._last, self._shown = now, True
         megabytes = result.size / 1e6
         text = f"{result.scanned:,} {self._noun}s, {megabytes:,.0f} MB"
-        text += f", {megabytes / (now - self._start):,.0f} MB/s, {len(result.findings):,} found"
+        text += f", {megabytes / (now - self._start):,.0f} MB/s, {result.count:,} found"
         click.echo(f"\r\x1b[K{text}", err=True, nl=False)
 
     def end(self) -> None:
