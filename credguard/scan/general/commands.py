@@ -32,6 +32,7 @@ _SAID = re.compile(
     rb"(?:\b(?:echo|printf|print)\s{1,4}(?:-[neE]{1,3}\s{1,4})?|=\s{0,3}|^[ \t]*|\()(?P<q>[\"']?)"
     rb"(?P<value>[^\"'|\n]{3,200}?)(?:\\n)?(?P=q)\)?\s{0,3}\|[^|\n]{0,60}\Z"
 )
+_COOKIE_VALUE = re.compile(rb"[A-Za-z0-9+/_\-=.%]{16,1024}")
 _CHPASSWD = re.compile(rb"[^:\s]{1,40}:")
 _HTPASSWD = re.compile(
     rb"htpasswd\s{1,3}(?P<flags>(?:-\w{1,10}\s{1,3}){1,5})(?P<words>(?:[^\s|;&]{1,120}\s{1,3}){1,2})\Z"
@@ -99,7 +100,14 @@ def _password(
     return Candidate(start, end, value, b"password", kind, op, quote, user=user)
 
 
+def _cookie(text: Text, at: int, _kind: str) -> Iterator[Candidate]:
+    """`Cookie: lang=en; sessionid=...`: what a session goes by."""
+    value = _COOKIE_VALUE.match(text.data, at)
+    if value is not None:
+        yield Candidate(at, value.end(), value[0], b"token", "header", b"=", wrap=b"cookie")
+
+
 READERS: dict[str, tuple[Any, int]] = {
     "called": (_called, 1), "connected": (_connected, 1), "given": (_given, 1),
-    "piped": (_piped, 0),
+    "piped": (_piped, 0), "cookie": (_cookie, 16),
 }  # fmt: skip

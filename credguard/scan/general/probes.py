@@ -133,6 +133,10 @@ PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
             r"(?i)(?:" + "|".join(_GIVEN) + ")",
         ),
         (
+            "cookie",
+            rf"(?i)cookie[\"']?\s{{0,3}}[:=,]\s{{0,3}}[\"']?(?:[^\n\"']{{0,300}}[;\s])?[\w.\-]{{0,20}}(?:sess|sid|auth|token|jwt)[\w.\-]{{0,20}}={_RANDOM}{{16}}",
+        ),
+        (
             "piped",
             r"(?i)\|\s{0,4}(?:(?:docker|podman|helm\s{1,3}registry)\s{1,3}login|(?:sudo\s{1,3})?chpasswd|sudo\s{1,3}(?:-\w\s{1,3})?-S|passwd\s{1,3}--stdin|convertto-securestring)",
         ),

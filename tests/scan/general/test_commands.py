@@ -1,5 +1,6 @@
 """Passwords that stand by place alone, in calls and in commands."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ PLACES = {
     "net use": ("net use x: \\\\srv\\s /user:bob @", "a.bat"),
     "htpasswd": ("htpasswd -b -c /etc/nginx/.htpasswd admin @", "a.sh"),
     "htpasswd-shown": ("htpasswd -nbB admin '@'", "a.sh"),
+    "cookie": ("Cookie: lang=en; sessionid=@\r\n", "a.http"),
+    "set-cookie": ("Set-Cookie: connect.sid=@; HttpOnly", "a.txt"),
+    "cookie-in-code": ('headers = {"Cookie": "PHPSESSID=@"}', "a.py"),
     "redis-acl": ("user app on >@ ~* +@all\n".replace("+@", "+%"), "users.acl"),
 }
 NONE = [
@@ -49,6 +53,9 @@ NONE = [
     ("openssl enc -kfile key.txt -in a", "a.sh"), ("zip -r a.zip -x '*.P'", "a.sh"),
     ("htpasswd -c .htpasswd admin", "a.sh"), ("htpasswd -nb admin $PW", "a.sh"),
     ("net use x: \\\\srv\\s /user:bob *", "a.bat"), ("the user is on top > see below", "a.md"),
+    ("Cookie: sessionid=xxxxxxxxxxxxxxxxxxxxxxxx", "a.http"),
+    ("Set-Cookie: lang=en; theme=dark-blue-and-green", "a.http"),
+    ("cookie: the session=whatever", "a.md"),
     ("user app on nopass ~* +%all", "users.acl"),
 ]  # fmt: skip
 _ALPHABET = "ABDEFGHJKLMNPQRSTUVWXYZabdefghjkmnpqrstuvwxyz23456789"
@@ -98,3 +105,19 @@ def test_hashes_of_passwords_are_found(engine: Engine, way: str) -> None:
     text = f"# users\n{before}{samples.text(size)}{after}\n"
     found = engine.scan(text.encode(), b"users")
     assert [(each.rule_id, each.line) for each in found] == [("password-hash", 2)]
+
+
+@pytest.mark.parametrize(
+    ("before", "number", "path"),
+    [
+        ("var secretKey = []byte{", "%d", "a.go"), ("secret_key = [", "%d", "a.py"),
+        ("static const uint8_t aes_key[32] = {", "0x%02x", "a.c"),
+        ("private final byte[] apiSecret = new byte[] {", "%d", "A.java"),
+    ],
+)  # fmt: skip
+def test_an_array_has_the_name_that_its_declaration_gives(
+    engine: Engine, before: str, number: str, path: str
+) -> None:
+    numbers = ", ".join(number % each for each in random.Random(4).randbytes(32))
+    found = engine.scan(f"{before}{numbers}}}".encode(), path.encode())
+    assert [each.rule_id for each in found] == ["secret-bytes"]
