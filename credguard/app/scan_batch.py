@@ -139,7 +139,7 @@ def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding]
     from credguard.scan.whole import scan_all
 
     joined = setting.joined(path)
-    data = plain(data)
+    text = plain(data)
 
     def limits() -> Limits:
         from time import monotonic
@@ -155,11 +155,11 @@ def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding]
         problems += joined.problems()
     found = [each for each in scanned.findings if each.confidence >= setting.least]
     if setting.deep:
-        more, cut = setting.look(data, path, found)
+        more, cut = setting.look(text, path, found)
         found += more
         problems += cut
     if found:
-        setting.judge(found, data, path)
+        setting.judge(found, text, path)
     return found, problems
 
 

@@ -10,6 +10,8 @@ import os
 import stat
 
 from credguard.errors import GitError
+from credguard.scan.engine import MARKS as _MARKS
+from credguard.scan.engine import is_wide
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ MOST = 64 << 30
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _FLAGS |= getattr(os, "O_BINARY", 0)
 _BLOCK = 1 << 20
-_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Unreadable(Exception):
@@ -308,7 +309,7 @@ def _plain(pieces: Iterable[bytes | int]) -> Iterator[bytes | int]:
     for piece in pieces:
         if first:
             first = False
-            if isinstance(piece, bytes) and piece[:2] in _MARKS:
+            if isinstance(piece, bytes) and piece[:2] in _MARKS and is_wide(piece):
                 from codecs import getincrementaldecoder
 
                 decoder = getincrementaldecoder("utf-16")("replace")
