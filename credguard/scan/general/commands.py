@@ -28,9 +28,10 @@ _GIVEN = re.compile(rb"[^\s\"'|;&<>`\\]{1,256}")
 _QUOTED_GIVEN = {
     b'"': re.compile(rb"[^\"\n]{1,256}(?=\")"), b"'": re.compile(rb"[^'\n]{1,256}(?=')"),
 }  # fmt: skip
-_SAID = re.compile(
-    rb"(?:\b(?:echo|printf|print)\s{1,4}(?:-[neE]{1,3}\s{1,4})?|=\s{0,3}|^[ \t]*|\()(?P<q>[\"']?)"
-    rb"(?P<value>[^\"'|\n]{3,200}?)(?:\\n)?(?P=q)\)?\s{0,3}\|[^|\n]{0,60}\Z"
+# What stands before the value that is written into a pipe; without quotes only a command.
+_SAYS = re.compile(rb"(?:\b(?:echo|printf|print)\s{1,4}(?:-[neE]{1,3}\s{1,4})?)\Z")
+_SAYS_QUOTED = re.compile(
+    rb"(?:\b(?:echo|printf|print)\s{1,4}(?:-[neE]{1,3}\s{1,4})?|[=(]\s{0,3}|\n[ \t]{0,30})\Z"
 )
 _COOKIE_VALUE = re.compile(rb"[A-Za-z0-9+/_\-=.%]{16,1024}")
 _CHPASSWD = re.compile(rb"[^:\s]{1,40}:")
@@ -81,17 +82,24 @@ def _piped(text: Text, at: int, _kind: str) -> Iterator[Candidate]:
     """`echo ... | docker login --password-stdin`: what is written into the pipe."""
     data = text.data
     start = data.rfind(b"\n", max(0, at - 400), at) + 1 or max(0, at - 400)
-    match = _SAID.search(data, start, at)
-    if match is None:
+    end = data.rfind(b"|", start, at)
+    line = data[start:end].rstrip(b" \t")
+    quote = line[-1:] if line[-1:] in _QUOTED_GIVEN else b""
+    begin = line.rfind(quote, 0, -1) + 1 if quote else max(map(line.rfind, (b" ", b"\t"))) + 1
+    before = _SAYS_QUOTED if quote else _SAYS
+    head = b"\n" + line[: begin - len(quote)]
+    if begin < 1 or before.search(head, max(0, len(head) - 40)) is None:
         return
-    begin, end = match.span("value")
+    end = start + len(line) - len(quote)
+    begin += start
+    end -= 2 * data.endswith(b"\\n", begin, end)
     if data.endswith(b"chpasswd", begin, at):
         user = _CHPASSWD.match(data, begin, end)
         if user is None:
             return
         begin = user.end()
-    if begin < end and (match["q"] or b" " not in data[begin:end]):
-        yield _password(begin, end, data[begin:end], "short", b" ", match["q"])
+    if begin < end:
+        yield _password(begin, end, data[begin:end], "short", b" ", quote)
 
 
 def _password(
