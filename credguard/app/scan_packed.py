@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterator
 
 from credguard.scan.containers import parts
+from credguard.scan.containers.zips import Source
 from credguard.scan.decode.streams import Cut, kind, stem, unpacked
 from credguard.scan.engine import Engine
 from credguard.scan.model import Finding, Limits, Scanned
 from credguard.scan.whole import scan_all
-from credguard.sources.files import MOST, WHOLE, Held, Unreadable, windows
+from credguard.sources.files import MOST, WHOLE, Unreadable, windows
 
 _DEPTH, _MEMBERS = 5, 200_000
 _RATIO = 32  # so many times its size an archive may unpack to
@@ -48,13 +49,13 @@ class _Budget:
             yield piece
 
 
-def is_packed(held: Held) -> str:
+def is_packed(held: Source) -> str:
     """The kind of archive or stream that the file is; "" for what is read in windows alone."""
     found = kind(held[0:_HEAD])
     return found if found in parts.PACKED else ""
 
 
-def scan_packed(engine: Engine, held: Held, path: bytes, packed: str) -> Scanned:
+def scan_packed(engine: Engine, held: Source, path: bytes, packed: str) -> Scanned:
     """What the file and its members hold; findings by member and place.
 
     What is cut short, damaged, or beyond the bounds in size, time, depth and count is a problem.
@@ -111,7 +112,7 @@ class _Reader:
         found.sort(key=lambda each: (each.path, each.line, each.column, each.rule_id, each.via))
         return found
 
-    def raw(self, held: Held) -> None:
+    def raw(self, held: Source) -> None:
         """The bytes of the file as they are: rules alone, whatever the bounds."""
         for window in windows(parts.blocks(held, 0, min(len(held), MOST))):
             found = self._engine.scan(window.data, self._path)

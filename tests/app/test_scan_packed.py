@@ -8,18 +8,24 @@ import os
 import random
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
 
 from credguard.app import scan_packed
 from credguard.app.scan_batch import Batch, Setting, scan_files
 from credguard.paths import cache_dir
 from credguard.scan.containers import zips
-from credguard.scan.decode.streams import zstd
+from credguard.scan.containers.parts import PACKED
+from credguard.scan.decode.streams import kind, zstd
+from credguard.scan.engine import Engine
 from credguard.scan.model import MEDIUM
 from credguard.sources import files
+from credguard.sources.database import load_engine
+from tests.scan.test_hostile import FUZZ
+from tests.scan.test_hostile import damaged as damaged_container
 from tests.support import samples
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
@@ -211,3 +217,20 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
         files.Held(os.fsencode(tmp_path / "fifo"))
     with pytest.raises(files.Unreadable, match="No such file"):
         files.Held(os.fsencode(tmp_path / "none"))
+
+
+@pytest.fixture(scope="module")
+def engine(rules_once: Path) -> Iterator[Engine]:
+    whole, scan_packed.WHOLE = scan_packed.WHOLE, 400  # so that members are large ones too
+    yield load_engine(str(rules_once))
+    scan_packed.WHOLE = whole
+
+
+@given(case=damaged_container())
+@FUZZ
+def test_a_damaged_archive_never_raises(engine: Engine, case: tuple[str, bytes]) -> None:
+    _, data = case
+    packed = kind(data[:512])
+    if packed in PACKED:
+        found = scan_packed.scan_packed(engine, data, b"x", packed)
+        assert all(each.value for each in found.findings)
