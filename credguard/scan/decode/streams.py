@@ -148,32 +148,39 @@ def unpacked(name: str, feed: Iterator[bytes]) -> Iterator[bytes]:
     if opener is None:
         raise Cut(f"{name} is not read here: install the package backports.zstd")
     make, errors = opener
-    part = next(feed, b"")
+    pending = b""
     try:
         for _ in range(_STREAMS):
-            stream = make()
+            stream, size = make(), 512
             while not stream.eof:
-                if not part:
-                    part = next(feed, b"")
-                    if not part:
-                        raise Cut("ends too early")
-                text = stream.decompress(part, _STEP)
-                part = getattr(stream, "unconsumed_tail", b"")
-                while text:
-                    yield text
-                    more = part or not getattr(stream, "needs_input", True)
-                    text = b"" if stream.eof or not more else stream.decompress(part, _STEP)
-                    part = getattr(stream, "unconsumed_tail", b"")
-            part = stream.unused_data
-            while len(part) < 512 and (more := next(feed, b"")):
-                part += more
-            if name in _SINGLE or kind(part[:512]) != name:
+                pending = pending or next(feed, b"")
+                if not pending:
+                    raise Cut("ends too early")
+                part, pending = pending[:size], pending[size:]
+                size = min(2 * size, _FED)
+                yield from _drained(stream, part)
+            pending = stream.unused_data + pending
+            while len(pending) < 512 and (more := next(feed, b"")):
+                pending += more
+            if name in _SINGLE or kind(pending[:512]) != name:
                 return
     except errors as exc:
         raise Cut(f"is damaged: {exc}") from exc
     except MemoryError as exc:
         raise Cut("asks for too much memory") from exc
     raise Cut(f"is more than {_STREAMS:,} streams, one after the other")
+
+
+def _drained(stream: Any, part: bytes) -> Iterator[bytes]:
+    """All that the stream gives for `part`, in pieces of up to 1 MiB."""
+    while True:
+        text = stream.decompress(part, _STEP)
+        if text:
+            yield text
+        # zlib gives back what it has not taken, the others keep it.
+        part = getattr(stream, "unconsumed_tail", b"")
+        if stream.eof or not (part or (text and not getattr(stream, "needs_input", True))):
+            return
 
 
 def stem(path: bytes, name: str) -> bytes:
