@@ -7,6 +7,7 @@ those patterns are written for reversed text.
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from credguard.scan.general import names, places
@@ -360,6 +361,15 @@ def _url(text: Text, at: int, kind: str) -> Iterator[Candidate]:
         )
 
 
+def _is_rising(numbers: bytes) -> bool:
+    """Whether each of the first numbers is above the one before: a set or a table, no key."""
+    try:
+        first = [int(each, 0) for each in numbers.split(b",", _LEAST_NUMBERS)[:_LEAST_NUMBERS]]
+    except ValueError:
+        return False
+    return all(one < next_ for one, next_ in itertools.pairwise(first))
+
+
 def _bytes(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     data = text.data
     first = max(0, at - 700)
@@ -373,7 +383,7 @@ def _bytes(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     if match is None or name is None:
         return
     body = _LIST_END.match(data, match.end())
-    if body is None or body[0].count(b",") < _LEAST_NUMBERS - 1:
+    if body is None or body[0].count(b",") < _LEAST_NUMBERS - 1 or _is_rising(body[0]):
         return
     end = body.end()
     yield Candidate(match.end(), end, data[match.end() : end].rstrip(), name, kind, b"[")

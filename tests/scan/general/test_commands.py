@@ -121,3 +121,9 @@ def test_an_array_has_the_name_that_its_declaration_gives(
     numbers = ", ".join(number % each for each in random.Random(4).randbytes(32))
     found = engine.scan(f"{before}{numbers}}}".encode(), path.encode())
     assert [each.rule_id for each in found] == ["secret-bytes"]
+
+
+@pytest.mark.parametrize("before", ["elif token in [", "case_of_secret_keys = {"])
+def test_rising_numbers_are_a_set(engine: Engine, before: str) -> None:
+    numbers = ", ".join(str(each * 3 + 15) for each in range(40))
+    assert engine.scan(f"{before}{numbers}]".encode(), b"a.py") == []
