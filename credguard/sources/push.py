@@ -69,8 +69,7 @@ def excluded(cwd: str | None, remote: str, url: str, sent: Sequence[Update] = ()
     `origin`. They tell of the place that is fetched from: one that is pushed to by a URL of its
     own, or whose URL was changed since (as far as what git says of `sent` tells), may lack it all.
     """
-    fetches: dict[str, list[str]] = {}
-    sources: dict[str, list[str]] = {}
+    fetches: dict[str, list[tuple[str, str]]] = {}
     urls: dict[str, set[str]] = {}
     own_push: set[str] = set()
     output = run(
@@ -83,8 +82,7 @@ def excluded(cwd: str | None, remote: str, url: str, sent: Sequence[Update] = ()
         if kind == "fetch":
             source, _, target = value.removeprefix("+").partition(":")
             if target.startswith("refs/"):
-                fetches.setdefault(name, []).append(target)
-                sources.setdefault(name, []).append(source)
+                fetches.setdefault(name, []).append((source, target))
         elif kind == "pushurl":
             own_push.add(name)
         elif name:
@@ -94,17 +92,15 @@ def excluded(cwd: str | None, remote: str, url: str, sent: Sequence[Update] = ()
         ours = set() if elsewhere else {remote}
     else:
         ours = {name for name, all_ in urls.items() if place_of(url) in all_}
-    targets = [target for name in sorted(ours) for target in fetches.get(name, [])]
-    pairs = [
-        pair for n in ours for pair in zip(sources.get(n, []), fetches.get(n, []), strict=True)
-    ]
+    pairs = [pair for name in sorted(ours) for pair in fetches.get(name, [])]
     if _denied(cwd, sent, pairs) and place_of(url) not in _fetched_from(cwd):
         return []
+    targets = [target for _, target in pairs]
     others = [
         target
         for name, all_ in fetches.items()
         if name not in ours
-        for target in all_
+        for _, target in all_
         if any(_below(target, each) for each in targets)
     ]
     found = []

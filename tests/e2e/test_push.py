@@ -10,7 +10,7 @@ from credguard.app import hook
 from credguard.app.context import Context
 from credguard.app.noting import Noting
 from credguard.secret import Secret
-from credguard.sources.push import excluded, place_of, pushed, updates
+from credguard.sources.push import excluded, pushed, updates
 from credguard.vault.base import secret_item
 from credguard.vault.memory import MemoryVault
 from tests.support import samples
@@ -307,22 +307,6 @@ def test_what_the_fetch_url_has_is_new_to_another_push_url(repo: Path, tmp_path:
     ok(repo, "config", "remote.origin.url", str(tmp_path / "up"))
     ok(repo, "config", "remote.origin.pushurl", url)
     ok(repo, "push", "-q", "origin", "HEAD:refs/heads/side")
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("https://github.com/a/b.git", "git@github.com:a/b", True),
-        ("https://x:y@github.com/a/b", "ssh://git@github.com:22/a/b.git/", True),
-        ("https://github.com/a/b", "https://github.com/c/b", False),
-        ("https://github.com/a/b", "https://gitlab.com/a/b", False),
-        ("../up", "../second", False),
-        ("/srv/up", "file:///srv/up", True),
-        ("C:/src/up", "D:/src/up", False),
-    ],
-)
-def test_when_two_urls_are_one_place(one: str, other: str, same: bool) -> None:
-    assert (place_of(one) == place_of(other)) == same
 
 
 def test_a_thousand_tags_are_asked_about_together(repo: Path) -> None:
