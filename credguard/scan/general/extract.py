@@ -86,7 +86,6 @@ _HEADER = re.compile(
     rb"(?i)(?P<name>(?:(?<![\w:])(?:proxy-)?authorization\W{1,12})?(?P<scheme>bearer|basic|digest|(?:api-?)?token|api-?key|bot|ssws|oauth|key|sso-key|splunk)?)"
     rb"(?:\s|%20|\\u0020|=){1,2}[\"'<]?\Z"
 )
-_HEADER_NAME = re.compile(rb"(?i)(?:authorization|auth|header|token|curl|bearer)")
 _BYTES = re.compile(rb"(?P<name>[\w.]{1,60})[^\n]{0,40}?[\[{(]\s{0,24}(?=(?:0x|-|[0-9]))")
 _LEAST_NUMBERS = 16
 _LIST_END = re.compile(rb"[0-9a-fA-Fx,\s\-]{0,4096}")
@@ -188,6 +187,14 @@ def _more(data: bytes, first: Candidate) -> Iterator[Candidate]:
         at = end
 
 
+def rest_of_line(data: bytes, at: int) -> bytes:
+    """What stands from `at` to the end of the line or a comment, without `,` or `;` at its end."""
+    line = _REST_OF_LINE.match(data, at)
+    rest = line[0] if line else b""
+    cut = rest.find(b" #")
+    return (rest if cut < 0 else rest[:cut]).rstrip(b" \t,;")
+
+
 def literal_end(data: bytes, at: int, quote: bytes) -> int | None:
     """Where the literal that begins at `at` ends; None: it does not end on its line."""
     if len(quote) == 1:
@@ -233,10 +240,7 @@ def _bare(text: Text, at: int, kind: str) -> Iterator[Candidate]:
         return
     end = value.end()
     if where == "line":
-        line = _REST_OF_LINE.match(data, at)
-        rest = line[0] if line else b""
-        cut = rest.find(b" #")
-        rest = (rest if cut < 0 else rest[:cut]).rstrip(b" \t,;")
+        rest = rest_of_line(data, at)
         end = max(end, at + len(rest)) if rest[:1] not in b"|>" else end
     while end > at and data[end - 1 : end] in b".,:;":
         end -= 1
