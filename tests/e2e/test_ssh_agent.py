@@ -103,6 +103,43 @@ def test_a_key_that_lies_in_no_file(ctx: Context, agent: str, sshd: Server, pois
                 assert not any(line in path.read_bytes() for line in lines), path
 
 
+def test_ssh_unlocks_a_key_of_the_vault_at_its_first_use(
+    ctx: Context, sshd: Server, poisoned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No agent runs, nothing was typed, and the shell has no variable of ours."""
+    for name, more in (("k", ["--no-file"]), ("other", [])):
+        credguard("ssh", "create", "--name", name, *more, "--regions", "us-east-1")
+    sshd.authorized.write_text(ssh.chosen(ctx, "k").public_key + "\n")
+    credguard("ssh", "config", "--host", "loopback")
+    assert not os.path.exists(ssh_agent.socket())  # ssh was only asked for its settings
+    settings = ["-F", str(poisoned / ".ssh" / "config")]
+    assert sshd.login("echo", "in", settings=settings).stdout == "in\n"
+    # From now on the vault is not asked.
+    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(tmp_path / "gone"))
+    done = sshd.login("echo", "in", settings=settings)
+    assert (done.stdout, done.stderr) == ("in\n", "")
+    assert ssh_agent.stop()
+    done = sshd.login("echo", "in", settings=settings)
+    assert done.returncode == 255
+    assert "credguard: " in done.stderr
+
+
+def test_a_persons_own_agent_is_used_and_given_nothing(
+    ctx: Context, agent: str, sshd: Server, poisoned: Path
+) -> None:
+    credguard("ssh", "create", "--name", "k", "--no-file", "--regions", "us-east-1")
+    sshd.authorized.write_text(ssh.chosen(ctx, "k").public_key + "\n")
+    credguard("ssh", "config", "--host", "loopback")
+    settings = ["-F", str(poisoned / ".ssh" / "config")]
+    credguard("ssh", "add", "--lifetime", "1h")
+    assert sshd.login("echo", "in", settings=settings).stdout == "in\n"
+    assert not os.path.exists(ssh_agent.socket())
+    subprocess.run(["ssh-add", "-q", "-D"], check=True, timeout=20, capture_output=True)
+    assert sshd.login("echo", "in", settings=settings).stdout == "in\n"
+    assert held() == []  # it may be forwarded from another machine
+    assert ssh_agent.stop()
+
+
 @pytest.mark.parametrize("yes", [True, False])
 def test_each_use_is_asked_about(
     ctx: Context, sshd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: bool
