@@ -166,21 +166,6 @@ def _register(who: Caller, key: table.SshKey, tags: dict[str, str], region: str)
                 ) from None
 
 
-def delete_pair(who: Caller, region: str, name: str, line: str) -> bool:
-    """No key pair `name` of the key `line` is registered in `region`; True: it was deleted now.
-
-    Looked at right before: a pair of that name with another key is not touched. Raises AwsError.
-    """
-    from credguard.aws import ec2
-
-    with ec2.in_region(who.credentials, region) as account:
-        found = account.key_pair(name)
-        if found is None or not public.is_key(found, line):
-            return False
-        account.delete_key_pair(name)
-    return True
-
-
 def local(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKey:
     """The key on this machine: made, or taken up. Raises CredguardError, VaultError, Busy."""
     with _making():
@@ -255,7 +240,7 @@ def _in_vault(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshK
             ctx.vault.put(ssh_key_item(name), private)
     line = keys.public_line(keys.parse(private), _comment(name))
     keys.ssh_folder(for_private=False)
-    public_file(path + ".pub", line)
+    keys.write_public(path + ".pub", line)
     kind = public.parsed(line).kind
     table.add_key(ctx.db, replace(_row(ctx, name, owner, kind, line), held=table.VAULT))
     return _known(ctx, name)
@@ -291,7 +276,7 @@ def _in_file(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKe
         raise AlreadyExists(
             f"{path} is another key than the one made as {name}", hint="choose another --name"
         )
-    public_file(path + ".pub", line)
+    keys.write_public(path + ".pub", line)
     if known is None:
         kind = public.parsed(line).kind
         table.add_key(ctx.db, replace(_row(ctx, name, owner, kind, line), path=path))
@@ -351,21 +336,6 @@ def _known(ctx: Context, name: str) -> table.SshKey:
     if known is None:
         raise AssertionError("a key that was just stored")
     return known
-
-
-def public_file(path: str, line: str) -> None:
-    """Write the public half; one that is there stays. Raises AlreadyExists: it is another's."""
-    from credguard.ssh import keys, reading
-
-    try:
-        present = reading.content(path).decode()
-    except FileNotFoundError:
-        keys.write_new(path, f"{line}\n".encode(), 0o644)
-        return
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CredguardError(f"cannot read {path}: {exc}") from exc
-    if not public.same_key(present, line):
-        raise AlreadyExists(f"{path} holds another public key", hint="choose another --name")
 
 
 def chosen(ctx: Context, name: str | None) -> table.SshKey:

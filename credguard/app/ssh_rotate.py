@@ -9,8 +9,8 @@ from shlex import quote
 from credguard.app import own, ssh, ssh_agent
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
-from credguard.app.ssh_account import Caller, all_regions, caller
-from credguard.app.ssh_look import read
+from credguard.app.ssh_account import Caller, all_regions, caller, delete_pair, in_each
+from credguard.app.ssh_look import read, read_templates
 from credguard.app.ssh_push import Pusher
 from credguard.errors import CredguardError, NotPermitted, Unsupported
 from credguard.keypairs import machine
@@ -177,12 +177,14 @@ class Effects:
                 key=lambda each: (each.region, each.id),
             )
         )
+        named, untold = read_templates(self._who, sorted(old_in))
         # A region that cannot be read, and where nothing was known to be, holds nothing up.
         unread = frozenset(failed) & set(record.regions)
         unseen |= set(failed) - unread
         return Look(
-            frozenset(old_in), frozenset(new_in), unread, carrying, unseen=tuple(sorted(unseen))
-        )
+            frozenset(old_in), frozenset(new_in), unread, carrying, unseen=tuple(sorted(unseen)),
+            templates=tuple(each for each in named if each.key_name == names[0]), untold=untold,
+        )  # fmt: skip
 
     def make(self, record: Record) -> None:
         """See driver.Effects."""
@@ -229,12 +231,18 @@ class Effects:
             raise AssertionError("a step on an instance that nobody asked for")
         return self._pusher
 
-    def delete(self, record: Record, region: str) -> None:
+    def delete(self, record: Record, regions: tuple[str, ...]) -> dict[str, CredguardError]:
         """See driver.Effects. A pair of that name with another key is not touched."""
         key, ctx = self._key(record.old), self._ctx
-        if ssh.delete_pair(self._who, region, ssh.pair(key.name), key.public_key):
-            events.record(ctx.db, ctx.now(), "ssh.pair_deleted", key.name, region=region)
-        table.remove_registration(ctx.db, key.name, self._who.account, region)
+        name, line = ssh.pair(key.name), key.public_key
+        found = in_each(regions, lambda region: delete_pair(self._who, region, name, line))
+        failed = {where: each for where, each in found.items() if isinstance(each, CredguardError)}
+        with transaction(ctx.db):
+            for region in sorted(set(found) - set(failed)):
+                table.remove_registration(ctx.db, key.name, self._who.account, region)
+                if found[region]:
+                    events.record(ctx.db, ctx.now(), "ssh.pair_deleted", key.name, region=region)
+        return failed
 
     def end(self, record: Record) -> None:
         """See driver.Effects."""

@@ -6,6 +6,7 @@ import click
 
 from credguard.app.context import Context
 from credguard.cli import complete, ssh_change, ssh_options, ssh_reach, ssh_view
+from credguard.cli.ask import show_error
 from credguard.errors import CredguardError
 
 
@@ -58,7 +59,7 @@ def create(
     ctx = Context()
     wanted = app.Wanted(kind, bits if bits is not None else 4096, no_file)
     result = app.create(
-        ctx, name, regions, profile, _told,
+        ctx, name, regions, profile, _failure,
         wanted=wanted, everywhere=everywhere, codes=ssh_options.codes(ctx, profile),
     )  # fmt: skip
     _show(result, as_json)
@@ -70,10 +71,9 @@ def create(
         )
 
 
-def _told(region: str, error: CredguardError | None) -> None:
-    click.echo(f"{region}: {'registered' if error is None else error}", err=True)
-    if error is not None and error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+def _failure(region: str, error: CredguardError | None) -> None:
+    if error is not None:
+        show_error(error, f"{region}: ")
 
 
 def _show(result: object, as_json: bool) -> None:
@@ -99,7 +99,9 @@ def _show(result: object, as_json: bool) -> None:
         click.echo(json.dumps(row))
     else:
         click.echo(f"{key.path or f'{key.name} (in the vault, in no file)'}  {key.fingerprint}")
-    click.echo("use it: credguard ssh add, then ssh as usual", err=True)
+    if done := [region for region, error in result.regions.items() if error is None]:
+        click.echo(f"registered in {ssh_options.places(done)} as {app.pair(key.name)}", err=True)
+    click.echo("use it: credguard ssh config (once), or ssh add; then ssh as usual", err=True)
     if not result.regions:
         click.echo(
             "EC2 does not import keys of a security key. Ways in: a line of user data that puts it"
@@ -107,11 +109,9 @@ def _show(result: object, as_json: bool) -> None:
             " credguard ssh connect INSTANCE",
             err=True,
         )
-    elif None in result.regions.values():
+    elif done:
         click.echo(
-            f"instances launched from now on can use the key pair {app.pair(key.name)};"
-            " no running instance is changed",
-            err=True,
+            "instances launched from now on can use it; no running instance is changed", err=True
         )
 
 

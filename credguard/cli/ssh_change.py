@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -63,7 +64,7 @@ def _pusher(
 @_user
 @_private
 @ssh_options.ssh_option
-@click.option("--finish", is_flag=True, help="Delete the old pair though instances name it.")
+@click.option("--finish", is_flag=True, help="Delete the old pair though something names it.")
 @click.option("--yes", is_flag=True, help="Answer --finish's question beforehand.")
 @ssh_options.profile
 @click.option("--json", "as_json", is_flag=True, help="Print where it stands as JSON.")
@@ -83,8 +84,8 @@ def rotate(
 
     A key pair is only read when an instance is launched: running instances keep letting the old key
     in. They are listed, and --push changes them: the new line is added and proven, then the old one
-    is taken out. The old pair is deleted where no instance names it any more. Run it again to go
-    on. The old private key stays; `credguard ssh revoke` takes it away.
+    is taken out. The old pair is deleted where no instance and no launch template names it any
+    more. Run it again to go on. The old private key stays; `credguard ssh revoke` takes it away.
     """
     from credguard.app import ssh_rotate as app
 
@@ -92,7 +93,8 @@ def rotate(
     pusher = _pusher(ctx, push, user, ssm, private, options)
     if finish:
         _agree(
-            "Delete the old key pair? What instances it still opens is not to be seen in EC2 then.",
+            "Delete the old key pair? What instances it still opens is not to be seen in EC2 then,"
+            " and launches fail from templates that still name it.",
             yes=yes,
         )
     wanted = app.Wanted(pusher, finish, user or ctx.config.ssh.user if push else "")
@@ -103,7 +105,9 @@ def rotate(
         _show_outcome(outcome)
     for where, error in outcome.failed.items():
         show_error(error, f"{where}: ")
-    return 2 if outcome.failed else 0
+    for region, error in outcome.look.untold.items():
+        show_error(error, f"UNKNOWN: launch templates in {region}: ")
+    return 2 if outcome.failed or (outcome.look.untold and not outcome.over) else 0
 
 
 def _agree(question: str, *, yes: bool) -> None:
@@ -116,11 +120,12 @@ def _agree(question: str, *, yes: bool) -> None:
 def _tell(step: Step) -> None:
     from credguard.keypairs.machine import Action
 
+    where = ssh_options.places(step.regions)
     words = {
         Action.MAKE: "making the new key",
-        Action.REGISTER: f"registering it in {', '.join(step.regions)}",
+        Action.REGISTER: f"registering it in {where}",
         Action.SWITCH: "the new key is the one in use now",
-        Action.DELETE: f"deleting the old pair in {', '.join(step.regions)}",
+        Action.DELETE: f"deleting the old pair in {where}",
     }
     if step.instance is not None:
         what = {Action.ADD: "adding the new line", Action.PROVE: "proving it"}
@@ -154,11 +159,22 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
             }
             for each in look.carrying
         ],
+        "launch_templates": [
+            {
+                "id": each.id,
+                "name": each.name,
+                "version": each.version,
+                "region": each.region,
+            }
+            for each in look.templates
+        ],
+        "launch_templates_not_read": {where: str(error) for where, error in look.untold.items()},
         "failed": {where: str(error) for where, error in outcome.failed.items()},
     }
 
 
 def _show_outcome(outcome: Outcome) -> None:
+    from credguard.app import ssh
     from credguard.keypairs.machine import still_open
     from credguard.report.text import printable
 
@@ -172,6 +188,14 @@ def _show_outcome(outcome: Outcome) -> None:
     for each in outcome.look.carrying:
         said = "still lets the old key in" if each in left else "takes the new key, not the old one"
         click.echo(printable(f"  {each.region}  {each.id}  {each.name or '-'}  {said}"))
+    for template in outcome.look.templates:
+        click.echo(printable(f"  {template.region}  {template.title}  launches with the old pair"))
+    if outcome.look.templates and not outcome.over:
+        click.echo(
+            f"have them name {ssh.pair(record.new)}, in the version that is the default or that an"
+            " Auto Scaling group takes; then run it again",
+            err=True,
+        )
     if left and not outcome.over:
         click.echo(
             "no running instance is changed by a key pair; to change them:"
@@ -233,18 +257,25 @@ def revoke(
     if named != 1:
         raise click.UsageError("name one: NAME, --owner OWNER or --device DEVICE")
 
-    def agreed(records: list[Record]) -> None:
-        titles = ", ".join(each.title for each in records)
-        _agree(f"Take away {titles}? Deleted keys cannot be brought back.", yes=yes)
-
     records, failed = app.revoke(
-        ctx, target, profile,
-        push=pusher, regions=regions, codes=ssh_options.codes(ctx, profile), agreed=agreed,
+        ctx, target, profile, push=pusher, regions=regions, codes=ssh_options.codes(ctx, profile),
+        agreed=partial(_agree_to, yes=yes),
     )  # fmt: skip
     code = _show_lists(records, as_json)
     for region, error in failed.items():
         show_error(error, f"UNKNOWN: {region}: ")
     return 2 if failed else code
+
+
+def _agree_to(records: list[Record], *, yes: bool) -> None:
+    from credguard.keypairs.revocation import Kind
+    from credguard.report.text import printable
+
+    for item in (item for each in records for item in each.left):
+        if item.kind is Kind.TEMPLATE:
+            click.echo(printable(f"{item.where}: {item.text}"), err=True)
+    titles = ", ".join(each.title for each in records)
+    _agree(f"Take away {titles}? Deleted keys cannot be brought back.", yes=yes)
 
 
 def _show_lists(records: list[Record], as_json: bool) -> int:

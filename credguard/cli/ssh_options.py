@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,9 @@ from credguard.cli import complete
 if TYPE_CHECKING:
     from credguard.app.context import Context
     from credguard.app.mfa import Codes
+
+
+_NAMED = 4
 
 
 def _split(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
@@ -33,6 +37,11 @@ profile = click.option(
 ssh_option = click.option(
     "-o", "--ssh-option", "options", multiple=True, metavar="OPTION", help="As ssh's -o."
 )
+
+
+def places(regions: Sequence[str]) -> str:
+    """A few regions by name, more by their number."""
+    return ", ".join(regions) if len(regions) <= _NAMED else f"{len(regions)} regions"
 
 
 def one_choice(regions: list[str] | None, everywhere: bool) -> None:

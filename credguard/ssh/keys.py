@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from credguard import paths
 from credguard.atomic import sync_dir
 from credguard.errors import AlreadyExists, CredguardError, StoreError, Unsupported
-from credguard.keypairs.public import RSA_BITS
+from credguard.keypairs.public import RSA_BITS, same_key
 from credguard.secret import Secret
 from credguard.ssh import reading
 
@@ -186,3 +186,16 @@ def write_new(path: str, data: bytes, mode: int) -> None:
         raise AlreadyExists(f"{path} exists", hint="choose another --name") from None
     except OSError as exc:
         raise StoreError(f"cannot write {path}: {exc.strerror}") from exc
+
+
+def write_public(path: str, line: str) -> None:
+    """Write the public half; one that is there stays. Raises AlreadyExists: it is another's."""
+    try:
+        present = reading.content(path).decode()
+    except FileNotFoundError:
+        write_new(path, f"{line}\n".encode(), 0o644)
+        return
+    except (OSError, UnicodeDecodeError) as exc:
+        raise CredguardError(f"cannot read {path}: {exc}") from exc
+    if not same_key(present, line):
+        raise AlreadyExists(f"{path} holds another public key", hint="choose another --name")

@@ -22,9 +22,12 @@ from tests.support.cloud import (
     REGIONS,
     Cloud,
     client,
+    configuration,
     launch,
     pairs,
+    pinned,
     successor,
+    template,
     terminate,
     with_key,
 )
@@ -91,6 +94,32 @@ def test_a_persons_word_deletes_it_all_the_same(ctx: Context, simulator: Simulat
     # Whoever takes the old key away later is still told of the machine that it opens.
     records, _ = ssh_revoke.revoke(ctx, ssh_revoke.Target("k"))
     assert [each.subject for each in records[0].left if each.kind is Kind.INSTANCE] == [number]
+
+
+def test_the_old_pair_stays_while_what_launches_names_it(
+    ctx: Context, simulator: Simulator, cloud: Cloud
+) -> None:
+    number = template(simulator, "us-east-1", "web", "credguard_k", None, "credguard_k", None)
+    pinned(simulator, "us-east-1", number, 3)
+    configuration(simulator, "eu-west-1", "batch", "credguard_k")
+    outcome = ssh_rotate.rotate(ctx, "k", None, NOTHING)
+    # The first version launches nothing, the third does for an Auto Scaling group.
+    assert [each.title for each in outcome.look.templates] == [
+        "launch configuration batch",
+        "launch template web, version 3",
+    ]
+    assert outcome.why == "2 launch templates name the old pair"
+    assert "credguard_k" in pairs(simulator, "us-east-1")
+    cloud.script(Fault("DescribeLaunchConfigurations", "denied", region="eu-west-1"))
+    outcome = ssh_rotate.rotate(ctx, None, None, NOTHING)
+    assert list(outcome.look.untold) == ["eu-west-1"]
+    assert "launch templates in eu-west-1 could not be read" in outcome.why
+    assert "credguard_k" in pairs(simulator, "eu-west-1")
+    assert ssh_rotate.rotate(ctx, None, None, ssh_rotate.Wanted(finish=True)).over
+    assert "credguard_k" not in pairs(simulator, "us-east-1")
+    # Whoever takes it away is told what launches no more.
+    records, failed = ssh_revoke.revoke(ctx, ssh_revoke.Target("k"))
+    assert (records[0].left, list(failed)) != ([], [])
 
 
 def test_a_region_that_refuses_is_done_later(

@@ -89,7 +89,7 @@ def test_what_is_registered_nowhere_is_not_said_to_be_usable(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     done = credguard("ssh", "create", "--name", "other", "--regions", "us-east-1", ok=2)
-    assert "can use the key pair" not in done.stderr
+    assert "can use it" not in done.stderr
     assert "is not registered in us-east-1" in done.stderr
 
 
@@ -113,7 +113,7 @@ def test_the_life_of_a_key_as_a_person_types_it(
     vault_with_key(simulator, poisoned, monkeypatch).close()
     out, err = typed("ssh", "create", "--name", "k", "--all-regions")
     assert out.startswith(str(poisoned / ".ssh" / "credguard_k") + "  SHA256:")
-    assert "use it: credguard ssh add" in err
+    assert "registered in eu-west-1, us-east-1 as credguard_k\n" in err
     number = launch(simulator, "us-east-1", "credguard_k", Name="web-1")
     (row,) = json.loads(typed("ssh", "list", "--json")[0])
     assert (row["name"], row["type"], row["owner"], row["running_instances"]) == (
