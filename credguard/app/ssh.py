@@ -232,6 +232,7 @@ def _in_vault(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshK
                 f"the vault holds no private key of {name} any more",
                 hint="restore a backup: credguard vault restore FILE",
             )
+        _no_public(path)
         key = keys.new_key(wanted.kind, wanted.bits)
         private = keys.plain(key)
         making = _row(ctx, name, owner, wanted.kind, keys.public_line(key, _comment(name)))
@@ -267,6 +268,7 @@ def _in_file(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKe
             hint="make another: credguard ssh create --name NAME",
         )
     else:
+        _no_public(path)
         passphrase = _passphrase(ctx, name, passphrase)
         key = keys.new_key(wanted.kind, wanted.bits)
         line = keys.public_line(key, _comment(name))
@@ -281,6 +283,12 @@ def _in_file(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKe
         kind = public.parsed(line).kind
         table.add_key(ctx.db, replace(_row(ctx, name, owner, kind, line), path=path))
     return _known(ctx, name)
+
+
+def _no_public(path: str) -> None:
+    # Of another key, then: ours is written last.
+    if os.path.lexists(path + ".pub"):
+        raise AlreadyExists(f"{path}.pub exists", hint="choose another --name")
 
 
 def _known_again(item: str, private: Secret) -> None:

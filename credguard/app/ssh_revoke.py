@@ -236,7 +236,7 @@ def _end_rotation(ctx: Context, record: Record) -> None:
         if rotation.new == record.name:
             old = table.key(ctx.db, rotation.old)
             with transaction(ctx.db):
-                table.end_rotation(ctx.db, rotation.old)
+                table.end_rotation(ctx.db, rotation)
                 if old is not None and old.state == table.DRAINING:
                     table.set_state(ctx.db, rotation.old, table.ACTIVE)
 

@@ -19,7 +19,7 @@ from credguard.keypairs.machine import Look, Record, Step
 from credguard.keypairs.model import Instance
 from credguard.keypairs.public import importable, is_key, parsed
 from credguard.keypairs.revocation import Kind
-from credguard.store import events
+from credguard.store import events, profiles
 from credguard.store import ssh as table
 from credguard.store.db import transaction
 
@@ -47,7 +47,8 @@ def rotate(
     """Begin the replacement of the key `name`, or go on with it, as far as it goes now.
 
     `name`: the old or the new one; None: the one under way, else the only key. Safe to repeat, and
-    after a crash at any point. Raises CredguardError.
+    after a crash at any point. In the one account of `profile`; where the key is registered in
+    others the replacement is begun there too, with the same new key. Raises CredguardError.
     """
     with ssh.replacing():
         who = caller(ctx, profile, codes)
@@ -66,33 +67,62 @@ def rotate(
 
 
 def _record(ctx: Context, name: str | None, who: Caller) -> Record:
-    """The one under way, or a new one, journalled."""
-    under_way = table.rotations(ctx.db)
-    found = [each for each in under_way if name in {None, each.old, each.new}]
-    if len(found) > 1:
-        raise CredguardError(
-            "several SSH keys are being replaced",
-            hint="name one: credguard ssh rotate " + "|".join(each.old for each in found),
-        )
+    """The one under way in this account, or a new one, journalled, in every account."""
+    found = _under_way(ctx, name)
+    if mine := [each for each in found if each.account == who.account]:
+        return mine[0]
     if found:
-        if found[0].account != who.account:
-            raise CredguardError(
-                f"the key {found[0].old} is being replaced in account {found[0].account},"
-                f" and the profile {who.profile} is of {who.account}",
-                hint="name a profile of that account: --profile PROFILE",
-            )
-        return found[0]
+        raise CredguardError(
+            f"the key {found[0].old} is being replaced in account {found[0].account},"
+            f" and the profile {who.profile} is of {who.account}",
+            hint="name a profile of that account: --profile PROFILE",
+        )
     key = ssh.chosen(ctx, name)
     if key.state != table.ACTIVE:
         raise CredguardError(f"the key {key.name} is {key.state}", hint=_elsewhere(ctx, key, who))
     importable(parsed(key.public_key))
-    record = Record(
-        key.name, _successor(ctx, key.name), who.account, machine.State.INTENT, ctx.now(),
-        _regions(ctx, key, who.account),
-    )  # fmt: skip
-    table.put_rotation(ctx.db, record, ctx.now())
-    events.record(ctx.db, ctx.now(), "ssh.replacing", key.name, new=record.new)
-    return record
+    new, now, begin = _successor(ctx, key.name), ctx.now(), machine.State.INTENT
+    records = {
+        account: Record(key.name, new, account, begin, now, _regions(ctx, key, account))
+        for account in {who.account} | (_registered(ctx, key.name) & set(_of_account(ctx)))
+    }
+    with transaction(ctx.db):
+        for record in records.values():
+            table.put_rotation(ctx.db, record, now)
+        events.record(ctx.db, now, "ssh.replacing", key.name, new=new)
+    return records[who.account]
+
+
+def _under_way(ctx: Context, name: str | None) -> list[Record]:
+    """The replacements of one key, by its old or new name; None: of the only one."""
+    found = [each for each in table.rotations(ctx.db) if name in {None, each.old, each.new}]
+    if len(names := sorted({each.old for each in found})) > 1:
+        raise CredguardError(
+            "several SSH keys are being replaced",
+            hint="name one: credguard ssh rotate " + "|".join(names),
+        )
+    return found
+
+
+def _registered(ctx: Context, name: str) -> set[str]:
+    return {each.account for each in table.registrations(ctx.db, name)}
+
+
+def _of_account(ctx: Context) -> dict[str, str]:
+    """A profile of each account that one is of."""
+    return {each.key.account: each.name for each in profiles.profiles(ctx.db)}
+
+
+def reach(ctx: Context, name: str | None) -> tuple[list[str | None], list[str]]:
+    """A profile for each account where the key is to be replaced; the accounts that have none.
+
+    None, alone: the profile that is taken where none is named. Raises CredguardError.
+    """
+    under_way, of_account = _under_way(ctx, name), _of_account(ctx)
+    registered = _registered(ctx, under_way[0].old if under_way else ssh.chosen(ctx, name).name)
+    accounts = {each.account for each in under_way} or registered
+    found: list[str | None] = [of_account[each] for each in sorted(accounts & set(of_account))]
+    return found or [None], sorted(registered - set(of_account)) if found else []
 
 
 def _elsewhere(ctx: Context, key: table.SshKey, who: Caller) -> str:
@@ -203,9 +233,12 @@ class Effects:
         """See driver.Effects."""
         with transaction(self._ctx.db):
             table.put_rotation(self._ctx.db, record, self._ctx.now())
-            if self._key(record.old).state != table.REVOKED:
+            state = self._key(record.old).state
+            if state != table.REVOKED:
                 table.set_state(self._ctx.db, record.old, table.DRAINING)
-            events.record(self._ctx.db, self._ctx.now(), "ssh.switched", record.old, new=record.new)
+            if state != table.DRAINING:  # by another account
+                about = {"new": record.new}
+                events.record(self._ctx.db, self._ctx.now(), "ssh.switched", record.old, **about)
         ssh_agent.reconfigure(self._ctx)
 
     def add(self, record: Record, instance: Instance) -> None:
@@ -247,7 +280,9 @@ class Effects:
     def end(self, record: Record) -> None:
         """See driver.Effects."""
         with transaction(self._ctx.db):
-            table.end_rotation(self._ctx.db, record.old)
+            table.end_rotation(self._ctx.db, record)
+            if any(each.old == record.old for each in table.rotations(self._ctx.db)):
+                return  # in another account it still drains
             if self._key(record.old).state != table.REVOKED:
                 table.set_state(self._ctx.db, record.old, table.REPLACED)
             events.record(self._ctx.db, self._ctx.now(), "ssh.replaced", record.old, new=record.new)

@@ -12,11 +12,12 @@ import click
 from credguard.app.context import Context
 from credguard.cli import complete, ssh_options
 from credguard.cli.ask import confirm, show_error
-from credguard.errors import Aborted
+from credguard.errors import Aborted, CredguardError
 
 if TYPE_CHECKING:
     from credguard.app.ssh_account import Caller
     from credguard.app.ssh_push import Pusher
+    from credguard.app.ssh_rotate import Wanted
     from credguard.keypairs.driver import Outcome
     from credguard.keypairs.machine import Step
     from credguard.keypairs.revocation import Record
@@ -67,7 +68,9 @@ def _pusher(
 @click.option("--finish", is_flag=True, help="Delete the old pair though something names it.")
 @click.option("--yes", is_flag=True, help="Answer --finish's question beforehand.")
 @ssh_options.profile
-@click.option("--json", "as_json", is_flag=True, help="Print where it stands as JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print where it stands as JSON, one an account."
+)
 def rotate(
     name: str | None,
     push: bool,
@@ -85,7 +88,8 @@ def rotate(
     A key pair is only read when an instance is launched: running instances keep letting the old key
     in. They are listed, and --push changes them: the new line is added and proven, then the old one
     is taken out. The old pair is deleted where no instance and no launch template names it any
-    more. Run it again to go on. The old private key stays; `credguard ssh revoke` takes it away.
+    more. In all accounts that it was registered in from here, or in that of --profile. Run it again
+    to go on. The old private key stays; `credguard ssh revoke` takes it away.
     """
     from credguard.app import ssh_rotate as app
 
@@ -98,11 +102,46 @@ def rotate(
             yes=yes,
         )
     wanted = app.Wanted(pusher, finish, user or ctx.config.ssh.user if push else "")
-    outcome = app.rotate(ctx, name, profile, wanted, ssh_options.codes(ctx, profile), _tell)
+    chosen, missing = ([profile], []) if profile else app.reach(ctx, name)
+    code = _replace(ctx, name, chosen, wanted, as_json=as_json)
+    for account in missing:
+        text = f"the key is registered in account {account} too, which no profile here is of"
+        show_error(
+            CredguardError(
+                text,
+                hint="register the new one there: credguard ssh create --name NAME --profile PROFILE",
+            )
+        )
+    return 2 if missing else code
+
+
+def _replace(
+    ctx: Context, name: str | None, chosen: list[str | None], wanted: Wanted, *, as_json: bool
+) -> int:
+    """One account after the other; gives the exit code."""
+    from credguard.app import ssh_rotate as app
+
+    outcomes, code = [], 0
+    for each in chosen:
+        try:
+            codes = ssh_options.codes(ctx, each)
+            outcomes.append(app.rotate(ctx, name, each, wanted, codes, _tell))
+        except CredguardError as error:
+            if len(chosen) == 1:
+                raise
+            show_error(error, f"profile {each}: ")
+            code = 2
+            continue
+        if not as_json:
+            _show_outcome(outcomes[-1], several=len(chosen) > 1)
+        code = max(code, _told(outcomes[-1]))
     if as_json:
-        click.echo(json.dumps(_outcome_json(outcome), indent=2))
-    else:
-        _show_outcome(outcome)
+        click.echo(json.dumps([_outcome_json(each) for each in outcomes], indent=2))
+    return code
+
+
+def _told(outcome: Outcome) -> int:
+    """Show what went wrong; gives the exit code."""
     for where, error in outcome.failed.items():
         show_error(error, f"{where}: ")
     for region, error in outcome.look.untold.items():
@@ -141,6 +180,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
     record, look = outcome.record, outcome.look
     opened = still_open(record, look)
     return {
+        "account": record.account,
         "state": "replaced" if outcome.over else str(record.state),
         "old": record.old,
         "new": record.new,
@@ -173,18 +213,19 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _show_outcome(outcome: Outcome) -> None:
+def _show_outcome(outcome: Outcome, *, several: bool) -> None:
     from credguard.app import ssh
     from credguard.keypairs.machine import still_open
     from credguard.report.text import printable
 
     record, left = outcome.record, still_open(outcome.record, outcome.look)
+    of = f"account {record.account}: " if several else ""
     but = f" but where nobody could look: {', '.join(outcome.look.unseen)}"
     but = but if outcome.look.unseen else ""
     if outcome.over:
-        click.echo(f"{record.new} replaced {record.old}; its key pair is gone everywhere{but}")
+        click.echo(f"{of}{record.new} replaced {record.old}; its key pair is gone everywhere{but}")
     else:
-        click.echo(f"{record.new} takes over from {record.old}: {outcome.why}")
+        click.echo(f"{of}{record.new} takes over from {record.old}: {outcome.why}")
     for each in outcome.look.carrying:
         said = "still lets the old key in" if each in left else "takes the new key, not the old one"
         click.echo(printable(f"  {each.region}  {each.id}  {each.name or '-'}  {said}"))

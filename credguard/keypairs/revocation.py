@@ -135,7 +135,8 @@ def seen(
         items.want(Item(Kind.FILE, "", "", "its private half is here", State.TODO), again=True)
     there = items.naming(instances, pair_name, account)
     for each in there.values():
-        text = f"{each.name or each.id} was launched with it: unless it was taken out, its line is there"
+        name = each.name or each.id
+        text = f"{name} was launched with it: its line was put into authorized_keys there"
         items.want(Item(Kind.INSTANCE, each.region, each.id, text, State.OPEN, "", account))
     for kind, text in _TEXTS.items():
         items.want(Item(kind, "", "", text, State.OPEN))

@@ -120,9 +120,25 @@ def test_two_at_once_make_one_key(ctx: Context, no_file: bool) -> None:
     assert public.same_key(line, one.public_key)
 
 
+@pytest.mark.parametrize("no_file", [True, False])
+def test_a_public_file_that_is_there_already_leaves_nothing_half_made(
+    ctx: Context, poisoned: Path, no_file: bool
+) -> None:
+    file = poisoned / ".ssh" / "credguard_k.pub"
+    file.parent.mkdir(mode=0o700)
+    file.write_text("ssh-ed25519 AAAA another\n")
+    with pytest.raises(AlreadyExists, match=r"credguard_k\.pub exists"):
+        ssh.create(ctx, "k", ["us-east-1"], wanted=ssh.Wanted(no_file=no_file))
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+    assert file.read_text() == "ssh-ed25519 AAAA another\n"
+    assert table.keys(ctx.db) == []
+    assert [item for item in ctx.vault.items if item.startswith("ssh")] == []  # type: ignore[attr-defined]
+
+
 def test_a_fifo_in_place_of_a_file_is_not_waited_for(ctx: Context, poisoned: Path) -> None:
     folder = poisoned / ".ssh"
-    folder.mkdir(mode=0o700)
+    ssh.create(ctx, "k", ["us-east-1"])
+    (folder / "credguard_k.pub").unlink()
     os.mkfifo(folder / "credguard_k.pub")
     with pytest.raises(CredguardError, match="it is no file"):
         ssh.create(ctx, "k", ["us-east-1"])

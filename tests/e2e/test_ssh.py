@@ -125,7 +125,7 @@ def test_the_life_of_a_key_as_a_person_types_it(
     assert out == f"in {machine.home}\n"
     machine.authorized.write_bytes((poisoned / ".ssh" / "credguard_k.pub").read_bytes())
     words = ["--push", "--user", "root", "-o", "LogLevel=ERROR"]
-    outcome = json.loads(typed("ssh", "rotate", "k", *words, "--json")[0])
+    (outcome,) = json.loads(typed("ssh", "rotate", "k", *words, "--json")[0])
     assert (outcome["state"], outcome["old_pair_in"]) == ("draining", ["us-east-1"])
     (instance,) = outcome["instances"]
     assert (instance["id"], instance["line"], instance["lets_old_key_in"]) == (
