@@ -106,12 +106,8 @@ def rotate(
     code = _replace(ctx, name, chosen, wanted, as_json=as_json)
     for account in missing:
         text = f"the key is registered in account {account} too, which no profile here is of"
-        show_error(
-            CredguardError(
-                text,
-                hint="register the new one there: credguard ssh create --name NAME --profile PROFILE",
-            )
-        )
+        hint = "register the new one there: credguard ssh create --name NEW --profile PROFILE"
+        show_error(CredguardError(text, hint=hint))
     return 2 if missing else code
 
 

@@ -7,9 +7,9 @@ an include further down has no effect for other hosts.
 import os
 import re
 
-from credguard import atomic
+from credguard import atomic, reading
 from credguard.errors import AlreadyExists, StoreError, Unsupported
-from credguard.ssh import keys, reading
+from credguard.ssh import keys
 
 _HEAD = "# Written by credguard ssh config; what is changed here is lost.\n"
 _BLOCK = re.compile(r"[ \t]*(?:host|match)\b", re.IGNORECASE)

@@ -18,12 +18,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from credguard import paths
+from credguard import paths, reading
 from credguard.atomic import sync_dir
 from credguard.errors import AlreadyExists, CredguardError, StoreError, Unsupported
 from credguard.keypairs.public import RSA_BITS, same_key
 from credguard.secret import Secret
-from credguard.ssh import reading
 
 ED25519 = "ed25519"
 RSA = "rsa"
