@@ -142,8 +142,8 @@ def register(
             for region in done:
                 row = table.Registration(key.name, who.account, region, ctx.now())
                 table.add_registration(ctx.db, row)
-            regions = sorted(done, key=where.index)
-            events.record(ctx.db, ctx.now(), "ssh.registered", key.name, regions=regions)
+            if regions := sorted(done, key=where.index):
+                events.record(ctx.db, ctx.now(), "ssh.registered", key.name, regions=regions)
     return {
         region: error if isinstance(error, CredguardError) else None
         for region, error in found.items()
@@ -359,7 +359,7 @@ def chosen(ctx: Context, name: str | None) -> table.SshKey:
         raise CredguardError("no SSH key was made here", hint="run: credguard ssh create")
     raise CredguardError(
         f"no SSH key is called {name!r}" if name is not None else "there are several SSH keys",
-        hint="name one: credguard ssh add " + "|".join(key.name for key in usable),
+        hint="name one: " + "|".join(key.name for key in usable),
     )
 
 

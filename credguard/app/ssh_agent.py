@@ -11,7 +11,7 @@ from credguard import paths
 from credguard.app import ssh, ssh_askpass, ssh_unlock
 from credguard.app.context import Context
 from credguard.atomic import locked, remove
-from credguard.errors import CredguardError, StoreError, Unsupported
+from credguard.errors import CredguardError, StoreError, Unsupported, VaultError
 from credguard.store import events
 from credguard.store import ssh as table
 
@@ -155,16 +155,19 @@ def unlock(ctx: Context, path: str) -> tuple[int, list[CredguardError]]:
     wanted = for_agents(ctx)
     if wanted:
         ensure(path, seconds)
-    failed: list[CredguardError] = []
+    held, failed = 0, []
     for key in wanted:
         try:
             agent.add(ssh.private(ctx, key), key.name, seconds, socket=path)
         except CredguardError as error:
             failed.append(error)
+            if isinstance(error, VaultError):
+                break  # it is so for the others too
             continue
+        held += 1
         with contextlib.suppress(StoreError):  # a full disk does not keep the key back
             events.record(ctx.db, ctx.now(), "ssh.added_to_agent", key.name, lifetime=seconds)
-    return len(wanted) - len(failed), failed
+    return held, failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,9 @@ def _revoke(
             "no key pair is tagged so", hint="see whose there are: credguard ssh list"
         )
     agreed(records)
+    # Kept only now: a key that is in a list counts as revoked.
+    with transaction(ctx.db):
+        records = [_kept(ctx, record) for record in records]
     pusher = push(who) if push is not None else None
     return [_done(ctx, who, record, parts, pusher, instances) for record in records], failed
 
@@ -196,8 +199,7 @@ def _seen(
         ],
     )
     told = (frozenset(_places(who, [record], pairs)) & read_in) - untold
-    found = revocation.launching(found, facts.templates, told, pair_name=name, account=who.account)
-    return _kept(ctx, found)
+    return revocation.launching(found, facts.templates, told, pair_name=name, account=who.account)
 
 
 def _kept(ctx: Context, record: Record) -> Record:

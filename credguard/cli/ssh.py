@@ -48,6 +48,7 @@ def create(
     none of them.
     """
     from credguard.app import ssh as app
+    from credguard.app import ssh_agent
 
     if windows:
         if kind not in {"", "rsa"}:
@@ -62,6 +63,7 @@ def create(
         ctx, name, regions, profile, _failure,
         wanted=wanted, everywhere=everywhere, codes=ssh_options.codes(ctx, profile),
     )  # fmt: skip
+    ssh_agent.reconfigure(ctx)
     _show(result, as_json)
     failed = [region for region, error in result.regions.items() if error is not None]
     if failed:
@@ -187,7 +189,10 @@ def _line(fish: bool, name: str, value: str) -> str:
 @click.option("--host", "hosts", multiple=True, metavar="PATTERN", help="Besides EC2's own names.")
 @click.option("--user", help="Whom to log in as there.")
 def config_(hosts: tuple[str, ...], user: str | None) -> None:
-    """Write one file for ssh and include it first in ~/.ssh/config; asks ssh whether it took it."""
+    """Write one file for ssh and include it first in ~/.ssh/config; asks ssh whether it took it.
+
+    For these hosts ssh then gets the keys from the vault at their first use.
+    """
     from credguard.app import ssh_agent as app
 
     done = app.configure(Context(), list(hosts), user)

@@ -88,8 +88,8 @@ def rotate(
     A key pair is only read when an instance is launched: running instances keep letting the old key
     in. They are listed, and --push changes them: the new line is added and proven, then the old one
     is taken out. The old pair is deleted where no instance and no launch template names it any
-    more. In all accounts that it was registered in from here, or in that of --profile. Run it again
-    to go on. The old private key stays; `credguard ssh revoke` takes it away.
+    more. All of it in each account where the key was registered from here; with --profile, in that
+    one. Run it again to go on. The old private key stays; `credguard ssh revoke` takes it away.
     """
     from credguard.app import ssh_rotate as app
 

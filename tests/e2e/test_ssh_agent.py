@@ -107,10 +107,10 @@ def test_ssh_unlocks_a_key_of_the_vault_at_its_first_use(
     ctx: Context, sshd: Server, poisoned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No agent runs, nothing was typed, and the shell has no variable of ours."""
-    for name, more in (("k", ["--no-file"]), ("other", [])):
-        credguard("ssh", "create", "--name", name, *more, "--regions", "us-east-1")
-    sshd.authorized.write_text(ssh.chosen(ctx, "k").public_key + "\n")
+    credguard("ssh", "create", "--name", "other", "--regions", "us-east-1")
     credguard("ssh", "config", "--host", "loopback")
+    credguard("ssh", "create", "--name", "k", "--no-file", "--regions", "us-east-1")
+    sshd.authorized.write_text(ssh.chosen(ctx, "k").public_key + "\n")
     assert not os.path.exists(ssh_agent.socket())  # ssh was only asked for its settings
     settings = ["-F", str(poisoned / ".ssh" / "config")]
     assert sshd.login("echo", "in", settings=settings).stdout == "in\n"
