@@ -241,7 +241,9 @@ def _in_vault(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshK
             ctx.vault.put(ssh_key_item(name), private)
     line = keys.public_line(keys.parse(private), _comment(name))
     keys.ssh_folder(for_private=False)
-    keys.write_public(path + ".pub", line)
+    # Named as IdentityFile: one that others may read ssh calls an unprotected private key, in
+    # capitals, while no agent has the key.
+    keys.write_public(path + ".pub", line, 0o600)
     kind = public.parsed(line).kind
     table.add_key(ctx.db, replace(_row(ctx, name, owner, kind, line), held=table.VAULT))
     return _known(ctx, name)

@@ -172,11 +172,15 @@ def unlock(ctx: Context, path: str) -> tuple[int, list[CredguardError]]:
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """`path`: the file that was written; `included`: ~/.ssh/config was changed to read it."""
+    """`path`: the file that was written; `included`: ~/.ssh/config was changed to read it.
+
+    `unlocks`: ssh has keys unlocked at their first use.
+    """
 
     path: str
     included: bool
     hosts: list[str]
+    unlocks: bool
 
 
 def configure(ctx: Context, hosts: list[str], user: str | None) -> Configured:
@@ -192,14 +196,15 @@ def configure(ctx: Context, hosts: list[str], user: str | None) -> Configured:
     if not files:
         raise CredguardError("no SSH key was made here", hint="run: credguard ssh create")
     user = config.check_user(user) if user is not None else ""
-    before = config.write(_text(ctx, wanted, files, user))
+    text = _text(ctx, wanted, files, user)
+    before = config.write(text)
     included = config.include()
     try:
         _prove(wanted[0], files)
     except CredguardError as exc:
         config.put_back(before, included=included)
         raise CredguardError(f"ssh does not use the keys: {exc}", hint=exc.hint) from None
-    return Configured(config.path(), included, wanted)
+    return Configured(config.path(), included, wanted, "\nMatch " in text)
 
 
 _USED = {table.ACTIVE, table.DRAINING}

@@ -199,6 +199,10 @@ def config_(hosts: tuple[str, ...], user: str | None) -> None:
     click.echo(f"{done.path}: for {' '.join(done.hosts)}", err=True)
     if done.included:
         click.echo("~/.ssh/config includes it now, before the first Host", err=True)
+    if done.unlocks:
+        click.echo("ssh has your keys unlocked at their first use there", err=True)
+    else:
+        click.echo("hand the keys over before you use them: credguard ssh add", err=True)
 
 
 for _command in (*ssh_view.COMMANDS, *ssh_change.COMMANDS, *ssh_reach.COMMANDS):

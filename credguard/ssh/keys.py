@@ -187,12 +187,12 @@ def write_new(path: str, data: bytes, mode: int) -> None:
         raise StoreError(f"cannot write {path}: {exc.strerror}") from exc
 
 
-def write_public(path: str, line: str) -> None:
+def write_public(path: str, line: str, mode: int = 0o644) -> None:
     """Write the public half; one that is there stays. Raises AlreadyExists: it is another's."""
     try:
         present = reading.content(path).decode()
     except FileNotFoundError:
-        write_new(path, f"{line}\n".encode(), 0o644)
+        write_new(path, f"{line}\n".encode(), mode)
         return
     except (OSError, UnicodeDecodeError) as exc:
         raise CredguardError(f"cannot read {path}: {exc}") from exc

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from credguard.app import items, ssh, vaults
+from credguard.app import items, ssh, ssh_unlock, vaults
 from credguard.app.context import Context
 from credguard.aws import ec2
 from credguard.aws.model import Credentials
@@ -118,6 +118,12 @@ def test_two_at_once_make_one_key(ctx: Context, no_file: bool) -> None:
     ctx.__dict__["vault"] = vault
     line = keys.public_line(keys.parse(ssh.private(ctx, one)), "")
     assert public.same_key(line, one.public_key)
+
+
+@pytest.mark.parametrize("path", ["", "/home/o'brien/k.pub", "/home/$x/k.pub", "/home/50%/k.pub"])
+def test_a_path_that_ssh_or_a_shell_would_read_otherwise_is_not_run(path: str) -> None:
+    assert ssh_unlock.command("/run/agent", [path] if path else []) is None
+    assert not os.path.exists(ssh_unlock.path())
 
 
 @pytest.mark.parametrize("no_file", [True, False])

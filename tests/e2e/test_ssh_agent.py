@@ -122,6 +122,7 @@ def test_ssh_unlocks_a_key_of_the_vault_at_its_first_use(
     done = sshd.login("echo", "in", settings=settings)
     assert done.returncode == 255
     assert "credguard: " in done.stderr
+    assert "UNPROTECTED" not in done.stderr  # of a public half, that would be
 
 
 def test_a_persons_own_agent_is_used_and_given_nothing(
