@@ -117,11 +117,13 @@ def _replace(
     """One account after the other; gives the exit code."""
     from credguard.app import ssh_rotate as app
 
-    outcomes, code = [], 0
+    outcomes: list[Outcome] = []
+    code = 0
     for each in chosen:
         try:
             codes = ssh_options.codes(ctx, each)
-            outcomes.append(app.rotate(ctx, name, each, wanted, codes, _tell))
+            tell = partial(_tell, first=not outcomes)
+            outcomes.append(app.rotate(ctx, name, each, wanted, codes, tell))
         except CredguardError as error:
             if len(chosen) == 1:
                 raise
@@ -152,12 +154,12 @@ def _agree(question: str, *, yes: bool) -> None:
         raise Aborted("nothing was changed", hint="")
 
 
-def _tell(step: Step) -> None:
+def _tell(step: Step, *, first: bool) -> None:
     from credguard.keypairs.machine import Action
 
     where = ssh_options.places(step.regions)
     words = {
-        Action.MAKE: "making the new key",
+        Action.MAKE: "making the new key" if first else "",
         Action.REGISTER: f"registering it in {where}",
         Action.SWITCH: "the new key is the one in use now",
         Action.DELETE: f"deleting the old pair in {where}",
@@ -219,7 +221,9 @@ def _show_outcome(outcome: Outcome, *, several: bool) -> None:
     but = f" but where nobody could look: {', '.join(outcome.look.unseen)}"
     but = but if outcome.look.unseen else ""
     if outcome.over:
-        click.echo(f"{of}{record.new} replaced {record.old}; its key pair is gone everywhere{but}")
+        click.echo(
+            f"{of}{record.new} replaced {record.old}; its key pair is gone from every region{but}"
+        )
     else:
         click.echo(f"{of}{record.new} takes over from {record.old}: {outcome.why}")
     for each in outcome.look.carrying:
