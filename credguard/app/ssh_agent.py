@@ -12,6 +12,7 @@ from credguard.app import ssh, ssh_askpass, ssh_unlock
 from credguard.app.context import Context
 from credguard.atomic import locked, remove
 from credguard.errors import CredguardError, StoreError, Unsupported, VaultError
+from credguard.keypairs.public import same_key
 from credguard.store import events
 from credguard.store import ssh as table
 
@@ -144,10 +145,10 @@ def _check_confirm(key: table.SshKey) -> None:
 
 
 def unlock(ctx: Context, path: str) -> tuple[int, list[CredguardError]]:
-    """Put every key in use into the agent at `path`, which is started where none answers.
+    """Put the keys in use that the agent at `path` lacks into it; it is started where none answers.
 
-    For as long as the settings say. Gives how many it holds now, and what went wrong with others.
-    Raises CredguardError, VaultError.
+    For as long as the settings say; those that are in it stay as they are. Gives how many it holds
+    now, and what went wrong with others. Raises CredguardError, VaultError.
     """
     from credguard.ssh import agent
 
@@ -155,8 +156,12 @@ def unlock(ctx: Context, path: str) -> tuple[int, list[CredguardError]]:
     wanted = for_agents(ctx)
     if wanted:
         ensure(path, seconds)
+    there = agent.held(path) if wanted else []
     held, failed = 0, []
     for key in wanted:
+        if any(same_key(each, key.public_key) for each in there):
+            held += 1  # maybe with --confirm, which a second time would take away
+            continue
         try:
             agent.add(ssh.private(ctx, key), key.name, seconds, socket=path)
         except CredguardError as error:

@@ -158,6 +158,8 @@ def test_each_use_is_asked_about(
     key = ssh.create(ctx, "k", ["us-east-1"]).key
     sshd.authorized.write_text(key.public_key + "\n")
     ssh_agent.add_to_agent(ctx, "k", None, confirm=True)
+    ssh.create(ctx, "other", ["us-east-1"])
+    assert ssh_agent.unlock(ctx, ssh_agent.socket()) == (2, [])  # what is there stays as it is
     done = login(sshd, key.path + ".pub", "BatchMode=yes")
     assert (done.stdout == "in\n") == yes
     assert key.fingerprint in (tmp_path / "asked").read_text()
