@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -56,7 +56,6 @@ def create(
     name: str | None = None,
     regions: list[str] | None = None,
     profile_name: str | None = None,
-    on_region: Callable[[str, CredguardError | None], None] = lambda _region, _error: None,
     *,
     wanted: Wanted | None = None,
     everywhere: bool = False,
@@ -64,10 +63,9 @@ def create(
 ) -> Created:
     """Make the key (or take up the one made earlier) and register it in each region.
 
-    `on_region` hears of each region as it ends; `everywhere`: all that are enabled for the account.
-    Safe to repeat: what is there already is kept, and a crash midway is taken up where it stopped.
-    Name, type and size are checked before any call. Raises CredguardError before any region; a
-    region's own failure is in the answer.
+    `everywhere`: all that are enabled for the account. Safe to repeat: what is there already is
+    kept, and a crash midway is taken up where it stopped. Name, type and size are checked before
+    any call. Raises CredguardError before any region; a region's own failure is in the answer.
     """
     from credguard.ssh import keys
 
@@ -87,7 +85,7 @@ def create(
     chosen = keys.check_name(name or default_name(who.owner))
     where = all_regions(ctx, who) if everywhere else some_regions(ctx, who, regions)
     key = local(ctx, chosen, who.owner, wanted)
-    outcome = register(ctx, who, key, where, wanted.supersedes, on_region)
+    outcome = register(ctx, who, key, where, wanted.supersedes)
     own.refresh(ctx)
     return Created(key, who.account, outcome)
 
@@ -107,7 +105,6 @@ def register(
     key: table.SshKey,
     where: list[str],
     supersedes: str = "",
-    on_region: Callable[[str, CredguardError | None], None] = lambda _region, _error: None,
 ) -> dict[str, CredguardError | None]:
     """Register `key` in the regions `where`, all at once; None: it is registered there.
 
@@ -133,7 +130,6 @@ def register(
     def ended(region: str, error: CredguardError | None) -> None:
         if error is None:
             done.append(region)
-        on_region(region, error)
 
     try:
         found = in_each(where, partial(_register, who, key, tags), ended)

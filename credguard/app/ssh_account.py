@@ -67,6 +67,11 @@ def _only(ctx: Context) -> str:
     return "default"
 
 
+def by_account(ctx: Context) -> dict[str, str]:
+    """A profile of each account that a key in the vault is of, by the account's id."""
+    return {each.key.account: each.name for each in profiles.profiles(ctx.db)}
+
+
 def check_regions(given: Iterable[str]) -> list[str]:
     """`given` without repetitions, each a name that a region may have. Raises Unsupported."""
     chosen = list(dict.fromkeys(given))

@@ -9,7 +9,14 @@ from shlex import quote
 from credguard.app import own, ssh, ssh_agent
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
-from credguard.app.ssh_account import Caller, all_regions, caller, delete_pair, in_each
+from credguard.app.ssh_account import (
+    Caller,
+    all_regions,
+    by_account,
+    caller,
+    delete_pair,
+    in_each,
+)
 from credguard.app.ssh_look import read, read_templates
 from credguard.app.ssh_push import Pusher
 from credguard.errors import CredguardError, NotPermitted, Unsupported
@@ -19,7 +26,7 @@ from credguard.keypairs.machine import Look, Record, Step
 from credguard.keypairs.model import Instance
 from credguard.keypairs.public import importable, is_key, parsed
 from credguard.keypairs.revocation import Kind
-from credguard.store import events, profiles
+from credguard.store import events
 from credguard.store import ssh as table
 from credguard.store.db import transaction
 
@@ -84,7 +91,7 @@ def _record(ctx: Context, name: str | None, who: Caller) -> Record:
     new, now, begin = _successor(ctx, key.name), ctx.now(), machine.State.INTENT
     records = {
         account: Record(key.name, new, account, begin, now, _regions(ctx, key, account))
-        for account in {who.account} | (_registered(ctx, key.name) & set(_of_account(ctx)))
+        for account in {who.account} | (_registered(ctx, key.name) & set(by_account(ctx)))
     }
     with transaction(ctx.db):
         for record in records.values():
@@ -108,17 +115,12 @@ def _registered(ctx: Context, name: str) -> set[str]:
     return {each.account for each in table.registrations(ctx.db, name)}
 
 
-def _of_account(ctx: Context) -> dict[str, str]:
-    """A profile of each account that one is of."""
-    return {each.key.account: each.name for each in profiles.profiles(ctx.db)}
-
-
 def reach(ctx: Context, name: str | None) -> tuple[list[str | None], list[str]]:
     """A profile for each account where the key is to be replaced; the accounts that have none.
 
     None, alone: the profile that is taken where none is named. Raises CredguardError.
     """
-    under_way, of_account = _under_way(ctx, name), _of_account(ctx)
+    under_way, of_account = _under_way(ctx, name), by_account(ctx)
     registered = _registered(ctx, under_way[0].old if under_way else ssh.chosen(ctx, name).name)
     accounts = {each.account for each in under_way} or registered
     found: list[str | None] = [of_account[each] for each in sorted(accounts & set(of_account))]

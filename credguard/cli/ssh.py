@@ -6,7 +6,6 @@ import click
 
 from credguard.app.context import Context
 from credguard.cli import complete, ssh_change, ssh_options, ssh_reach, ssh_view
-from credguard.cli.ask import show_error
 from credguard.errors import CredguardError
 
 
@@ -60,22 +59,18 @@ def create(
     ctx = Context()
     wanted = app.Wanted(kind, bits if bits is not None else 4096, no_file)
     result = app.create(
-        ctx, name, regions, profile, _failure,
+        ctx, name, regions, profile,
         wanted=wanted, everywhere=everywhere, codes=ssh_options.codes(ctx, profile),
     )  # fmt: skip
     ssh_agent.reconfigure(ctx)
     _show(result, as_json)
-    failed = [region for region, error in result.regions.items() if error is not None]
+    failed = {region: error for region, error in result.regions.items() if error is not None}
+    ssh_options.show_errors(failed)
     if failed:
         raise CredguardError(
-            f"key {result.key.name} is not registered in {', '.join(failed)}",
+            f"key {result.key.name} is not registered in {ssh_options.places(list(failed))}",
             hint="correct the cause, then run the same command again: the rest is kept",
         )
-
-
-def _failure(region: str, error: CredguardError | None) -> None:
-    if error is not None:
-        show_error(error, f"{region}: ")
 
 
 def _show(result: object, as_json: bool) -> None:

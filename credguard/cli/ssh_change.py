@@ -140,10 +140,8 @@ def _replace(
 
 def _told(outcome: Outcome) -> int:
     """Show what went wrong; gives the exit code."""
-    for where, error in outcome.failed.items():
-        show_error(error, f"{where}: ")
-    for region, error in outcome.look.untold.items():
-        show_error(error, f"UNKNOWN: launch templates in {region}: ")
+    ssh_options.show_errors(outcome.failed)
+    ssh_options.show_errors(outcome.look.untold, "UNKNOWN: launch templates in ")
     return 2 if outcome.failed or (outcome.look.untold and not outcome.over) else 0
 
 
@@ -303,8 +301,7 @@ def revoke(
         agreed=partial(_agree_to, yes=yes),
     )  # fmt: skip
     code = _show_lists(records, as_json)
-    for region, error in failed.items():
-        show_error(error, f"UNKNOWN: {region}: ")
+    ssh_options.show_errors(failed, "UNKNOWN: ")
     return 2 if failed else code
 
 

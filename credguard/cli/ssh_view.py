@@ -9,7 +9,6 @@ import click
 
 from credguard.app.context import Context
 from credguard.cli import ssh_options
-from credguard.cli.ask import show_error
 
 if TYPE_CHECKING:
     from credguard.app.ssh_look import Look, Row
@@ -64,8 +63,7 @@ def _look(
 
 
 def _unread(seen: Look) -> int:
-    for what, error in seen.failed.items():
-        show_error(error, f"UNKNOWN: {what}: ")
+    ssh_options.show_errors(seen.failed, "UNKNOWN: ")
     return 2 if seen.failed else 0
 
 
