@@ -13,6 +13,7 @@ _COLOURS = {FAIL: "red", UNKNOWN: "yellow", PASS: "green", WAIVED: "blue", NA: "
 _SEVERE = {"critical": "red", "high": "red", "medium": "yellow", "low": ""}
 _MOST = 5
 _INDENT = 8
+_ACCEPT = "what you accept, with a reason and an end: credguard audit waive --help"
 
 
 def plain(text: str, _colour: str, _bold: bool) -> str:
@@ -39,6 +40,8 @@ def audit_text(audit: Audit, width: int, paint: Paint = plain, *, every: bool = 
     lines += _unknown(audit, width, paint)
     lines += _change(audit, checks, width, paint)
     lines += [each for note in audit.notes for each in _wrapped(f"note: {note}", width, 0)]
+    if counts(audit)[FAIL]:
+        lines += _wrapped(_ACCEPT, width, 0)
     lines += [_summary(audit, paint)]
     return "\n".join(lines) + "\n"
 

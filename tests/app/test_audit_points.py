@@ -10,7 +10,7 @@ from credguard.app.context import Context
 from credguard.audit.model import FAIL, PASS, UNKNOWN
 from tests.app.test_audit import audited, ctx
 from tests.support import audit_seeds
-from tests.support.audited import REGION, Account
+from tests.support.audited import REGION, Account, seeded_image
 from tests.support.simulator import ACCOUNT
 
 __all__ = ["ctx"]
@@ -105,7 +105,7 @@ def test_a_region_without_instances_is_not_asked_for_patches(
 ) -> None:
     audited(ctx, account, app.Wanted(regions=(REGION,), only=("patches", "config-recorder")))
     assert "ListResourceComplianceSummaries" not in account.calls
-    account.client("ec2").run_instances(ImageId=audit_seeds._image(), MinCount=1, MaxCount=1)
+    account.client("ec2").run_instances(ImageId=seeded_image(), MinCount=1, MaxCount=1)
     audited(ctx, account, app.Wanted(regions=(REGION,), only=("patches",)))
     assert "ListResourceComplianceSummaries" in account.calls
 
