@@ -96,6 +96,33 @@ def locked(path: str, deadline_s: float = 10.0, busy: str = "") -> Iterator[None
         os.close(descriptor)
 
 
+def held(path: str) -> bool | None:
+    """Whether somebody holds the lock on `path`, which may be absent; None: that cannot be told.
+
+    It is taken for an instant, shared, so that two who look at once do not take each other for its
+    holder; who takes it for good tries again for a moment.
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _try_lock(descriptor: int) -> bool:
     if sys.platform == "win32":
         import msvcrt

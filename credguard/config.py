@@ -13,7 +13,7 @@ import tomllib
 import msgspec
 
 from credguard import paths, times
-from credguard.config_model import DURATIONS
+from credguard.config_model import DURATIONS, SCOPES
 from credguard.config_model import PLACES as PLACES
 from credguard.config_model import Config as Config
 from credguard.errors import ConfigError, StoreError
@@ -43,6 +43,8 @@ def _check_words(text: str, path: str, config: "Config") -> None:
     for key, given, known in (
         ("watch.places", config.watch.places, PLACES),
         ("watch.hooks", [config.watch.hooks], HOOKS),
+        ("audit.scope", [config.audit.scope], SCOPES),
+        ("vault.backend", filter(None, [config.vault.backend]), sorted(BACKENDS)),
     ):
         for each in given:
             if each not in known:
@@ -89,12 +91,6 @@ def parse(text: str, path: str) -> Config:
             seconds(str(get(config, key)))
         except ConfigError as exc:
             raise ConfigError(f"{_place(text, path, key)}{key}: {exc}", hint=exc.hint) from None
-    if config.vault.backend and config.vault.backend not in BACKENDS:
-        raise ConfigError(
-            f"{_place(text, path, 'vault.backend')}vault.backend {config.vault.backend!r}"
-            " is not known",
-            hint="one of: " + ", ".join(sorted(BACKENDS)),
-        )
     _check_words(text, path, config)
     if config.posture.s3 and not S3_PLACE.match(config.posture.s3):
         raise ConfigError(

@@ -18,14 +18,17 @@ def home() -> str:
     return os.path.expanduser("~")
 
 
+def xdg(variable: str, usual: str) -> str:
+    """The folder that `variable` names, absolute; else `usual`, below the home folder."""
+    given = os.environ.get(variable, "")
+    return given if os.path.isabs(given) else os.path.join(home(), usual)
+
+
 def _base(variable: str, unix: str, mac: str) -> str:
     if sys.platform == "win32":
         root = os.environ.get("LOCALAPPDATA") or os.path.join(home(), "AppData", "Local")
         return os.path.join(root, _APP, os.path.basename(unix))
-    given = os.environ.get(variable, "")
-    if os.path.isabs(given):
-        return os.path.join(given, _APP)
-    return os.path.join(home(), mac if sys.platform == "darwin" else unix, _APP)
+    return os.path.join(xdg(variable, mac if sys.platform == "darwin" else unix), _APP)
 
 
 def config_dir() -> str:

@@ -9,7 +9,7 @@ from shlex import quote
 from credguard.app import keys, obtain, secrets, sessions
 from credguard.app.context import Context
 from credguard.app.mfa import Ask
-from credguard.errors import CredguardError, UnknownProfile
+from credguard.errors import ConfigError, CredguardError, UnknownProfile
 from credguard.secret import Secret
 
 # Set inside exec and shell: refuses nested ones. The other is for a person's prompt.
@@ -103,10 +103,16 @@ def expiration(handed: sessions.Handed) -> str:
 
 
 def of_region(profile: str) -> dict[str, str]:
-    """The region that ~/.aws/config names for `profile`, as SDKs read it; empty: none."""
+    """The region that ~/.aws/config names for `profile`, as SDKs read it; empty: none.
+
+    Damage outside of the profile's own sections does not matter. Raises ConfigError.
+    """
     from credguard.awsfiles import files
 
-    region = files.region(profile)
+    try:
+        region = files.region(profile)
+    except ConfigError:
+        region = files.sections_of(profile).profiles.get(profile, {}).get("region")
     return {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
 
 

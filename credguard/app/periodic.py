@@ -4,8 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from credguard.app.context import Context
+from credguard.errors import Busy, CredguardError, NetworkDown, Throttled
+from credguard.store.problems import Problem
 
 EVERY_LOOK = ""
+# These pass by themselves mostly: a laptop in a train is no reason to interrupt anybody.
+_PASSING = (NetworkDown, Throttled, Busy)
+_PATIENCE_S = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,14 @@ class Note:
     tell: bool
     title: str = "credguard: a key rotation needs you"
     problem: bool = True
+
+
+def worth_telling(problem: Problem, error: CredguardError | None, now: float) -> bool:
+    """Whether a person is to be notified of `problem`, which `error` brought: once, and of what
+    mostly passes by itself only after a day of it.
+    """
+    passing = isinstance(error, _PASSING) and 0 <= now - problem.since < _PATIENCE_S
+    return not problem.told and not passing
 
 
 def _never(_ctx: Context) -> bool:

@@ -1,25 +1,15 @@
 """The periodic job that replaces keys that are due, and what a person is told of it, once."""
 
-import time
 from shlex import quote
 
 from credguard import config as settings
 from credguard.app import key_marks, rotate, rotate_due
 from credguard.app.context import Context
-from credguard.app.periodic import Note
-from credguard.errors import (
-    Busy,
-    CredguardError,
-    InvalidKey,
-    NetworkDown,
-    RotationRefused,
-    Throttled,
-)
+from credguard.app.periodic import Note, worth_telling
+from credguard.errors import CredguardError, InvalidKey, RotationRefused
+from credguard.report.when import minute
 from credguard.store import events, problems, profiles, schedule
 
-# These pass by themselves mostly: a laptop in a train is no reason to interrupt anybody.
-_PASSING = (NetworkDown, Throttled, Busy)
-_PATIENCE_S = 86400.0
 # A rotation that does not go on is tried again after as long as it has not, within these bounds.
 _SOONEST_S, _LATEST_S = 900.0, 86400.0
 
@@ -105,8 +95,7 @@ def _note(ctx: Context, outcome: rotate.Outcome) -> Note | None:
     if not isinstance(error, RotationRefused):  # a refusal asks nobody, and a yes ends it at once
         pause = min(max(now - problem.since, _SOONEST_S), _LATEST_S)
         schedule.put(ctx.db, subject, schedule.Entry(now, now + pause))
-    passing = isinstance(error, _PASSING) and 0 <= now - problem.since < _PATIENCE_S
-    return Note(subject, what, hint, _failed(error), not problem.told and not passing)
+    return Note(subject, what, hint, _failed(error), worth_telling(problem, error, now))
 
 
 def _failed(error: CredguardError | None) -> bool:
@@ -127,7 +116,7 @@ def _soon(ctx: Context) -> list[Note]:
         if not problems.first_time(ctx.db, now, f"notice of {identity}", key.key_id):
             continue
         names = ", ".join(each.name for each in group)
-        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+        day = minute(at)
         what = f"the key of {names} is replaced on {day}"
         hint = "nothing to do"
         if not all(each.consent for each in group):

@@ -1,11 +1,10 @@
 """Use case: what is known without asking the network, the keyring or a person."""
 
 import os
-import sys
 from dataclasses import replace
 
+from credguard import atomic, paths
 from credguard import config as settings
-from credguard import paths
 from credguard.app import audits, hook, password, rotate_due, rotate_status, service, ssh_look
 from credguard.app.context import Context
 from credguard.errors import ConfigError, CredguardError, StoreError
@@ -167,9 +166,7 @@ def _passwords(ctx: Context) -> list[PasswordStatus]:
 
 def _ssh(ctx: Context, *, know_due: bool) -> list[SshStatus]:
     rows = []
-    for key in ssh.keys(ctx.db):
-        if key.state not in (ssh.ACTIVE, ssh.DRAINING):
-            continue
+    for key in ssh.in_use(ctx.db):
         regions = [each.region for each in ssh.registrations(ctx.db, key.name)]
         age = ctx.now() - key.created
         due = (ssh_look.max_age_s(ctx) - age) / _DAY_S if know_due else None
@@ -222,26 +219,10 @@ def _vault_state(backend: str) -> str:
 
 def daemon_state() -> str:
     """`running` or `stopped`, told by who holds the daemon's lock; UNKNOWN when that fails."""
-    if sys.platform == "win32":
+    held = atomic.held(paths.lock_file("daemon"))
+    if held is None:
         return UNKNOWN
-    import fcntl
-
-    try:
-        descriptor = os.open(paths.lock_file("daemon"), os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return "stopped"
-    except OSError:
-        return UNKNOWN
-    try:
-        # Shared, so that two who look at once do not take each other for the daemon.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return "running"
-    except OSError:
-        return UNKNOWN
-    finally:
-        os.close(descriptor)
-    return "stopped"
+    return "running" if held else "stopped"
 
 
 def daemon_pid() -> str:

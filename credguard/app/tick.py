@@ -6,45 +6,20 @@ is caught up, and one that dies midway is run again, after the others.
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from credguard import config as settings
 from credguard import paths, power
 from credguard.app.context import Context
 from credguard.app.jobs import JOBS
-from credguard.app.periodic import EVERY_LOOK, Job, Note
+from credguard.app.periodic import EVERY_LOOK, Job, Note, worth_telling
 from credguard.atomic import locked
-from credguard.errors import Busy, ConfigError, CredguardError, NetworkDown, StoreError, Throttled
+from credguard.errors import Busy, ConfigError, CredguardError, StoreError
 from credguard.store import notices, problems, schedule
 
 _PREFIX = "job."
 # So that the machines of a team, started together, do not ask AWS together for ever.
 _JITTER = 0.1
 _LONGEST_RETRY_S = 6 * 3600.0
-_PASSING = (NetworkDown, Throttled, Busy)
-_PATIENCE_S = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """When a job ran and runs next, Unix seconds. `last` None: never; `next_run` None: now.
-
-    `off`: a setting switches it off.
-    """
-
-    job: Job
-    last: float | None
-    next_run: float | None
-    off: bool = False
-
-
-def plans(ctx: Context) -> list[Plan]:
-    """Every periodic job, in the order of the table. Raises StoreError, ConfigError."""
-    found = []
-    for job in JOBS:
-        entry = schedule.get(ctx.db, _PREFIX + job.name)
-        found.append(Plan(job, entry.last_run, entry.next_run, _every(ctx, job) is None))
-    return found
 
 
 def tick(ctx: Context, jobs: Iterable[Job] = JOBS) -> list[Note]:
@@ -156,7 +131,6 @@ def _failed(ctx: Context, job: Job, error: CredguardError) -> Note:
     problem = problems.put(
         ctx.db, now, _subject(job), type(error).__name__, str(error), error.hint or ""
     )
-    passing = isinstance(error, _PASSING) and 0 <= now - problem.since < _PATIENCE_S
-    tell = not problem.told and not passing
+    tell = worth_telling(problem, error, now)
     title = f"credguard: could not {job.what}"
     return Note(_subject(job), str(error), error.hint or "", failed=True, tell=tell, title=title)

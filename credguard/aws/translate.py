@@ -74,6 +74,7 @@ def is_known(code: str) -> bool:
     return code in _BY_CODE
 
 
+_PARAMETER = re.compile(r"for parameter ([\w.\[\]]{1,60}), value")
 _SAFE_CODE = re.compile(r"[A-Za-z0-9.]{1,64}\Z")
 
 
@@ -92,10 +93,12 @@ def translated(action: str, resource: str) -> Iterator[None]:
             f"{action} on {resource} got no answer ({type(exc).__name__})"
         ) from None
     except aws.ParamValidationError as exc:
+        # The report has the values too, so only the names of the parameters are taken from it.
+        names = ", ".join(dict.fromkeys(_PARAMETER.findall(str(exc)))) or "a name in it"
         _scrub(exc)
         raise errors.AwsError(
-            f"{action} on {resource} was not sent: a name in it is not valid",
-            hint="check the names given",
+            f"{action} on {resource} was not sent: not valid: {names}",
+            hint="check the names given, and what ~/.aws/config sets for the profile",
         ) from None
     except ResponseParserError as exc:
         # Cut off on the way, or a network's own page: as much of an answer as none.

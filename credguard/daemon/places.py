@@ -56,10 +56,8 @@ def _download(name: str) -> bool:
 
 
 def _history_folders() -> Iterator[str]:
-    home = paths.home()
-    yield home
-    data = os.environ.get("XDG_DATA_HOME", "")
-    data = data if os.path.isabs(data) else os.path.join(home, ".local", "share")
+    yield paths.home()
+    data = paths.xdg("XDG_DATA_HOME", ".local/share")
     yield os.path.join(data, "fish")
     yield os.path.join(data, "powershell", "PSReadLine")
     given = os.environ.get("HISTFILE", "")
@@ -71,8 +69,7 @@ def _downloads() -> str:
     """Where browsers put files: as xdg-user-dirs says, else ~/Downloads."""
     home = paths.home()
     if sys.platform not in ("darwin", "win32"):
-        config = os.environ.get("XDG_CONFIG_HOME", "")
-        config = config if os.path.isabs(config) else os.path.join(home, ".config")
+        config = paths.xdg("XDG_CONFIG_HOME", ".config")
         try:
             with open(os.path.join(config, "user-dirs.dirs"), encoding="utf-8") as file:
                 match = _XDG_LINE.search(file.read(100_000))

@@ -57,12 +57,14 @@ def removed(folder: str, was: Root) -> bool:
         return False
 
 
+def within(path: str, folder: str) -> bool:
+    """Whether `path` is `folder`, or lies below it, by its name."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
 def above(path: str, roots: Iterable[str]) -> str | None:
     """The root that `path` is, or lies below; None: none of them."""
-    for root in roots:
-        if path == root or path.startswith(root.rstrip(os.sep) + os.sep):
-            return root
-    return None
+    return next((root for root in roots if within(path, root)), None)
 
 
 def root_at(folder: str) -> Root | None:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Protocol
 
+from credguard.daemon.clock import Jumps
 from credguard.store import schedule
 
 _LOG = logging.getLogger("credguard.daemon.scheduler")
@@ -17,7 +18,6 @@ _LOG = logging.getLogger("credguard.daemon.scheduler")
 TASK = "tick"
 INTERVAL_S = 3600.0
 RETRY_S = 300.0
-JUMP_S = 60.0
 DEADLINE_S = 1800.0
 _PATIENCE_S = 5.0
 _SAID_SO = (2, 130)  # it said why, see credguard/errors.py
@@ -65,7 +65,7 @@ class Scheduler:
         self._failures = 0
         self._told = False
         self._last_line = ""
-        self._offset = wall() - monotonic()
+        self._jumps = Jumps(wall, monotonic)
         self._at_start = True
 
     def poll(self) -> None:
@@ -85,9 +85,7 @@ class Scheduler:
             self._child = None
 
     def _due(self) -> bool:
-        offset = self._wall() - self._monotonic()
-        jumped = abs(offset - self._offset) > JUMP_S
-        self._offset = offset
+        jumped = self._jumps.jumped()
         if self._at_start or jumped:
             if jumped:
                 _LOG.info("the clock jumped or the machine slept: looking for what is due")

@@ -14,7 +14,9 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 
-from credguard.daemon.tree import PRUNED, Ignores, kept_folders
+from credguard.daemon.roots import above
+from credguard.daemon.tree import Ignores, kept_folders
+from credguard.sources.ignored import PRUNED
 
 _LOG = logging.getLogger("credguard.daemon.watcher")
 # What it warns of is said in our own words; without a handler it would print it.
@@ -261,7 +263,8 @@ else:
             self._repository = repository
             self._wanted = wanted
             self._observer = Observer()
-            self._watches: dict[str, ObservedWatch] = {}
+            self._trees: dict[str, ObservedWatch] = {}
+            self._alone: dict[str, ObservedWatch] = {}
             self.overflowed = False
             self.unwatched: dict[str, None] = {}
             self.unlogged: dict[str, None] = {}
@@ -275,15 +278,14 @@ else:
         @property
         def count(self) -> int:
             """The number of folders watched."""
-            return len(self._watches)
+            return len(self._trees) + len(self._alone)
 
         def add_tree(self, top: str) -> Iterator[str]:
             """Watch `top` and below; gives every file in the kept folders."""
-            if not any(
-                top == w or top.startswith(w.rstrip(os.sep) + os.sep) for w in self._watches
-            ):
+            if above(top, self._trees) is None:
+                self.forget_tree(top)
                 handler = _Handler(self._put, top)
-                self._watches[top] = self._observer.schedule(handler, top, recursive=True)
+                self._trees[top] = self._observer.schedule(handler, top, recursive=True)
             for folder, files in kept_folders(
                 top, self._ignores, repository=self._repository, wanted=self._wanted
             ):
@@ -292,20 +294,20 @@ else:
 
         def folders(self) -> set[str]:
             """Every folder that has a watch."""
-            return set(self._watches)
+            return {*self._trees, *self._alone}
 
         def add_folder(self, folder: str) -> None:
             """Watch `folder` alone."""
-            if folder not in self._watches:
+            if folder not in self._alone and above(folder, self._trees) is None:
                 handler = _Handler(self._put, folder)
-                self._watches[folder] = self._observer.schedule(handler, folder, recursive=False)
+                self._alone[folder] = self._observer.schedule(handler, folder, recursive=False)
 
         def add_log(self, git_dir: str) -> None:
             """Put `git_dir/logs/HEAD` when HEAD moves: the recursive watch has it already."""
 
         def forget_tree(self, top: str) -> bool:
             """Stop watching `top`; False when it was not watched."""
-            watch = self._watches.pop(top, None)
+            watch = self._trees.pop(top, None) or self._alone.pop(top, None)
             if watch is not None:
                 self._observer.unschedule(watch)
             return watch is not None

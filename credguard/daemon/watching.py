@@ -19,7 +19,7 @@ from credguard.daemon.letting import FILES, Letting
 from credguard.daemon.offers import Offers
 from credguard.daemon.places import Place, places
 from credguard.daemon.polling import Polling, tell_limit
-from credguard.daemon.roots import Root, above, editors_own, gone, removed, root_at
+from credguard.daemon.roots import Root, above, editors_own, gone, removed, root_at, within
 from credguard.daemon.tree import Ignores, worth
 from credguard.daemon.watcher import Watcher, pruned
 from credguard.daemon.worker import Worker, real, shown
@@ -90,7 +90,7 @@ class Watching:
 
     @property
     def roots(self) -> int:
-        """How many folders that a person chose are watched."""
+        """How many folders are watched with all below them: chosen, or synced."""
         return len(self._roots)
 
     def close(self) -> None:
@@ -172,10 +172,7 @@ class Watching:
         if not gone(path):
             if self._worker.changed(path):
                 self._handle(path, ignored=ignored)
-        elif not any(
-            path.startswith(root.rstrip(os.sep) + os.sep)
-            for root in self._missing | self._unmounted
-        ):
+        elif above(path, self._missing | self._unmounted) is None:
             self._worker.gone(path)  # in a root that is not there now it need not be gone
 
     def _scan(self, path: str, ignored: str = "") -> None:
@@ -220,11 +217,7 @@ class Watching:
             self._offers.found(git_dir)
 
     def _below_root(self, path: str) -> bool:
-        return any(
-            path == root
-            or (path.startswith(root.rstrip(os.sep) + os.sep) and not pruned(path, root))
-            for root in self._roots
-        )
+        return any(within(path, root) and not pruned(path, root) for root in self._roots)
 
     # Roots and places
 
@@ -272,9 +265,12 @@ class Watching:
         self._watcher.forget_tree(root)
         self._ignores.forget()
         # What other roots have in common with it stays watched.
-        below = [each for each in self._roots if each.startswith(root.rstrip(os.sep) + os.sep)]
+        below = [each for each in self._roots if within(each, root)]
         for each in [root] if self._below_root(root) else below:
             self._backlog.append(self._watcher.add_tree(each))
+        for folder, known in self._places.items():
+            if known and within(folder, root):
+                self._place_went(folder)
 
     def _refresh_places(self) -> None:
         now = time.monotonic()

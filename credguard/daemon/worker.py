@@ -13,6 +13,7 @@ from typing import Protocol
 
 from credguard.daemon.announcer import Action
 from credguard.daemon.letting import Letting
+from credguard.daemon.snapshot import Snapshot
 from credguard.report.advice import advice
 from credguard.report.text import printable
 from credguard.scan.allow import Allow
@@ -34,6 +35,18 @@ class Scanner(Protocol):
 
     def scan(self, data: bytes, path: bytes, joined: Joined | None = None) -> list[Finding]:
         """The secrets in `data`; `joined`: the engine with the rules that hold around `path`."""
+
+
+def own_in_names(scanner: Scanner, names: dict[bytes, str]) -> list[tuple[Finding, str]]:
+    """Own secrets in the names of files, each with what the name is mapped to.
+
+    As the hooks do; a finding's line counts the names.
+    """
+    if not names:
+        return []
+    mapped = list(names.values())
+    hits = scanner.scan(b"\n".join(names), b"(a name)")
+    return [(hit, mapped[hit.line - 1]) for hit in hits if hit.own and hit.line <= len(mapped)]
 
 
 def fingerprint(key: bytes, finding: Finding, place: bytes | None = None) -> str:
@@ -137,8 +150,7 @@ class Worker:
         self._tell = tell
         self._now = now
         self._letting = letting
-        # hash(path) -> hash(mtime_ns, size, inode): 64 bits each, so that 200,000 files stay small.
-        self._snapshot: dict[int, int] = {}
+        self._snapshot = Snapshot()
         self._being_told: set[str] = set()
 
     def changed(self, path: str) -> bool:
@@ -147,7 +159,7 @@ class Worker:
             status = os.lstat(path)
         except OSError:
             return True
-        return self._snapshot.get(hash(shown(path))) != _signature(status)
+        return not self._snapshot.same(shown(path), status)
 
     def scan(self, path: str, ignored: str = "") -> list[Finding]:
         """Scan `path`, store its findings, resolve those gone, tell of new ones; gives them.
@@ -156,12 +168,12 @@ class Worker:
         Raises StoreError.
         """
         found: list[Finding] = []
-        signature: int | None = None
+        status: os.stat_result | None = None
         try:
             content = read_regular(path, self._max_bytes)
         except (FileNotFoundError, NotADirectoryError):
             content = None
-            self._snapshot.pop(hash(shown(path)), None)
+            self._snapshot.drop(shown(path))
         except TooLarge:
             # What was found in it earlier may still be there.
             _LOG.warning("not scanned, larger than watch.max_file_mb: %s", shown(path))
@@ -171,15 +183,14 @@ class Worker:
             return []
         if content is not None:
             data, status = content
-            signature = _signature(status)
             found = self._found(data, os.fsencode(path))
             for each in found:
                 each.allowed = each.allowed or ("" if each.own else ignored)
             told = self._own(path, data, [each for each in found if not each.allowed])
             found = [each for each in found if each.allowed] + told
         self._store(shown(path), found)
-        if signature is not None:  # only now: a file whose findings were not stored is read again
-            self._snapshot[hash(shown(path))] = signature
+        if status is not None:  # only now: a file whose findings were not stored is read again
+            self._snapshot.put(shown(path), status)
         return [finding for finding in found if not finding.allowed]
 
     def _found(self, data: bytes, path: bytes) -> list[Finding]:
@@ -207,7 +218,7 @@ class Worker:
         """Read `path`, and of the files `below` it those named, again when they are seen next."""
         # A folder that is moved back has its old files, unchanged: they are to be read again.
         for name in (shown(path), *(below or ())):
-            self._snapshot.pop(hash(name), None)
+            self._snapshot.drop(name)
 
     def _store(self, path: str, found: list[Finding]) -> None:
         named = {fingerprint(self._key, finding): finding for finding in found}
@@ -264,7 +275,3 @@ class Worker:
             actions = (Action("allow", "Not a secret", allow), *actions)
         urgent = bool(first.own)
         self._tell(_TITLE, printable(body), done, actions=actions, urgent=urgent)
-
-
-def _signature(status: os.stat_result) -> int:
-    return hash((status.st_mtime_ns, status.st_size, status.st_ino))

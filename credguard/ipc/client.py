@@ -132,21 +132,9 @@ def alive(path: str) -> bool:
 
 def _held() -> bool:
     """Whether an agent runs, as its lock tells; if not, who listens only starts one."""
-    import fcntl
+    from credguard.atomic import held  # brings more along than a hand-out needs
 
-    try:
-        descriptor = os.open(paths.lock_file("agent"), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return held(paths.lock_file("agent")) is not False
 
 
 def _connect(path: str, end: float) -> "socket":

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 
+from credguard import paths
 from credguard.atomic import write_private
 from credguard.errors import CredguardError, Unsupported
 from credguard.services.base import call, last_line
@@ -109,9 +110,7 @@ def _text(path: str) -> str:
 
 def unit_dir() -> str:
     """Where this user's units live."""
-    given = os.environ.get("XDG_CONFIG_HOME", "")
-    base = given if os.path.isabs(given) else os.path.expanduser("~/.config")
-    return os.path.join(base, "systemd", "user")
+    return os.path.join(paths.xdg("XDG_CONFIG_HOME", ".config"), "systemd", "user")
 
 
 def _systemctl(*words: str) -> tuple[int, str]:

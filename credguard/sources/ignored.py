@@ -1,4 +1,6 @@
-"""What git ignores, asked of git itself: whole folders before a walk, single paths afterwards.
+"""What is not worth a watch: by name, and by what git ignores, asked of git itself.
+
+Git is asked for whole folders before a walk, for single paths afterwards.
 
 Neither command runs a filter, a hook or an fsmonitor; each has a deadline, since a repository may
 name a FIFO as its list of ignored files.
@@ -10,7 +12,17 @@ import os
 import stat
 import sys
 
+from credguard.paths import home, xdg
 from credguard.sources.git import Process, failed, git_command, git_environment, run_portable
+
+PRUNED = frozenset(
+    {
+        ".git", ".hg", ".svn", ".jj", ".bzr", "node_modules", "bower_components", ".venv",
+        "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache",
+        ".hypothesis", ".cache", ".pnpm-store", ".gradle", ".direnv",
+    }
+)  # fmt: skip
+"""Names of folders: object stores and dependencies, whatever git says of them."""
 
 DEADLINE_S = 5.0
 """Seconds that git may stay silent."""
@@ -20,11 +32,9 @@ _PROBE = "credguard-any-new-file"
 
 def everywhere() -> bool:
     """Whether this user or this system has a list for all repositories. Raises GitError."""
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    base = base if os.path.isabs(base) else os.path.join(os.path.expanduser("~"), ".config")
-    if os.path.lexists(os.path.join(base, "git", "ignore")):
+    if os.path.lexists(os.path.join(xdg("XDG_CONFIG_HOME", ".config"), "git", "ignore")):
         return True
-    return bool(_ask(os.path.expanduser("~"), ("config", "--get-all", "core.excludesFile"), b""))
+    return bool(_ask(home(), ("config", "--get-all", "core.excludesFile"), b""))
 
 
 def at_top(top: str) -> bool:

@@ -100,12 +100,6 @@ def public_line(key: PrivateKey, comment: str) -> str:
     return f"{line} {comment}"
 
 
-def generate(passphrase: Secret, comment: str) -> tuple[bytes, str]:
-    """A new ed25519 key: the encrypted private file's bytes, and the public line."""
-    key = new_key()
-    return encrypted(key, passphrase), public_line(key, comment)
-
-
 def load(path: str, passphrase: Secret) -> PrivateKey:
     """The private key at `path`. Raises CredguardError, Unsupported."""
     try:

@@ -59,12 +59,6 @@ def recent(connection: sqlite3.Connection, account: str, scope: str, limit: int 
     return [_run(row) for row in rows]
 
 
-def accounts(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Each (account, scope) that was audited from here, sorted."""
-    rows = connection.execute("SELECT DISTINCT account, scope FROM audit_run ORDER BY 1, 2")
-    return [(row["account"], row["scope"]) for row in rows]
-
-
 def newest(connection: sqlite3.Connection) -> Run | None:
     """The newest audit; None: none was made from here.
 

@@ -189,8 +189,8 @@ def test_two_at_once_run_nothing_twice(world: World) -> None:
 def test_every_job_of_the_table_has_its_own_name_and_times_that_can_be_read() -> None:
     assert len({job.name for job in jobs.JOBS}) == len(jobs.JOBS)
     ctx = Context()
-    assert [plan.job.name for plan in tick.plans(ctx)] == [job.name for job in jobs.JOBS]
     for job in jobs.JOBS:
+        assert (tick._every(ctx, job) or 0.0) >= 0
         assert config.seconds(job.patience) >= 0
         assert bool(config.seconds(job.patience)) == (job.network or job.heavy)
 

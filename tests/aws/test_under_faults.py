@@ -54,10 +54,15 @@ def _list_secrets(creds: Credentials) -> None:
         client.list_secrets()
 
 
+def _key_pairs(creds: Credentials) -> object:
+    with ec2.in_region(creds, "us-east-1") as here:
+        return here.key_pairs()
+
+
 READS: dict[str, Callable[[Credentials], object]] = {
     "GetCallerIdentity": sts.caller_identity,
     "ListAccessKeys": lambda creds: iam.list_access_keys(creds, "dev"),
-    "DescribeKeyPairs": lambda creds: ec2.describe_key_pairs(creds, "us-east-1"),
+    "DescribeKeyPairs": _key_pairs,
     "ListSecrets": _list_secrets,  # the JSON protocol, which nothing in the adapter speaks yet
 }
 # kind -> the error's class, and how often botocore sends a call that may be repeated
@@ -281,3 +286,14 @@ def test_a_silent_endpoint_is_given_up_in_bounded_time(mine: Credentials) -> Non
         config = client.meta.config
         assert config.retries["total_max_attempts"] == 1
         assert config.connect_timeout + config.read_timeout <= 35
+
+
+def test_what_is_never_sent_names_the_settings_and_no_value(mine: Credentials) -> None:
+    name = samples.text(1)
+    with pytest.raises(
+        AwsError, match=r"not sent: not valid: .*ExternalId, DurationSeconds"
+    ) as got:
+        sts.assume_role(
+            mine, "arn:aws:iam::123456789012:role/x", "name", duration_s=1, external_id=name
+        )
+    assert f"{name}," not in str(got.value)

@@ -1,9 +1,14 @@
+import importlib.util
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import watchdog.observers  # noqa: F401 - chosen by the real platform
 
+from credguard.daemon import watcher as this_platform
 from credguard.daemon.tree import Ignores
 from credguard.daemon.watcher import Watcher
 from tests.support.daemon import until
@@ -78,5 +83,32 @@ def test_beyond_its_budget_folders_are_named_until_there_is_room(tmp_path: Path)
         watcher.forget_tree(kept)
         list(watcher.add_tree(next(iter(watcher.unwatched))))
         assert (watcher.count, len(watcher.unwatched)) == (4, 1)
+    finally:
+        watcher.close()
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module as other platforms have it, over this one's observer."""
+    spec = importlib.util.spec_from_file_location("elsewhere", this_platform.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "darwin")
+        spec.loader.exec_module(module)
+    return module
+
+
+def test_elsewhere_a_tree_below_a_folder_that_is_watched_alone_is_watched(
+    tmp_path: Path, seen: set[str], elsewhere: ModuleType
+) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    watcher = elsewhere.Watcher(seen.add, Ignores(time.monotonic))
+    try:
+        watcher.add_folder(str(tmp_path))
+        list(watcher.add_tree(str(tmp_path / "a")))
+        (tmp_path / "a" / "b" / "f").write_text("x")
+        until(lambda: str(tmp_path / "a" / "b" / "f") in seen)
     finally:
         watcher.close()

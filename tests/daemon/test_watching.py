@@ -214,6 +214,20 @@ def test_a_place_that_was_removed_and_made_again_is_watched_again(
         world.until(lambda: str(folder / "credentials") in world.open())
 
 
+def test_a_place_in_a_folder_that_is_no_longer_watched_is_watched_on(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "tree" / "aws" / "credentials"
+    file.parent.mkdir(parents=True)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    world = make(places=["aws"])
+    watches.remove(world.db, str(world.tree))
+    while world.turn():
+        pass
+    file.write_text(leak())
+    world.until(lambda: world.open() == {str(file)})
+
+
 def test_what_cannot_be_reached_for_a_while_is_not_taken_for_gone(make: Make) -> None:
     held_to_modes(lambda: out_of_reach(make()))
 

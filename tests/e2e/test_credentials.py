@@ -226,6 +226,18 @@ def test_exec_gives_the_key_the_region_and_the_code(
     assert "AWS_SESSION_TOKEN" not in found
 
 
+def test_damage_elsewhere_in_the_config_leaves_a_plain_key_and_its_region(
+    ready: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_key(ready, "work")
+    config = Path(os.environ["HOME"]) / ".aws" / "config"
+    config.write_text(config.read_text() + "region = eu-north-1\n[profile broken\nx\n")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    done = credguard("exec", "work", "--", "sh", "-c", "echo $AWS_ACCESS_KEY_ID $AWS_REGION")
+    assert done.stdout.split() == [ready.key_id, "eu-north-1"]
+    assert "is handed out" in done.stderr
+
+
 def test_exec_is_not_nested_and_names_what_it_cannot_run(
     ready: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

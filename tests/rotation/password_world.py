@@ -66,6 +66,7 @@ class FakeEffects:
         self._change(f"write {record}", lambda: setattr(self.world, "journal", record))
 
     def end(self, record: Record) -> None:
+        assert self.world.journal in {None, record}, "ended what is not under way"
         self._change("end", lambda: setattr(self.world, "journal", None))
 
     def held(self, generations: frozenset[int]) -> frozenset[int]:

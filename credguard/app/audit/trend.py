@@ -3,13 +3,13 @@
 from credguard.app.context import Context
 from credguard.audit import judge
 from credguard.report.audit import Change
-from credguard.report.audit_html import Point
+from credguard.report.overview import Audit
 from credguard.store import audits
 
 _MOST = 200
 
 
-def trend(ctx: Context, account: str, scope: str = "account", since: float = 0.0) -> list[Point]:
+def trend(ctx: Context, account: str, scope: str = "account", since: float = 0.0) -> list[Audit]:
     """The newest 200 audits of `account` from `since` on, oldest first. Raises StoreError.
 
     Each says against the one before how many checks on things got worse and better, of the regions
@@ -20,18 +20,12 @@ def trend(ctx: Context, account: str, scope: str = "account", since: float = 0.0
     for before, run in zip([None, *runs], runs, strict=False):
         change = compared(before, run)
         points.append(
-            Point(
-                run.at, run.passed, run.failed, run.unknown, run.waived, len(change.worse),
+            Audit(
+                run.at, run.passed, run.failed, run.unknown, run.account, len(change.worse),
                 len(change.better),
             )
         )  # fmt: skip
     return [each for each in points[-_MOST:] if each.at >= since]
-
-
-def trends(ctx: Context, since: float = 0.0) -> dict[tuple[str, str], list[Point]]:
-    """The same of every (account, scope) that was audited from here. Raises StoreError."""
-    found = {key: trend(ctx, *key, since) for key in audits.accounts(ctx.db)}
-    return {key: points for key, points in found.items() if points}
 
 
 def compared(before: audits.Run | None, run: audits.Run) -> Change:

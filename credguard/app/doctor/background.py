@@ -12,7 +12,7 @@ import struct
 import sys
 from dataclasses import dataclass
 
-from credguard import __version__, paths
+from credguard import __version__, atomic, paths
 from credguard.app import service
 from credguard.app.context import Context
 from credguard.app.doctor import state
@@ -178,7 +178,9 @@ class Agent:
 def agent_facts(_ctx: Context) -> Agent:
     """Knocks at the agent's socket: one ping, 2 s."""
     path = paths.agent_socket()
-    held, pid = _lock(paths.lock_file("agent"))
+    lock = paths.lock_file("agent")
+    held = atomic.held(lock)
+    pid = _pid(lock) if held else None
     try:
         status = os.lstat(path)
         folder = os.stat(os.path.dirname(path))
@@ -207,29 +209,14 @@ def _only_manager(path: str, held: bool | None) -> bool:
     return any(each.endswith(f" {path}") and each.split()[3] == "00010000" for each in lines)
 
 
-def _lock(path: str) -> tuple[bool | None, int | None]:
-    if sys.platform == "win32":
-        return None, None
-    import fcntl
-
+def _pid(path: str) -> int | None:
+    """The process id that the agent wrote into its lock."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False, None
+        with open(path, "rb") as file:
+            text = file.read(32).strip()
     except OSError:
-        return None, None
-    try:
-        text = os.read(descriptor, 32).strip()
-        pid = int(text) if text.isdigit() else None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True, pid
-        return False, None
-    except OSError:
-        return None, None
-    finally:
-        os.close(descriptor)
+        return None
+    return int(text) if text.isdigit() else None
 
 
 def _ping(path: str) -> tuple[str, str | None]:
