@@ -195,7 +195,9 @@ CHECKS = (
                  "bucket.policy_public", "bucket.grants", "bucket.points"),
         none="there is no bucket", hub=("S3.2", "S3.3", "S3.12"),
         peer=("s3_bucket_public_access", "s3_bucket_policy_public_write_access",
-              "s3_bucket_public_list_acl", "s3_bucket_public_write_acl"),
+              "s3_bucket_public_list_acl", "s3_bucket_public_write_acl",
+              "s3_access_point_public_access_block",
+              "s3_multi_region_access_point_public_access_block"),
     ),
     Check(
         "ebs-encryption", "New disks are encrypted", _TIP, "medium",
