@@ -120,3 +120,14 @@ def test_config_and_security_hub_are_looked_for_in_each_region(
         ("security-hub", REGION, PASS), ("security-hub", "eu-west-1", FAIL),
         ("config-recorder", REGION, FAIL), ("config-recorder", "eu-west-1", FAIL),
     }  # fmt: skip
+
+
+def test_a_region_without_instances_takes_sixteen_requests_at_most(
+    ctx: Context, account: Account
+) -> None:
+    account.client("guardduty", "eu-north-1").create_detector(Enable=True)
+    one, two = (
+        audited(ctx, account, app.Wanted(regions=regions)).calls
+        for regions in (("eu-west-1",), ("eu-west-1", "eu-north-1"))
+    )
+    assert two - one <= 16
