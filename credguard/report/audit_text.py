@@ -90,12 +90,26 @@ def _check(
         yield f"            and {len(rows) - limit} more, see them: credguard audit --verbose"
     if failed:
         yield from _wrapped(f"why: {check.why}", width, _INDENT)
+        before: list[str] = []
         for text_of in remedies:
-            yield from _remedy(text_of, width, paint)
+            lines = text_of.split("\n")
+            # How one begins is said once, not for each thing anew.
+            yield from _remedy(lines, _alike(before, lines), width, paint)
+            before = lines
 
 
-def _remedy(text: str, width: int, paint: Paint) -> Iterator[str]:
-    for number, line in enumerate(text.split("\n")):
+def _alike(before: list[str], lines: list[str]) -> int:
+    """With how many lines both begin."""
+    same = (one == other for one, other in zip(before, lines, strict=False))
+    return next(
+        (number for number, each in enumerate(same) if not each), min(len(before), len(lines))
+    )
+
+
+def _remedy(lines: list[str], said: int, width: int, paint: Paint) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        if number < said:
+            continue
         if line.startswith("run: "):
             # A command stays on its line, so that it can be copied whole.
             yield " " * _INDENT + paint("$ " + line.removeprefix("run: "), "cyan", False)
