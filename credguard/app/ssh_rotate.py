@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from shlex import quote
 
-from credguard.app import own, ssh, ssh_agent
+from credguard.app import own, ssh, ssh_agent, ssh_locks
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.ssh_account import Caller, all_regions, caller
@@ -49,7 +49,7 @@ def rotate(
     `name`: the old or the new one; None: the one under way, else the only key. Safe to repeat, and
     after a crash at any point. Raises CredguardError.
     """
-    with ssh.replacing():
+    with ssh_locks.replacing():
         who = caller(ctx, profile, codes)
         record = _record(ctx, name, who)
         if wanted.finish != record.finish or (wanted.user and wanted.user != record.user):
