@@ -4,19 +4,15 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from shlex import quote
 
-from credguard import paths
-from credguard.app import noting, own
+from credguard.app import noting, own, ssh_locks
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.ssh_account import Caller, all_regions, caller, in_each, some_regions
-from credguard.atomic import locked
-from credguard.errors import AlreadyExists, CredguardError, StoreError, Unsupported
+from credguard.errors import AlreadyExists, CredguardError, Unsupported
 from credguard.keypairs import public
 from credguard.secret import Secret
 from credguard.store import events
@@ -79,7 +75,7 @@ def create(
                 "what a security key leaves on the disk is no key, and ssh wants it as a file",
                 hint="leave --no-file out",
             )
-        with _making():
+        with ssh_locks.making():
             return _with_security_key(ctx, name, wanted)
     who = caller(ctx, profile_name, codes)
     chosen = keys.check_name(name or default_name(who.owner))
@@ -164,31 +160,8 @@ def _register(who: Caller, key: table.SshKey, tags: dict[str, str], region: str)
 
 def local(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKey:
     """The key on this machine: made, or taken up. Raises CredguardError, VaultError, Busy."""
-    with _making():
+    with ssh_locks.making():
         return _local(ctx, name, owner, wanted)
-
-
-def _making() -> AbstractContextManager[None]:
-    """While a key is made: two at once would each put a passphrase into the vault for one file."""
-    return _alone("ssh-keys", 120.0, "another credguard makes an SSH key")
-
-
-def replacing() -> AbstractContextManager[None]:
-    """While a key is replaced or taken away: each ends what the other would go on with.
-
-    Raises Busy, StoreError.
-    """
-    return _alone("ssh-rotation", 10.0, "another credguard replaces an SSH key")
-
-
-@contextmanager
-def _alone(name: str, wait_s: float, busy: str) -> Iterator[None]:
-    paths.private_dir(paths.state_dir())
-    try:
-        with locked(paths.lock_file(name), wait_s, busy):
-            yield
-    except OSError as exc:
-        raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
 
 
 def _local(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKey:

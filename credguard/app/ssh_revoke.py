@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from shlex import quote
 
-from credguard.app import ssh, ssh_agent
+from credguard.app import ssh, ssh_agent, ssh_locks
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.ssh_account import Caller, all_regions, caller, delete_pair, some_regions
@@ -57,7 +57,7 @@ def revoke(
     `agreed` raises Aborted when a person does not want what it is shown. Safe to repeat: what is
     done stays so, a failure is tried again. Raises CredguardError before anything is done.
     """
-    with ssh.replacing():
+    with ssh_locks.replacing():
         return _revoke(ctx, target, profile, parts, push, regions, codes, agreed)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from shlex import quote
 
-from credguard.app import own, ssh, ssh_agent
+from credguard.app import own, ssh, ssh_agent, ssh_locks
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.ssh_account import (
@@ -57,7 +57,7 @@ def rotate(
     after a crash at any point. In the one account of `profile`; where the key is registered in
     others the replacement is begun there too, with the same new key. Raises CredguardError.
     """
-    with ssh.replacing():
+    with ssh_locks.replacing():
         who = caller(ctx, profile, codes)
         record = _record(ctx, name, who)
         if wanted.finish != record.finish or (wanted.user and wanted.user != record.user):
