@@ -6,6 +6,7 @@ their second line.
 
 import os
 from dataclasses import dataclass
+from shlex import quote
 
 from credguard import paths
 from credguard.app.hookshim import KEPT, MARK
@@ -47,6 +48,10 @@ def place_around(repository: str | None) -> Place:
             cwd, "rev-parse", "--is-bare-repository", "--is-inside-work-tree"
         ).split()
     except GitError as exc:
+        if "dubious ownership" in str(exc):
+            place = str(exc).partition("'")[2].rpartition("'")[0]
+            trust = f"git config --global --add safe.directory {quote(place)}"
+            raise GitError(str(exc), hint=f"another user's; if you trust it: {trust}") from exc
         if "not a git repository" not in str(exc):
             raise
         raise GitError(

@@ -190,6 +190,14 @@ def _more(data: bytes, first: Candidate) -> Iterator[Candidate]:
         at = end
 
 
+def rest_of_line(data: bytes, at: int) -> bytes:
+    """What stands from `at` to the end of the line or a comment, without `,` or `;` at its end."""
+    line = _REST_OF_LINE.match(data, at)
+    rest = line[0] if line else b""
+    cut = rest.find(b" #")
+    return (rest if cut < 0 else rest[:cut]).rstrip(b" \t,;")
+
+
 def literal_end(data: bytes, at: int, quote: bytes) -> int | None:
     """Where the literal that begins at `at` ends; None: it does not end on its line."""
     if len(quote) == 1:
@@ -235,10 +243,7 @@ def _bare(text: Text, at: int, kind: str) -> Iterator[Candidate]:
         return
     end = value.end()
     if where == "line":
-        line = _REST_OF_LINE.match(data, at)
-        rest = line[0] if line else b""
-        cut = rest.find(b" #")
-        rest = (rest if cut < 0 else rest[:cut]).rstrip(b" \t,;")
+        rest = rest_of_line(data, at)
         end = max(end, at + len(rest)) if rest[:1] not in b"|>" else end
     while end > at and data[end - 1 : end] in b".,:;":
         end -= 1
