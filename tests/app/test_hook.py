@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -173,7 +174,9 @@ def test_another_users_repository_is_refused_with_what_to_type(repo: Path, ctx: 
     os.chown(repo, 65534, -1)
     with pytest.raises(GitError, match="dubious ownership") as raised:
         hook.install(ctx, str(repo), global_=False)
-    assert raised.value.hint.endswith(f"git config --global --add safe.directory {repo}")
+    assert raised.value.hint.endswith(
+        f"git config --global --add safe.directory {quote(str(repo))}"
+    )
 
 
 def test_a_shadowed_global_hook_is_told(repo: Path, ctx: Context) -> None:
