@@ -192,8 +192,7 @@ def _more(data: bytes, first: Candidate) -> Iterator[Candidate]:
 
 def rest_of_line(data: bytes, at: int) -> bytes:
     """What stands from `at` to the end of the line or a comment, without `,` or `;` at its end."""
-    line = _REST_OF_LINE.match(data, at)
-    rest = line[0] if line else b""
+    rest = line[0] if (line := _REST_OF_LINE.match(data, at)) else b""
     cut = rest.find(b" #")
     return (rest if cut < 0 else rest[:cut]).rstrip(b" \t,;")
 
@@ -249,10 +248,8 @@ def _bare(text: Text, at: int, kind: str) -> Iterator[Candidate]:
         end -= 1
     if end <= at:
         return
-    yield Candidate(
-        at, end, data[at:end], _name(name), where if kind == "bare" else "weak-" + where, op,
-        close=match["close"][::-1],
-    )  # fmt: skip
+    where = where if kind == "bare" else "weak-" + where
+    yield Candidate(at, end, data[at:end], _name(name), where, op, close=match["close"][::-1])
 
 
 # A line of code up to a bare value, without a mark of a comment, literal, query or shell in it.
