@@ -35,6 +35,7 @@ _VERIFY_S = 6 * 3600.0
 _PLACES_S = 10.0
 _COOL = 20  # a file that takes long to scan, such as a log, rests for so many times that
 _LEAST_COOL_S = 0.05
+_MOST_COOLING = 256  # that many are looked through for those that rested
 
 
 class Watching:
@@ -186,6 +187,8 @@ class Watching:
         self._worker.scan(path, ignored)
         now = time.monotonic()
         if now - start > _LEAST_COOL_S:
+            if len(self._cooling) >= _MOST_COOLING:
+                self._cooling = {each: at for each, at in self._cooling.items() if at > now}
             self._cooling[path] = now + _COOL * (now - start)
         elif due is not None:
             del self._cooling[path]
