@@ -25,6 +25,7 @@ from credguard.daemon.watcher import Watcher, pruned
 from credguard.daemon.worker import Worker, real, shown
 from credguard.errors import Unsupported
 from credguard.report.advice import leaks_while_ignored
+from credguard.sources import mounts
 from credguard.store import findings, watches
 
 _LOG = logging.getLogger("credguard.daemon.watching")
@@ -137,6 +138,8 @@ class Watching:
     # One path
 
     def _handle(self, path: str, *, ignored: bool) -> None:
+        if mounts.network(path):
+            return
         git_dir = self._commits.log_of(path)
         if git_dir is not None:
             self._watcher.add_log(git_dir)  # its folder may have come only now
@@ -252,7 +255,10 @@ class Watching:
             if here is None:
                 if root not in self._missing:
                     self._missing.add(root)
-                    _LOG.warning("not readable, watched as soon as it is: %s", shown(root))
+                    kind = mounts.network(root)
+                    why = f"left out while on a network file system ({kind})" if kind else ""
+                    why = why or "not readable, watched as soon as it is"
+                    _LOG.warning("%s: %s", why, shown(root))
             elif here != known:
                 self._unmounted -= {root} if here.mounted else set()
                 if root in self._missing or (known is not None and not known.mounted):
@@ -302,7 +308,8 @@ class Watching:
     def _look_below(self, folder: str) -> None:
         """At the files with findings at and below `folder`, soon."""
         for stored in findings.paths_below(self._db, shown(folder)):
-            self._inbox.put(real(stored))
+            if not mounts.network(stored):
+                self._inbox.put(real(stored))
 
     def _in_folder(self, place: Place) -> Iterator[str]:
         if not self._below_root(place.folder):
@@ -363,7 +370,11 @@ class Watching:
             self._ignores.forget()
             self._letting.forget()
             # Stored paths too: a file deleted while events were lost is in no tree.
-            stored = [real(each) for each in findings.paths_below(self._db, "/")]
+            stored = [
+                real(each)
+                for each in findings.paths_below(self._db, "/")
+                if not mounts.network(each)
+            ]
             for start in range(0, len(stored), _BATCH):
                 paths = stored[start : start + _BATCH]
                 ignored = self._ignores.among(list(filter(self._worker.changed, paths)))

@@ -343,6 +343,8 @@ def _counts(each: RootStatus, now: float) -> str:
     if each.files is not None and each.looked_at is not None:
         parts.append(f"{each.files:,} files")
         parts.append(f"looked at {ago(now - each.looked_at)}")
+    if each.left_out:
+        parts.append(f"without network folders: {printable(', '.join(each.left_out))}")
     return ", ".join(parts)
 
 

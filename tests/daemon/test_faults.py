@@ -348,3 +348,38 @@ def test_a_home_that_cannot_be_written_is_one_line(tree: Path, poisoned: Path) -
     assert done.stderr.startswith("credguard: cannot open")
     assert "Read-only file system" in done.stderr
     assert done.stderr.count("\n") == 2
+
+
+def test_a_file_system_that_answers_nobody_is_left_out_and_said_so(
+    tree: Path, tmp_path: Path
+) -> None:
+    (tree / "dead").mkdir()
+    (tree / "a").mkdir()
+    other = tmp_path / "other"
+    other.mkdir()
+    watch.add(Context(), str(other))
+    hang = f"{sys.executable} {Path(support.__file__).with_name('hang.py')}"
+    inner = f'exec {hang} {tree}/dead {hang} {other} "$@"'
+    own = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", inner, "-")
+    probe = subprocess.run([*own, "true"], capture_output=True, timeout=20)
+    if probe.returncode != 0:
+        pytest.skip("*** NOT HERE, so a dead mount is not tested: FUSE in user namespaces")
+    process = support.start(None, *own)
+    until(lambda: "every watched file was looked at" in log())
+    assert f"left out while on a network file system (fuse): {other}" in log()
+    (tree / "a" / "env").write_text(leak())
+    until(lambda: str(tree / "a" / "env") in open_paths())
+    enter = ("nsenter", "--preserve-credentials", "-U", "-m", "-t", str(process.pid))
+    done = subprocess.run(
+        [*enter, sys.executable, "-m", "credguard", "status"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert f"without network folders: {tree}/dead" in " ".join(done.stdout.split())
+    assert "left out: a network file system (fuse)" in " ".join(done.stdout.split())
+    done = subprocess.run(
+        [*enter, sys.executable, "-m", "credguard", "watch", "add", str(other)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "lies on a network file system (fuse)" in done.stderr
+    assert support.stop(process) == b""
