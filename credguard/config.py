@@ -13,12 +13,14 @@ import tomllib
 import msgspec
 
 from credguard import paths, times
-from credguard.config_model import DURATIONS
+from credguard.config_model import DURATIONS, SCOPES
 from credguard.config_model import PLACES as PLACES
 from credguard.config_model import Config as Config
 from credguard.errors import ConfigError, StoreError
+from credguard.reading import content
 
 seconds = times.seconds
+_LARGEST = 1 << 20  # bytes
 HOOKS = ("offer", "install", "off")
 # Bucket names: S3 User Guide, "General purpose bucket naming rules". The prefix is ours to choose.
 S3_PLACE = re.compile(
@@ -41,6 +43,8 @@ def _check_words(text: str, path: str, config: "Config") -> None:
     for key, given, known in (
         ("watch.places", config.watch.places, PLACES),
         ("watch.hooks", [config.watch.hooks], HOOKS),
+        ("audit.scope", [config.audit.scope], SCOPES),
+        ("vault.backend", filter(None, [config.vault.backend]), sorted(BACKENDS)),
     ):
         for each in given:
             if each not in known:
@@ -58,8 +62,7 @@ def _check_words(text: str, path: str, config: "Config") -> None:
 
 def _read(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = content(path, _LARGEST)
     except FileNotFoundError:
         return ""
     except OSError as exc:
@@ -88,12 +91,6 @@ def parse(text: str, path: str) -> Config:
             seconds(str(get(config, key)))
         except ConfigError as exc:
             raise ConfigError(f"{_place(text, path, key)}{key}: {exc}", hint=exc.hint) from None
-    if config.vault.backend and config.vault.backend not in BACKENDS:
-        raise ConfigError(
-            f"{_place(text, path, 'vault.backend')}vault.backend {config.vault.backend!r}"
-            " is not known",
-            hint="one of: " + ", ".join(sorted(BACKENDS)),
-        )
     _check_words(text, path, config)
     if config.posture.s3 and not S3_PLACE.match(config.posture.s3):
         raise ConfigError(

@@ -3,11 +3,10 @@
 Durations are texts such as "30d"; DURATIONS names the settings that are one.
 """
 
-from typing import Literal
-
 import msgspec
 
 PLACES = ("aws", "histories", "downloads")
+SCOPES = ("account", "self")
 
 
 class VaultConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,15 +139,15 @@ class LeakConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class AuditConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the audit of an account takes for good, and how often the service runs one.
 
-    `every`: "0s": it does not. `profile` "": the only one, or default. `regions`: none: all that
-    are enabled. `open_ports`: may face the world. `automation`: patterns of the names of users that
-    are programs; `log_groups`: of the log groups that must not be deletable. `waivers`: a file, "":
-    audit-waivers.toml beside this one.
+    `every`: "0s": it does not. `scope`: one of SCOPES. `profile` "": the only one, or default.
+    `regions`: none: all that are enabled. `open_ports`: may face the world. `automation`: patterns
+    of the names of users that are programs; `log_groups`: of the log groups that must not be
+    deletable. `waivers`: a file, "": audit-waivers.toml beside this one.
     """
 
     every: str = "0s"
     profile: str = ""
-    scope: Literal["account", "self"] = "account"
+    scope: str = "account"
     regions: list[str] = []
     key_age: str = "30d"
     key_unused: str = "45d"

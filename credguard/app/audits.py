@@ -1,6 +1,5 @@
 """Use case: the account audits that were made, for `status` and `report`."""
 
-from credguard.app.audit.trend import trend
 from credguard.app.context import Context
 from credguard.report.overview import Audit
 from credguard.store import audits as table
@@ -17,10 +16,8 @@ def audits(ctx: Context, since: float = 0.0) -> list[Audit]:
 
     The newest 200 at most; accounts are not mixed, since their numbers would look like a change.
     """
+    # Here, not above: it brings every check of the audit along, and `status` needs none.
+    from credguard.app.audit.trend import trend
+
     run = table.newest(ctx.db)
-    if run is None:
-        return []
-    return [
-        Audit(each.at, each.passed, each.failed, each.unknown, run.account, each.worse, each.better)
-        for each in trend(ctx, run.account, run.scope, since)
-    ]
+    return [] if run is None else trend(ctx, run.account, run.scope, since)

@@ -148,12 +148,11 @@ def _rotations(told: list[Event], lines: list[KeyLine]) -> list[Rotation]:
 
 
 def _found(ctx: Context, since: float) -> list[Found]:
-    rows = ctx.db.execute("SELECT state, first_seen, last_seen FROM finding ORDER BY first_seen")
     # Of one that is not open any more the time seen last is its end.
     found = [
-        Found(r["first_seen"], None, "")
-        if r["state"] == findings.OPEN
-        else Found(r["first_seen"], r["last_seen"], r["state"])
-        for r in rows
+        Found(each.first_seen, None, "")
+        if each.state == findings.OPEN
+        else Found(each.first_seen, each.last_seen, each.state)
+        for each in findings.in_state(ctx.db)
     ]
     return [each for each in found if each.closed is None or each.closed >= since]

@@ -7,7 +7,7 @@ import sysconfig
 
 from credguard import paths
 from credguard.errors import StoreError
-from credguard.sources.notes import COMMITS
+from credguard.sources.notes import COMMITS, PUSHES
 
 # Each hook that looks for secrets, and the module whose `main` does it.
 _ENTRIES = {
@@ -20,6 +20,8 @@ CHECKED = tuple(_ENTRIES)
 # Git runs these after commits that no hook above saw: --no-verify, cherry-pick, revert, rebase, am.
 NOTED = ("post-commit", "post-merge", "post-applypatch", "post-rewrite")
 INSTALLED = CHECKED + NOTED
+# Git runs it in the repository that a push goes to, which may be on this machine.
+_RECEIVED = "post-update"
 KEPT = ".before-credguard"
 _SECTIONS = (
     f"for name in {' '.join(INSTALLED)}; do"
@@ -83,9 +85,12 @@ def configured_shim(name: str) -> bytes:
 
 def _shim(name: str, kept: str, removal: str) -> bytes:
     chain = _template("chain.sh")
-    if name in NOTED:
-        inbox = shlex.quote(os.path.join(paths.inbox_dir(), COMMITS))
-        text = _template("note.sh").replace("kept=@KEPT@\n", kept)
+    if name in (*NOTED, _RECEIVED):
+        received = name == _RECEIVED
+        kind = PUSHES if received else COMMITS
+        inbox = shlex.quote(os.path.join(paths.inbox_dir(), kind))
+        template = _template("received.sh" if received else "note.sh")
+        text = template.replace("kept=@KEPT@\n", kept)
         text = text.replace("@NAME@", name).replace("@INBOX@", inbox)
         return (text + chain).encode("utf-8", "surrogateescape")
     if name not in CHECKED:

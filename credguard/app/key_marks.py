@@ -31,7 +31,7 @@ def mark(ctx: Context, key_id: str, kind: str, hint: str = "") -> None:
         hint = hint or f"give the profile another key: credguard add {quoted}"
     known = problems.of(ctx.db, _SUBJECT + key_id)
     if known is not None and known.hint != hint:
-        problems.solve(ctx.db, ctx.now(), known.subject)
+        problems.drop(ctx.db, known.subject)
     problems.put(ctx.db, ctx.now(), _SUBJECT + key_id, kind, what, hint)
     problems.mark_told(ctx.db, _SUBJECT + key_id)  # who typed it knows
 
@@ -58,4 +58,4 @@ def settle(ctx: Context) -> None:
     handed_out = {_SUBJECT + each.key.key_id for each in profiles.profiles(ctx.db)}
     for problem in problems.present(ctx.db):
         if problem.kind in {LEAKED, LOCKED_OUT} and problem.subject not in handed_out:
-            problems.solve(ctx.db, ctx.now(), problem.subject)
+            problems.replaced(ctx.db, ctx.now(), problem.subject)

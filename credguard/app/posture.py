@@ -75,7 +75,7 @@ def _with_store(ctx: Context, made: Posture, max_age: float, unknown: list[str])
         made,
         keys=tuple(_key(each, max_age, now) for each in profiles.profiles(ctx.db)),
         hooks=tuple(_hooks(ctx)),
-        ssh=tuple(_ssh(ctx, each, now) for each in ssh.keys(ctx.db)),
+        ssh=tuple(_ssh(ctx, each, now) for each in ssh.in_use(ctx.db)),
         passwords_due=passwords_due,
         open_findings=len(findings.open_findings(ctx.db)),
         leaks=len(open_leaks),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from credguard import paths
 from credguard.app.scan_batch import Batch, Setting, scan_files, scan_text, scan_windows
 from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
+from credguard.scan.pairing import Folders
 from credguard.sources.listing import Listed, Wanted, listed
 from credguard.sources.settings import Settings
 
@@ -17,6 +19,7 @@ from credguard.sources.settings import Settings
 _ALONE_BYTES, _ALONE_FILES = 12 << 20, 800
 # What one worker gets at a time, by what the files before had on average.
 _BATCH_BYTES, _BATCH_FILES, _BATCH_NAMES = 2 << 20, 200, 32 << 10
+_HELD = 20_000  # so many findings are held, some 20 MB, where a spill takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,26 @@ class Options:
 DEFAULT = Options()
 
 
+class Spill(Protocol):
+    """Takes findings out of memory, in their order. Numbers count all that were found, from 0."""
+
+    def take(self, found: list[Finding]) -> None:
+        """The next ones."""
+
+    def amend(self, number: int, finding: Finding) -> None:
+        """One that was taken has changed."""
+
+    def insert(self, number: int, finding: Finding) -> None:
+        """One more, before that of this number, which was taken."""
+
+
 @dataclass(slots=True)
 class Result:
     """What a scan found; complete once its findings have been gone through.
 
     `problems`: what could not be read or was cut short, and why: about that nothing can be told.
     `notices`: what a person should know and that leaves nothing open. `scanned` files of `size`
-    bytes were read.
+    bytes were read. The first `spilled` findings went into the spill; `findings` are the others.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -60,6 +76,12 @@ class Result:
     notices: list[str] = field(default_factory=list)
     scanned: int = 0
     size: int = 0
+    spilled: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many were found."""
+        return self.spilled + len(self.findings)
 
     def add(self, batch: Batch) -> None:
         """Take in what was scanned."""
@@ -78,21 +100,43 @@ def silent(_result: Result) -> None:
 
 
 def scan_paths(
-    names: list[str], options: Options = DEFAULT, on_progress: Progress = silent
+    names: list[str],
+    options: Options = DEFAULT,
+    on_progress: Progress = silent,
+    spill: Spill | None = None,
 ) -> Result:
     """Scan every file at and below `names`; the order of findings depends on the names alone.
 
+    With `spill` at most some thousands of findings are in memory at once.
     Raises CredguardError when the rules do not load or a pattern is wrong.
     """
     result = Result()
-    for batch in stream_paths(names, options, result):
+    folders = Folders()
+    for batch in _batches_of(names, options, result):
+        folders.add(batch.findings, result.count, batch.apart)
         result.add(batch)
+        if spill is not None and len(result.findings) >= _HELD:
+            spill.take(result.findings)
+            result.spilled += len(result.findings)
+            result.findings = []
         on_progress(result)
+    _pair(result, folders, spill)
     return result
 
 
-def stream_paths(names: list[str], options: Options, result: Result) -> Iterator[Batch]:
-    """What `scan_paths` finds, as it comes, in the same order; `result` gets notices alone."""
+def _pair(result: Result, folders: Folders, spill: Spill | None) -> None:
+    """Tell of secrets that a key id stands beside, in another file: each at its place."""
+    pairs = sorted(folders.pairs(), key=lambda pair: pair[0], reverse=True)
+    for number, finding, is_found in pairs:
+        at = number - result.spilled
+        if spill is not None and at < 0:
+            (spill.amend if is_found else spill.insert)(number, finding)
+        elif not is_found:
+            result.findings.insert(at, finding)
+
+
+def _batches_of(names: list[str], options: Options, result: Result) -> Iterator[Batch]:
+    """What there is at and below `names`, in order; `result` gets notices alone."""
     setting = Setting(paths.cache_dir(), options.least, options.deep)
     setting.engine()  # before any worker is forked: they share it
     settings = Settings()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from credguard.scan.pairing import SMALL, alone, named
 from credguard.sources.database import load_engine
 from credguard.sources.files import Unreadable, blocks, read, windows
 from credguard.sources.own import armed
@@ -108,9 +109,13 @@ class Setting:
 
 
 class Batch:
-    """What was found in some files; `problems`: a path, and why nothing or not all was read."""
+    """What was found in some files; `problems`: a path, and why nothing or not all was read.
 
-    __slots__ = ("findings", "problems", "scanned", "size")
+    `apart`: what would be a secret beside a key id (`credguard.scan.pairing`), each with the place
+    it would have in `findings`.
+    """
+
+    __slots__ = ("apart", "findings", "problems", "scanned", "size")
 
     def __init__(
         self,
@@ -120,6 +125,7 @@ class Batch:
         size: int = 0,
     ) -> None:
         """So many files, of so many bytes."""
+        self.apart: list[tuple[int, Finding]] = []
         self.findings = findings or []
         self.problems = problems or []
         self.scanned = scanned
@@ -169,6 +175,11 @@ def scan_files(setting: Setting, files: list[bytes]) -> Batch:
                 batch.size += part.size
             else:
                 found, problems = scan_text(setting, data, path)
+                if len(data) <= SMALL and named(path):
+                    single = alone(data, path, found)
+                    if single is not None:
+                        setting.judge([single], data, path)
+                        batch.apart.append((len(batch.findings), single))
                 batch.findings += found
                 batch.problems += problems
                 batch.size += len(data)

@@ -5,7 +5,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from shlex import quote
@@ -81,7 +81,7 @@ def create(
                 "what a security key leaves on the disk is no key, and ssh wants it as a file",
                 hint="leave --no-file out",
             )
-        with _alone():
+        with _making():
             return _with_security_key(ctx, name, wanted)
     who = caller(ctx, profile_name, codes)
     chosen = keys.check_name(name or default_name(who.owner))
@@ -159,27 +159,52 @@ def _register(who: Caller, key: table.SshKey, tags: dict[str, str], region: str)
             account.import_key_pair(name, key.public_key, tags)
         except AlreadyExists:
             found = account.key_pair(name)
-            if found is None or not public.is_key(
-                found.public_key, found.fingerprint, key.public_key
-            ):
+            if found is None or not public.is_key(found, key.public_key):
                 raise AlreadyExists(
                     f"{region} has a key pair {name} with another public key",
                     hint="choose another name: credguard ssh create --name NAME",
                 ) from None
 
 
+def delete_pair(who: Caller, region: str, name: str, line: str) -> bool:
+    """No key pair `name` of the key `line` is registered in `region`; True: it was deleted now.
+
+    Looked at right before: a pair of that name with another key is not touched. Raises AwsError.
+    """
+    from credguard.aws import ec2
+
+    with ec2.in_region(who.credentials, region) as account:
+        found = account.key_pair(name)
+        if found is None or not public.is_key(found, line):
+            return False
+        account.delete_key_pair(name)
+    return True
+
+
 def local(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKey:
     """The key on this machine: made, or taken up. Raises CredguardError, VaultError, Busy."""
-    with _alone():
+    with _making():
         return _local(ctx, name, owner, wanted)
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
+def _making() -> AbstractContextManager[None]:
     """While a key is made: two at once would each put a passphrase into the vault for one file."""
+    return _alone("ssh-keys", 120.0, "another credguard makes an SSH key")
+
+
+def replacing() -> AbstractContextManager[None]:
+    """While a key is replaced or taken away: each ends what the other would go on with.
+
+    Raises Busy, StoreError.
+    """
+    return _alone("ssh-rotation", 10.0, "another credguard replaces an SSH key")
+
+
+@contextmanager
+def _alone(name: str, wait_s: float, busy: str) -> Iterator[None]:
     paths.private_dir(paths.state_dir())
     try:
-        with locked(paths.lock_file("ssh-keys"), 120.0, busy="another credguard makes an SSH key"):
+        with locked(paths.lock_file(name), wait_s, busy):
             yield
     except OSError as exc:
         raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
@@ -330,7 +355,8 @@ def _known(ctx: Context, name: str) -> table.SshKey:
 
 def public_file(path: str, line: str) -> None:
     """Write the public half; one that is there stays. Raises AlreadyExists: it is another's."""
-    from credguard.ssh import keys, reading
+    from credguard import reading
+    from credguard.ssh import keys
 
     try:
         present = reading.content(path).decode()

@@ -1,6 +1,5 @@
 """Use case: keys for ssh-agent, an agent that can ask, and ssh's own settings."""
 
-import contextlib
 import os
 import re
 import signal
@@ -141,7 +140,6 @@ class Configured:
     path: str
     included: bool
     hosts: list[str]
-    keys: list[str]
 
 
 def configure(ctx: Context, hosts: list[str], user: str | None) -> Configured:
@@ -153,21 +151,18 @@ def configure(ctx: Context, hosts: list[str], user: str | None) -> Configured:
     from credguard.ssh import config
 
     wanted = [*config.HOSTS, *(config.check_host(each) for each in hosts)]
-    files = [_identity(key) for key in table.keys(ctx.db) if key.state in _USED]
+    files = _identities(ctx)
     if not files:
         raise CredguardError("no SSH key was made here", hint="run: credguard ssh create")
     user = config.check_user(user) if user is not None else ""
     before = config.write(config.text(wanted, files, ctx.config.ssh.lifetime, user))
     included = config.include()
     try:
-        _prove(wanted, files)
+        _prove(wanted[0], files)
     except CredguardError as exc:
-        if included:
-            config.remove()
-        if before is not None:
-            config.write(before)
+        config.put_back(before, included=included)
         raise CredguardError(f"ssh does not use the keys: {exc}", hint=exc.hint) from None
-    return Configured(config.path(), included, wanted, files)
+    return Configured(config.path(), included, wanted)
 
 
 _USED = {table.ACTIVE, table.DRAINING}
@@ -177,38 +172,36 @@ def reconfigure(ctx: Context) -> None:
     """After the keys changed: write the file again where it is in use, with the same hosts."""
     from credguard.ssh import config
 
-    if not config.written():
-        return
-    with contextlib.suppress(OSError), open(config.path(), encoding="utf-8") as file:
-        lines = file.read().splitlines()
-        hosts = next((line.split()[1:] for line in lines if line.startswith("Host ")), [])
-        user = next((line.split()[1] for line in lines if line.startswith("    User ")), "")
-        files = [_identity(key) for key in table.keys(ctx.db) if key.state in _USED]
-        if hosts and files:
-            config.write(config.text(hosts, files, ctx.config.ssh.lifetime, user))
+    hosts, user = config.chosen() or ([], "")
+    files = _identities(ctx)
+    if hosts and files:
+        config.write(config.text(hosts, files, ctx.config.ssh.lifetime, user))
 
 
-def _identity(key: table.SshKey) -> str:
-    """What ssh is told: the private file, or the public one of a key that only an agent has."""
+def _identities(ctx: Context) -> list[str]:
+    """What ssh is told: private files, and the public ones of keys that only an agent has."""
     from credguard.ssh import keys
 
-    return key.path or keys.private_path(key.name) + ".pub"
+    return [
+        key.path or keys.private_path(key.name) + ".pub"
+        for key in table.keys(ctx.db)
+        if key.state in _USED
+    ]
 
 
-def _prove(hosts: list[str], files: list[str]) -> None:
+def _prove(host: str, files: list[str]) -> None:
     from credguard.ssh import config, openssh
 
     # ssh goes by the password database's home, not by HOME.
     own = os.path.realpath(paths.home()) == os.path.realpath(_home_of_ssh())
-    for host in hosts[:1]:
-        name = host.replace("*", "0").replace("?", "0")
-        found = openssh.settings_for(name, None if own else config.main_path())
-        seen = found.get("identityfile", [])
-        missing = [each for each in files if each not in seen]
-        if missing or found.get("identitiesonly") != ["yes"]:
-            raise CredguardError(
-                f"for {name} it reads other settings first", hint=f"see: ssh -G {name}"
-            )
+    name = host.replace("*", "0").replace("?", "0")
+    found = openssh.settings_for(name, None if own else config.main_path())
+    seen = found.get("identityfile", [])
+    missing = [each for each in files if each not in seen]
+    if missing or found.get("identitiesonly") != ["yes"]:
+        raise CredguardError(
+            f"for {name} it reads other settings first", hint=f"see: ssh -G {name}"
+        )
 
 
 def _home_of_ssh() -> str:

@@ -42,8 +42,8 @@ def program() -> str:
 
     Raises StoreError.
     """
-    folder = paths.private_dir(paths.data_dir())
-    path = os.path.join(folder, "askpass")
+    paths.private_dir(paths.data_dir())
+    path = _path()
     python = os.path.join(sys.prefix, "bin", "python")
     python = python if os.path.exists(python) else sys.executable
     text = f'#!/bin/sh\nexec {shlex.quote(python)} -I -m credguard ssh askpass "$@"\n'

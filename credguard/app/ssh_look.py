@@ -145,7 +145,7 @@ def rows(ctx: Context, seen: Look) -> list[Row]:
     states = {key.name: key.state for key in table.keys(ctx.db)}
     result, told = [], set()
     for key in facts.local:
-        pairs = [p for p in facts.pairs if key.public_key and _is(p, key.public_key)]
+        pairs = [p for p in facts.pairs if key.public_key and is_key(p, key.public_key)]
         if not seen.account:
             pairs = _remembered(ctx, key)
         told |= {(p.region, p.name) for p in pairs}
@@ -219,10 +219,6 @@ def _same(one: Pair, other: Pair) -> bool:
     if one.public_key and other.public_key:
         return same_key(one.public_key, other.public_key)
     return one.fingerprint == other.fingerprint
-
-
-def _is(pair: Pair, line: str) -> bool:
-    return is_key(pair.public_key, pair.fingerprint, line)
 
 
 def _row(

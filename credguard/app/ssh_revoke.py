@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from shlex import quote
 
-from credguard import paths
 from credguard.app import ssh, ssh_agent
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.ssh_account import Caller, all_regions, caller, some_regions
 from credguard.app.ssh_look import local_keys, read
 from credguard.app.ssh_push import Pusher
-from credguard.atomic import locked, remove
-from credguard.errors import CredguardError, NotPermitted, StoreError
+from credguard.atomic import remove
+from credguard.errors import CredguardError, NotPermitted
 from credguard.keypairs import revocation
 from credguard.keypairs.model import Facts, Instance, Pair
 from credguard.keypairs.public import fingerprint, is_key, parsed, same_key
@@ -58,13 +57,8 @@ def revoke(
     `agreed` raises Aborted when a person does not want what it is shown. Safe to repeat: what is
     done stays so, a failure is tried again. Raises CredguardError before anything is done.
     """
-    paths.private_dir(paths.state_dir())
-    try:
-        # The lock of a replacement: each ends what the other would go on with.
-        with locked(paths.lock_file("ssh-rotation"), busy="another credguard replaces an SSH key"):
-            return _revoke(ctx, target, profile, parts, push, regions, codes, agreed)
-    except OSError as exc:
-        raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
+    with ssh.replacing():
+        return _revoke(ctx, target, profile, parts, push, regions, codes, agreed)
 
 
 def _revoke(
@@ -155,7 +149,10 @@ def _records(
         if _is_of(record, target):
             wanted.setdefault(key, (record.title, record.name))
     return [
-        under_way.get(line) or Record(title, name, line, who.account, ctx.now())
+        under_way.get(line)
+        or Record(
+            title, name, line, who.account, ctx.now(), owner=target.owner, device=target.device
+        )
         for line, (title, name) in wanted.items()
     ]
 
@@ -167,7 +164,7 @@ def _seen(
         key.name == record.name and key.public_key and same_key(key.public_key, record.key)
         for key in local_keys(ctx)
     )
-    pairs = [e for e in facts.pairs if is_key(e.public_key, e.fingerprint, record.key)]
+    pairs = [each for each in facts.pairs if is_key(each, record.key)]
     name = ssh.pair(record.name) if record.name else ""
     found = revocation.seen(
         record,
@@ -238,7 +235,9 @@ def _do(
     """Do one item; gives what there is to say. Raises CredguardError."""
     match item.kind:
         case Kind.PAIR:
-            _delete_pair(ctx, who, record, item)
+            ssh.delete_pair(who, item.where, item.subject, record.key)
+            if record.name:
+                table.remove_registration(ctx.db, record.name, who.account, item.where)
         case Kind.AGENT:
             return _out_of_agent(record)
         case Kind.FILE:
@@ -250,17 +249,6 @@ def _do(
             pusher.remove(machine, record.key, None)
             return f"out of authorized_keys of {pusher.way.user}"
     return ""
-
-
-def _delete_pair(ctx: Context, who: Caller, record: Record, item: Item) -> None:
-    from credguard.aws import ec2
-
-    with ec2.in_region(who.credentials, item.where) as account:
-        found = account.key_pair(item.subject)
-        if found is not None and is_key(found.public_key, found.fingerprint, record.key):
-            account.delete_key_pair(item.subject)
-    if record.name:
-        table.remove_registration(ctx.db, record.name, who.account, item.where)
 
 
 def _out_of_agent(record: Record) -> str:
@@ -298,8 +286,8 @@ def listed(ctx: Context, target: Target | None = None) -> list[Record]:
 
 def _is_of(record: Record, target: Target) -> bool:
     """Whether the list was begun for that owner or device."""
-    wanted = target.owner or target.device
-    return bool(wanted) and f" of {wanted} (" in record.title
+    tag = (target.owner, target.device)
+    return any(tag) and tag == (record.owner, record.device)
 
 
 def tick(ctx: Context, item_id: str, target: Target | None = None) -> list[Record]:

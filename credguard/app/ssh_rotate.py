@@ -6,15 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from shlex import quote
 
-from credguard import paths
 from credguard.app import own, ssh, ssh_agent
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.ssh_account import Caller, all_regions, caller
 from credguard.app.ssh_look import read
 from credguard.app.ssh_push import Pusher
-from credguard.atomic import locked
-from credguard.errors import CredguardError, NotPermitted, StoreError, Unsupported
+from credguard.errors import CredguardError, NotPermitted, Unsupported
 from credguard.keypairs import machine
 from credguard.keypairs.driver import Driver, Outcome
 from credguard.keypairs.machine import Look, Record, Step
@@ -51,24 +49,20 @@ def rotate(
     `name`: the old or the new one; None: the one under way, else the only key. Safe to repeat, and
     after a crash at any point. Raises CredguardError.
     """
-    paths.private_dir(paths.state_dir())
-    try:
-        with locked(paths.lock_file("ssh-rotation"), busy="another credguard replaces an SSH key"):
-            who = caller(ctx, profile, codes)
-            record = _record(ctx, name, who)
-            if wanted.finish != record.finish or (wanted.user and wanted.user != record.user):
-                record = replace(record, finish=record.finish or wanted.finish)
-                if wanted.user and wanted.user != record.user:
-                    # What was done in one user's file says nothing of another's.
-                    record = replace(record, user=wanted.user, lines={})
-                table.put_rotation(ctx.db, record, ctx.now())
-            pusher = wanted.push(who) if wanted.push is not None else None
-            effects = Effects(ctx, who, pusher)
-            outcome = Driver(effects, tell).run(record, push=pusher is not None)
-            own.refresh(ctx)
-            return outcome
-    except OSError as exc:
-        raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
+    with ssh.replacing():
+        who = caller(ctx, profile, codes)
+        record = _record(ctx, name, who)
+        if wanted.finish != record.finish or (wanted.user and wanted.user != record.user):
+            record = replace(record, finish=record.finish or wanted.finish)
+            if wanted.user and wanted.user != record.user:
+                # What was done in one user's file says nothing of another's.
+                record = replace(record, user=wanted.user, lines={})
+            table.put_rotation(ctx.db, record, ctx.now())
+        pusher = wanted.push(who) if wanted.push is not None else None
+        effects = Effects(ctx, who, pusher)
+        outcome = Driver(effects, tell).run(record, push=pusher is not None)
+        own.refresh(ctx)
+        return outcome
 
 
 def _record(ctx: Context, name: str | None, who: Caller) -> Record:
@@ -170,16 +164,12 @@ class Effects:
         names = [ssh.pair(record.old), ssh.pair(record.new)]
         pairs, instances, failed = read(self._who, sorted(where), names)
         old_in = {
-            pair.region
-            for pair in pairs
-            if pair.name == names[0] and is_key(pair.public_key, pair.fingerprint, old.public_key)
+            pair.region for pair in pairs if pair.name == names[0] and is_key(pair, old.public_key)
         }
         new_in = {
             pair.region
             for pair in pairs
-            if new is not None
-            and pair.name == names[1]
-            and is_key(pair.public_key, pair.fingerprint, new.public_key)
+            if new is not None and pair.name == names[1] and is_key(pair, new.public_key)
         }
         carrying = tuple(
             sorted(
@@ -241,7 +231,10 @@ class Effects:
 
     def delete(self, record: Record, region: str) -> None:
         """See driver.Effects. A pair of that name with another key is not touched."""
-        delete_pair(self._ctx, self._who, self._key(record.old), region)
+        key, ctx = self._key(record.old), self._ctx
+        if ssh.delete_pair(self._who, region, ssh.pair(key.name), key.public_key):
+            events.record(ctx.db, ctx.now(), "ssh.pair_deleted", key.name, region=region)
+        table.remove_registration(ctx.db, key.name, self._who.account, region)
 
     def end(self, record: Record) -> None:
         """See driver.Effects."""
@@ -251,19 +244,3 @@ class Effects:
                 table.set_state(self._ctx.db, record.old, table.REPLACED)
             events.record(self._ctx.db, self._ctx.now(), "ssh.replaced", record.old, new=record.new)
         ssh_agent.reconfigure(self._ctx)
-
-
-def delete_pair(ctx: Context, who: Caller, key: table.SshKey, region: str) -> None:
-    """The pair of `key` is not registered in `region`. Raises AwsError.
-
-    Looked at right before: a pair of that name with another key is not touched.
-    """
-    from credguard.aws import ec2
-
-    name = ssh.pair(key.name)
-    with ec2.in_region(who.credentials, region) as account:
-        found = account.key_pair(name)
-        if found is not None and is_key(found.public_key, found.fingerprint, key.public_key):
-            account.delete_key_pair(name)
-            events.record(ctx.db, ctx.now(), "ssh.pair_deleted", key.name, region=region)
-    table.remove_registration(ctx.db, key.name, who.account, region)

@@ -167,9 +167,7 @@ def _passwords(ctx: Context) -> list[PasswordStatus]:
 
 def _ssh(ctx: Context, *, know_due: bool) -> list[SshStatus]:
     rows = []
-    for key in ssh.keys(ctx.db):
-        if key.state not in (ssh.ACTIVE, ssh.DRAINING):
-            continue
+    for key in ssh.in_use(ctx.db):
         regions = [each.region for each in ssh.registrations(ctx.db, key.name)]
         age = ctx.now() - key.created
         due = (ssh_look.max_age_s(ctx) - age) / _DAY_S if know_due else None

@@ -31,7 +31,9 @@ _KEY_SECRET = re.compile(rb"[A-Za-z0-9/+]{40}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An AWS key: id and secret that stand in one file; `token`: of a temporary one."""
+    """An AWS key: id and secret of one file, or of two (`Finding.pair`); `token`: of a temporary
+    one.
+    """
 
     key_id: str
     secret: Secret
@@ -79,12 +81,16 @@ def _pairs(found: list[Finding]) -> list[Pair]:
     for each in found:
         by_file.setdefault(each.path, []).append(each)
     pairs: dict[tuple[bytes, bytes], Pair] = {}
-    for here in by_file.values():
-        ids = [each for each in here if _KEY_ID.match(each.value)]
-        tokens = [each for each in here if "session-token" in each.rule_id]
+    for path, here in by_file.items():
         for each in here:
-            if not ids or "aws" not in each.rule_id or not _KEY_SECRET.match(each.value):
+            if not (each.pair or "aws" in each.rule_id) or not _KEY_SECRET.match(each.value):
                 continue
+            beside = each.pair or path
+            around = here if beside == path else [*by_file.get(beside, ()), *here]
+            ids = [other for other in by_file.get(beside, ()) if _KEY_ID.match(other.value)]
+            if not ids:
+                continue
+            tokens = [other for other in around if "session-token" in other.rule_id]
             nearest = min(ids, key=lambda key, line=each.line: abs(key.line - line))  # type: ignore[misc]
             token = None
             if nearest.value.startswith(b"ASIA"):

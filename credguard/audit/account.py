@@ -8,6 +8,7 @@ from credguard.audit.model import (
     FAIL,
     PASS,
     Check,
+    Judge,
     Limits,
     Said,
     days,
@@ -93,29 +94,49 @@ def detector(facts: Facts, limits: Limits) -> Iterator[Said]:
 
 
 def recorder(facts: Facts, limits: Limits) -> Iterator[Said]:
-    """In the home region."""
-    name = f"arn:{facts.partition}:config:{facts.home}:{facts.account}:recorder"
-    if known(facts.recorder):
-        yield Said(PASS, name, "AWS Config records", region=facts.home)
-        return
-    remedy = (
-        "it costs by use; the console makes its role and bucket:\n"
-        f"https://console.aws.amazon.com/config/home?region={facts.home}#/get-started"
-    )
-    yield Said(FAIL, name, "AWS Config does not record", remedy, facts.home)
+    """It is regional."""
+
+    def region(here: Region) -> Iterator[Said]:
+        name = f"arn:{facts.partition}:config:{here.name}:{facts.account}:recorder"
+        if known(here.recorder):
+            yield Said(PASS, name, "AWS Config records", region=here.name)
+            return
+        role = (
+            f"arn:{facts.partition}:iam::{facts.account}:role/aws-service-role/config.amazonaws.com"
+            "/AWSServiceRoleForConfig"
+        )
+        remedy = (
+            "it costs by use; BUCKET is one that it may write to, see"
+            " https://docs.aws.amazon.com/config/latest/developerguide/s3-bucket-policy.html\n"
+            "once for the account, where it has no such role yet:\n"
+            "run: aws iam create-service-linked-role --aws-service-name config.amazonaws.com\n"
+            f"run: aws configservice put-configuration-recorder --region {here.name}"
+            f" --configuration-recorder name=default,roleARN={role}\n"
+            f"run: aws configservice put-delivery-channel --region {here.name}"
+            " --delivery-channel name=default,s3BucketName=BUCKET\n"
+            f"run: aws configservice start-configuration-recorder --region {here.name}"
+            " --configuration-recorder-name default"
+        )
+        yield Said(FAIL, name, "AWS Config does not record", remedy, here.name)
+
+    return in_regions(facts, region)
 
 
 def hub(facts: Facts, limits: Limits) -> Iterator[Said]:
-    """In the home region."""
-    name = f"arn:{facts.partition}:securityhub:{facts.home}:{facts.account}:hub/default"
-    if known(facts.hub):
-        yield Said(PASS, name, "Security Hub is on", region=facts.home)
-        return
-    remedy = f"it costs by use:\nrun: aws securityhub enable-security-hub --region {facts.home}"
-    yield Said(FAIL, name, "Security Hub is off", remedy, facts.home)
+    """It is regional."""
+
+    def region(here: Region) -> Iterator[Said]:
+        name = f"arn:{facts.partition}:securityhub:{here.name}:{facts.account}:hub/default"
+        if known(here.hub):
+            yield Said(PASS, name, "Security Hub is on", region=here.name)
+            return
+        remedy = f"it costs by use:\nrun: aws securityhub enable-security-hub --region {here.name}"
+        yield Said(FAIL, name, "Security Hub is off", remedy, here.name)
+
+    return in_regions(facts, region)
 
 
-def _role(policy: str, purpose: str, service: str) -> "_Judge":
+def _role(policy: str, purpose: str, service: str) -> Judge:
     def judge(facts: Facts, limits: Limits) -> Iterator[Said]:
         for each in known(facts.authorization).holders:
             if any(arn.endswith(f":aws:policy/{policy}") for arn in each.attached):
@@ -150,10 +171,6 @@ def dated(facts: Facts, limits: Limits) -> Iterator[Said]:
     yield Said(FAIL, facts.root, said, remedy)
 
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from credguard.audit.model import Judge as _Judge
-
 CHECKS = (
     Check(
         "billing-alarm", "Somebody is told when the bill grows", _BILL, "high",
@@ -182,13 +199,15 @@ CHECKS = (
     Check(
         "config-recorder", "AWS Config records what changes", _DATED, "low",
         "It tells when a setting became what it is, and who did it.",
-        recorder, ("recorder",), cis="1.5: 3.5, 3.0: 3.3, 5.0: 3.3, 7.0: 4.3", hub=("Config.1",),
+        recorder, ("region.recorder", "region_names"),
+        cis="1.5: 3.5, 3.0: 3.3, 5.0: 3.3, 7.0: 4.3", hub=("Config.1",),
         peer=("config_recorder_all_regions_enabled",),
     ),
     Check(
         "security-hub", "Security Hub is on", _DATED, "low",
         "It keeps findings of all tools in one place.",
-        hub, ("hub",), cis="1.5: 4.16, 3.0: 4.16, 5.0: 4.16", peer=("securityhub_enabled",),
+        hub, ("region.hub", "region_names"), cis="1.5: 4.16, 3.0: 4.16, 5.0: 4.16",
+        peer=("securityhub_enabled",),
     ),
     Check(
         "audit-role", "A role that may only look is there for audits", _DATED, "low",

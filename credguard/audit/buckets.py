@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from credguard.audit import statements
-from credguard.audit.facts import Block, Bucket, Facts, Region
+from credguard.audit.facts import Block, Bucket, Facts, Point, Region
 from credguard.audit.known import Fact, NotKnown, Unknown, known
 from credguard.audit.model import FAIL, PASS, Check, Limits, Said, in_regions, per
 
@@ -60,7 +60,7 @@ def doors(facts: Facts, bucket: Bucket) -> list[str]:
     blocks = [facts.account_block, bucket.block]
     if not any(_is(block, "restrict") for block in blocks):
         try:
-            said = _by_policy(bucket)
+            said = _by_policy(facts.account, bucket)
         except NotKnown as error:
             missing = error
         else:
@@ -95,14 +95,48 @@ def _unread(blocks: list[Fact[Block | None]]) -> NotKnown | None:
     return next((NotKnown(block) for block in blocks if isinstance(block, Unknown)), None)
 
 
-def _by_policy(bucket: Bucket) -> str:
+def _by_policy(account: str, bucket: Bucket) -> str:
     document = known(bucket.policy)
     if document is None:
         return ""
     # AWS's own word, or ours: either is enough to be told.
     if statements.is_public(document) or known(bucket.policy_public):
         return "its policy lets everyone in"
+    return _by_points(account, bucket, statements.left_to_points(document))
+
+
+def _by_points(account: str, bucket: Bucket, accounts: frozenset[str]) -> str:
+    """Bucket and access point must both let a request through; the first leaves it to the second.
+
+    Source: "Configuring IAM policies for using access points", Amazon S3 User Guide.
+    """
+    if account in accounts:
+        names = [each.name for each in known(bucket.points) if _lets_in(each)]
+        if names:
+            return f"its policy leaves it to access points, and {', '.join(names)} lets everyone in"
+    if others := sorted(accounts - {account}):
+        raise NotKnown(
+            Unknown(
+                f"its policy leaves it to access points of {', '.join(others)} who gets in, and"
+                " those are not seen here; see them there, or waive this"
+            )
+        )
     return ""
+
+
+def _lets_in(point: Point) -> bool:
+    document = point.policy
+    by_us = document is not None and statements.is_public(document)
+    return point.world and (by_us or bool(point.policy_public))
+
+
+def close(bucket: Bucket) -> str:
+    """The remedy that shuts the world out of `bucket`."""
+    return (
+        f"run: aws s3api put-public-access-block --bucket {bucket.name}"
+        " --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,"
+        "BlockPublicPolicy=true,RestrictPublicBuckets=true"
+    )
 
 
 def public(facts: Facts, limits: Limits) -> Iterator[Said]:
@@ -115,9 +149,7 @@ def public(facts: Facts, limits: Limits) -> Iterator[Said]:
         remedy = (
             "a public website is better served by CloudFront with origin access control, the bucket"
             " being private; where it must stay public, waive it, with a reason\nelse:\n"
-            f"run: aws s3api put-public-access-block --bucket {bucket.name}"
-            " --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,"
-            "BlockPublicPolicy=true,RestrictPublicBuckets=true"
+            f"{close(bucket)}"
         )
         said = f"{bucket.name} is public: {'; '.join(found)}"
         return Said(FAIL, bucket.arn, said, remedy, bucket.region)
@@ -158,7 +190,7 @@ CHECKS = (
         "s3-bucket-public", "No bucket is public", _TIP, "critical",
         "Public buckets are searched for and read within hours.",
         public, ("buckets", "account_block", "bucket.block", "bucket.policy",
-                 "bucket.policy_public", "bucket.grants"),
+                 "bucket.policy_public", "bucket.grants", "bucket.points"),
         none="there is no bucket", hub=("S3.2", "S3.3", "S3.12"),
         peer=("s3_bucket_public_access", "s3_bucket_policy_public_write_access",
               "s3_bucket_public_list_acl", "s3_bucket_public_write_acl"),

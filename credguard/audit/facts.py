@@ -73,7 +73,10 @@ class PasswordPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whoever has policies. `kind`: user, group, role; `trust`: of a role, who may become it."""
+    """Whoever has policies. `kind`: user, group, role; `trust`: of a role, who may become it.
+
+    `boundary`: the ARN of the policy that limits all others, "": none does.
+    """
 
     kind: str
     name: str
@@ -83,6 +86,7 @@ class Holder:
     inline: tuple[tuple[str, Document], ...]
     trust: Document | None
     tags: tuple[tuple[str, str], ...] = ()
+    boundary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +130,24 @@ class Versioning:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """An access point of a bucket. `world`: it answers more than one VPC, and no block of its own
+    keeps everyone out; only then its policy is read, as a bucket's is.
+    """
+
+    name: str
+    world: bool
+    policy: Document | None
+    policy_public: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class Bucket:
     """`block` and `policy` None: there is none. `grants`: (grantee's group URI, permission).
 
     `policy_public`: what AWS says of the policy; None: it has none, or AWS does not say.
-    `versioning`, `lock` (days that Object Lock keeps a new file, 0: it does not): read where logs
-    are kept.
+    `points`: read where the policy leaves it to access points who gets in. `versioning`, `lock`
+    (days that Object Lock keeps a new file, 0: it does not): read where logs are kept.
     """
 
     name: str
@@ -141,6 +157,7 @@ class Bucket:
     policy: Fact[Document | None]
     policy_public: Fact[bool | None]
     grants: Fact[tuple[tuple[str, str], ...]]
+    points: Fact[tuple[Point, ...]]
     versioning: Fact[Versioning]
     lock: Fact[int]
 
@@ -319,6 +336,8 @@ class Region:
     parameters: Fact[tuple[Holding, ...]]
     analyzer: Fact[bool]
     detector: Fact[bool]
+    recorder: Fact[bool]
+    hub: Fact[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,8 +385,6 @@ class Facts:
     alarms: Fact[tuple[Alarm, ...]]
     budgets: Fact[tuple[Budget, ...]]
     contact: Fact[bool]
-    recorder: Fact[bool]
-    hub: Fact[bool]
     last_audit: float | None
     region_names: Fact[tuple[str, ...]]
     regions: tuple[Region, ...]

@@ -15,6 +15,7 @@ class Unknown:
 
 
 Fact: TypeAlias = T | Unknown
+NOT_ASKED = Unknown("it was not asked for")
 
 
 class NotKnown(Exception):

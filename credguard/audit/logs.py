@@ -106,11 +106,7 @@ def bucket_private(facts: Facts, limits: Limits) -> Iterator[Said]:
         if not found:
             said = f"{bucket.name}, where {each.name} writes, is not public"
             return Said(PASS, bucket.arn, said, region=bucket.region)
-        remedy = (
-            f"run: aws s3api put-public-access-block --bucket {bucket.name}"
-            " --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,"
-            "BlockPublicPolicy=true,RestrictPublicBuckets=true"
-        )
+        remedy = buckets.close(bucket)
         said = f"{bucket.name}, where {each.name} writes, is public: {'; '.join(found)}"
         return Said(FAIL, bucket.arn, said, remedy, bucket.region)
 
@@ -250,7 +246,7 @@ CHECKS = (
         "trail-bucket-private", "The trail's bucket is not public", _TIP, "critical",
         "The log tells an attacker every name, address and habit.",
         bucket_private, ("trails", "buckets", "account_block", "bucket.block", "bucket.policy",
-                         "bucket.policy_public", "bucket.grants"),
+                         "bucket.policy_public", "bucket.grants", "bucket.points"),
         none="there is no trail", cis="1.5: 3.3", hub=("CloudTrail.6",),
         peer=("cloudtrail_logs_s3_bucket_is_not_publicly_accessible",),
     ),

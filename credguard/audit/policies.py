@@ -47,7 +47,8 @@ def admin_policy(facts: Facts, limits: Limits) -> Iterator[Said]:
             "then replace the statement with Action * in it; Access Analyzer can write the policy:"
             " https://console.aws.amazon.com/access-analyzer/home#/policy-generation"
         )
-        yield Said(FAIL, arn, f"{name} allows every action on everything", remedy)
+        said = f"{name} allows every action on everything{_held(facts, arn)}"
+        yield Said(FAIL, arn, said, remedy)
 
 
 def _owner(arn: str, name: str) -> str:
@@ -68,7 +69,29 @@ def escalation(facts: Facts, limits: Limits) -> Iterator[Said]:
             ways
         )
         shown = ", ".join(ways[:3]) + (f" and {len(ways) - 3} more" if len(ways) > 3 else "")
-        yield Said(FAIL, arn, f"{name} lets its holder become an administrator: {shown}", remedy)
+        said = f"{name} lets its holder become an administrator: {shown}{_held(facts, arn)}"
+        yield Said(FAIL, arn, said, remedy)
+
+
+def _held(facts: Facts, arn: str) -> str:
+    """What is to be added where whoever has the policy has a boundary; a boundary only limits."""
+    found = known(facts.authorization)
+    direct = [
+        each
+        for each in found.holders
+        if arn in each.attached or arn in [f"{each.arn}/{name}" for name, _ in each.inline]
+    ]
+    groups = {each.name for each in direct if each.kind == "group"}
+    members = [each for each in found.holders if each.kind == "user" and groups & {*each.groups}]
+    every = [*(each for each in direct if each.kind != "group"), *members]
+    if not every or not all(each.boundary for each in every):
+        return ""
+    names = sorted({_short(each.boundary) for each in every})
+    return f"; whoever has it is held to the boundary {', '.join(names)}"
+
+
+def _short(arn: str) -> str:
+    return arn.rpartition("/")[2]
 
 
 def by_group(facts: Facts, limits: Limits) -> Iterator[Said]:
@@ -116,15 +139,35 @@ def admin_user(facts: Facts, limits: Limits) -> Iterator[Said]:
     def judge(user: Holder) -> Said:
         if not _is_admin(found, user):
             return Said(PASS, user.arn, f"{user.name} may not do everything")
+        if user.boundary and _limits(found, user.boundary):
+            said = f"the boundary {_short(user.boundary)} keeps {user.name} from doing everything"
+            return Said(PASS, user.arn, said)
         remedy = (
             "make a role with those rights, whose trust asks for MFA; give the user sts:AssumeRole"
             " on it and take the rights from the user:\n"
             "in ~/.aws/config: [profile admin] role_arn = ..., source_profile = ..., mfa_serial ="
             " ...; then: credguard exec admin -- COMMAND"
         )
-        return Said(FAIL, user.arn, f"{user.name} may do everything at all times", remedy)
+        said = f"{user.name} may do everything at all times"
+        if user.boundary:
+            said += f", as far as its boundary {_short(user.boundary)} lets it"
+        return Said(FAIL, user.arn, said, remedy)
 
     return per(_of_kind(facts, "user"), lambda user: user.arn, judge)
+
+
+def _limits(found: Authorization, boundary: str) -> bool:
+    """Whether the boundary of that ARN is known to keep whoever has it from everything.
+
+    AWS's own policies are not read, so they are not known to.
+    """
+    own = {policy.arn: policy.document for policy in found.policies}
+    document = own.get(boundary)
+    return document is not None and not (
+        statements.is_admin(document)
+        or statements.escalations(document)
+        or statements.sheds_boundary(document)
+    )
 
 
 def _automation(facts: Facts, limits: Limits) -> list[Holder]:

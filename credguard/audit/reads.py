@@ -18,6 +18,15 @@ READS: dict[str, tuple[str, ...]] = {
     "bucket.policy": ("s3:GetBucketPolicy",),
     "bucket.policy_public": ("s3:GetBucketPolicyStatus",),
     "bucket.grants": ("s3:GetBucketAcl",),
+    "bucket.points": (
+        "s3:ListAccessPoints",
+        "s3:ListMultiRegionAccessPoints",
+        "s3:GetAccessPoint",
+        "s3:GetAccessPointPolicy",
+        "s3:GetAccessPointPolicyStatus",
+        "s3:GetMultiRegionAccessPointPolicy",
+        "s3:GetMultiRegionAccessPointPolicyStatus",
+    ),
     "bucket.versioning": ("s3:GetBucketVersioning",),
     "bucket.lock": ("s3:GetBucketObjectLockConfiguration",),
     "trails": ("cloudtrail:ListTrails", "cloudtrail:DescribeTrails"),
@@ -28,8 +37,6 @@ READS: dict[str, tuple[str, ...]] = {
     "budgets": ("budgets:ViewBudget",),
     "budget.heard": ("budgets:ViewBudget",),
     "contact": ("account:GetAlternateContact",),
-    "recorder": ("config:DescribeConfigurationRecorderStatus",),
-    "hub": ("securityhub:DescribeHub",),
     "region_names": ("ec2:DescribeRegions",),
     "region.groups": ("ec2:DescribeSecurityGroups",),
     "group.listed": ("ec2:GetManagedPrefixListEntries",),
@@ -50,6 +57,8 @@ READS: dict[str, tuple[str, ...]] = {
     "region.parameters": ("ssm:GetParametersByPath",),
     "region.analyzer": ("access-analyzer:ListAnalyzers",),
     "region.detector": ("guardduty:ListDetectors", "guardduty:GetDetector"),
+    "region.recorder": ("config:DescribeConfigurationRecorderStatus",),
+    "region.hub": ("securityhub:DescribeHub",),
 }
 # What is read of the caller alone, instead (--scope self).
 OWN: dict[str, tuple[str, ...]] = {

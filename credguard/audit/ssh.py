@@ -123,9 +123,9 @@ def age(facts: Facts, limits: Limits) -> Iterator[Said]:
             length = days(facts.now - pair.created)
             if not old(facts.now, pair.created, limits.ssh_age):
                 return Said(PASS, pair.arn, f"{pair.name} is {length} old", region=here.name)
-            remedy = "run: credguard ssh create --name NEW-NAME, then start machines with it"
+            remedy = "credguard ssh create --name NEW-NAME, then start machines with it"
             said = f"{pair.name} is {length} old, the limit is {days(limits.ssh_age)}"
-            return Said(FAIL, pair.arn, said, remedy.replace("run: ", ""), here.name)
+            return Said(FAIL, pair.arn, said, remedy, here.name)
 
         return per(known(here.pairs), lambda pair: pair.arn, of, here.name)
 

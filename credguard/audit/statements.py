@@ -114,6 +114,12 @@ def escalations(document: Document) -> list[str]:
     return [" with ".join(way) for way in _WAYS if all(has(action) for action in way)]
 
 
+def sheds_boundary(document: Document) -> bool:
+    """Whether whoever is held to this boundary may be able to take it off."""
+    ways = ("iam:DeleteUserPermissionsBoundary", "iam:PutUserPermissionsBoundary")
+    return any(allows(each, way) for each in statements(document) for way in ways)
+
+
 # Conditions on how a request comes, not on whose it is or what it is for.
 _NO_LIMITS = {"aws:securetransport", "aws:requestedregion", "aws:viaawsservice"}
 
@@ -153,8 +159,10 @@ _TIES = {
     "aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths",
     "aws:principalservicename", "aws:sourceaccount", "aws:sourcearn", "aws:sourceip",
     "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourcevpc", "aws:sourcevpce", "aws:userid",
-    "s3:dataaccesspointaccount", "s3:dataaccesspointarn", "sts:externalid",
+    "sts:externalid",
 }  # fmt: skip
+# These tie it to access points, and those have policies of their own.
+_POINTS = {"s3:dataaccesspointaccount", "s3:dataaccesspointarn"}
 
 
 def _binding(statement: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
@@ -197,10 +205,32 @@ def _fixed(key: str, value: str) -> bool:
 
 def tied(statement: dict[str, Any]) -> bool:
     """Whether a condition ties it to somebody known."""
+    return _tied_by(statement, _TIES | _POINTS)
+
+
+def _tied_by(statement: dict[str, Any], keys: set[str]) -> bool:
     return any(
-        key in _TIES and values and all(_fixed(key, value) for value in values)
+        key in keys and values and all(_fixed(key, value) for value in values)
         for key, values in _binding(statement)
     )
+
+
+def left_to_points(document: Document) -> frozenset[str]:
+    """The accounts to whose access points a bucket's policy leaves it who gets in.
+
+    Source: "Delegating access control to access points", Amazon S3 User Guide.
+    """
+    found: set[str] = set()
+    for each in statements(document):
+        if not anyone(each) or _tied_by(each, _TIES):
+            continue
+        conditions = dict(_binding(each))
+        if conditions.get("s3:accesspointnetworkorigin") == ["VPC"]:
+            continue
+        for key in _POINTS & conditions.keys():
+            parts = (value.split(":") for value in conditions[key])
+            found.update(part[4] if len(part) > 4 else part[0] for part in parts)
+    return frozenset(found)
 
 
 # How the subject of a token begins, and what must be named after that: up to this mark.

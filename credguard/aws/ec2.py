@@ -83,26 +83,6 @@ def in_region(creds: Credentials, region: str) -> Iterator[Region]:
         yield Region(made, region)
 
 
-def import_key_pair(
-    creds: Credentials, region: str, name: str, public_key: str, tags: dict[str, str]
-) -> str:
-    """See Region."""
-    with in_region(creds, region) as ec2:
-        return ec2.import_key_pair(name, public_key, tags)
-
-
-def describe_key_pairs(creds: Credentials, region: str) -> list[Pair]:
-    """See Region."""
-    with in_region(creds, region) as ec2:
-        return ec2.key_pairs()
-
-
-def delete_key_pair(creds: Credentials, region: str, name: str) -> None:
-    """See Region."""
-    with in_region(creds, region) as ec2:
-        ec2.delete_key_pair(name)
-
-
 def regions(creds: Credentials, region: str | None = None) -> list[str]:
     """The regions enabled for the account, sorted, as `region` tells them. Reads only."""
     with (

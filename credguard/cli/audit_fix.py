@@ -2,12 +2,11 @@
 
 import difflib
 import json
-import sys
 import time
 
 import click
 
-from credguard.cli import complete
+from credguard.cli import complete, terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +84,8 @@ def _changes(
     for each in changes:
         click.echo(_diff(each))
         if each.warning:
-            click.echo(click.style(f"  warning: {_printable(each.warning)}", fg="yellow"))
+            warning = click.style(f"  warning: {_printable(each.warning)}", fg="yellow")
+            click.echo(warning, color=terminal.coloured())
         if not apply_:
             continue
         if each.warning and yes:
@@ -112,7 +112,7 @@ def _diff(change: "Change") -> str:
     lines = difflib.unified_diff(_lines(change.before), _lines(change.after), n=99, lineterm="")
     body = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
     colours = {"-": "red", "+": "green"}
-    coloured = sys.stdout.isatty()
+    coloured = terminal.coloured()
     shown = [
         click.style(f"  {line}", fg=colours.get(line[:1])) if coloured else f"  {line}"
         for line in map(_printable, body)
@@ -157,7 +157,9 @@ def undo(number: int | None, profile: str | None, list_: bool, yes: bool) -> Non
     if list_:
         for each in audits.fixes(ctx.db):
             day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.at))
-            click.echo(f"{each.id:>4}  {day}  {each.state:<6}  {each.fix}  {each.resource}")
+            click.echo(
+                f"{each.id:>4}  {day}  {each.state:<6}  {each.fix}  {_printable(each.resource)}"
+            )
         return
     done = app.find(ctx, number)
     click.echo(f"{done.fix} of {_printable(done.resource)}, account {done.account}; it was:")

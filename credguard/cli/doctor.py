@@ -4,8 +4,6 @@ import dataclasses
 import json
 import os
 import shlex
-import shutil
-import sys
 import textwrap
 
 import click
@@ -13,12 +11,11 @@ import click
 from credguard import paths
 from credguard.app.context import Context
 from credguard.app.doctor.model import FAIL, OK, UNKNOWN, WARN, Check
-from credguard.cli import complete, options
+from credguard.cli import complete, options, terminal
 from credguard.report.text import printable
 
 _COLOURS = {OK: "green", FAIL: "red", UNKNOWN: "yellow", WARN: "yellow"}
-_NARROWEST, _WIDEST = 40, 100
-_PIPE_COLUMNS = 80
+_WIDEST, _PIPE_COLUMNS = 100, 80
 
 
 @click.group(invoke_without_command=True, epilog="Example: credguard doctor --online")
@@ -121,24 +118,23 @@ def show(checks: list[Check]) -> None:
     """One line a check; what is to be done below it."""
     width = max(len(each.name) for each in checks)
     for each in checks:
-        state = _coloured(f"{each.state:<7}", each.state)
+        state = _styled(f"{each.state:<7}", fg=_COLOURS[each.state])
         click.echo(f"{state} {each.name:<{width}}  {printable(each.said)}")
         for line in each.fix.splitlines():
             click.echo(f"        {printable(line)}")
 
 
-def _coloured(text: str, state: str) -> str:
-    return click.style(text, _COLOURS[state]) if sys.stdout.isatty() else text
+def _styled(text: str, *, fg: str | None = None, bold: bool | None = None) -> str:
+    return click.style(text, fg=fg, bold=bold) if terminal.coloured() else text
 
 
 def _show_areas(checks: list[Check], *, verbose: bool) -> None:
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_COLUMNS
-    width = min(max(columns, _NARROWEST), _WIDEST)
+    width = terminal.columns(_PIPE_COLUMNS, _WIDEST)
     shown = [each for each in _folded(checks) if verbose or each.state != OK]
     area = ""
     for each in shown:
         if each.area != area:
-            click.echo(("\n" if area else "") + click.style(each.area, bold=sys.stdout.isatty()))
+            click.echo(("\n" if area else "") + _styled(each.area, bold=True))
             area = each.area
         _show_one(each, width)
     if shown:
@@ -167,10 +163,8 @@ def _show_one(check: Check, width: int) -> None:
     # A path is not cut in two: it may be copied.
     wrapped = textwrap.wrap(text, width - len(lead), break_long_words=False, break_on_hyphens=False)
     for number, line in enumerate(wrapped):
-        start = (
-            "  " + _coloured(f"{check.state:<7}", check.state) + " " if number == 0 else " " * 10
-        )
-        click.echo(start + line)
+        state = _styled(f"{check.state:<7}", fg=_COLOURS[check.state])
+        click.echo((f"  {state} " if number == 0 else " " * 10) + line)
     for line in check.fix.splitlines():
         if line.startswith("run: "):
             # A command stays on its line, so that it can be copied whole.

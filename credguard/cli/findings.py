@@ -1,8 +1,6 @@
 """How `scan` shows what it found: formats, files, baselines."""
 
 import os
-import shutil
-import sys
 import time
 from dataclasses import dataclass
 
@@ -11,6 +9,7 @@ import click
 from credguard.app.baseline import Known, load
 from credguard.app.findings import Verdict, make_report, rendered, told
 from credguard.app.scan import Result
+from credguard.cli import terminal
 from credguard.errors import CredguardError
 from credguard.report.text import path_text
 from credguard.scan.model import Finding
@@ -58,12 +57,11 @@ def show(shown: Shown, result: Result, started: float, noun: str = "file") -> in
     hidden = len(report.hidden)
     if not shown.allowed:
         report.hidden = []
-    to_terminal = shown.output is None and sys.stdout.isatty()
     text = rendered(
         report,
         shown.style,
-        width=shutil.get_terminal_size().columns if to_terminal else 0,
-        colour=to_terminal and not os.environ.get("NO_COLOR"),
+        width=terminal.columns(0) if shown.output is None else 0,
+        colour=shown.output is None and terminal.coloured(),
         started=started,
         ended=time.time(),
     )

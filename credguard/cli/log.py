@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from typing import TYPE_CHECKING
 
 import click
 
-from credguard.cli import complete
+from credguard.cli import complete, terminal
 
 if TYPE_CHECKING:
     from credguard.app.context import Context
@@ -121,14 +120,13 @@ def _print(entry: Entry, as_jsonl: bool) -> None:
     if as_jsonl:
         click.echo(json.dumps(entry_json(entry)))
         return
-    # click takes the colours out again where the output is no terminal.
+    # click takes the colours out again where there are to be none.
     text = sentence(entry)
     if entry.kind in _LOUD:
         text = click.style(text, fg="yellow")
     elif entry.kind in _DIM:
         text = click.style(text, dim=True)
-    plain = False if os.environ.get("NO_COLOR") else None
-    click.echo(f"{click.style(local_time(entry.at), dim=True)}  {text}", color=plain)
+    click.echo(f"{click.style(local_time(entry.at), dim=True)}  {text}", color=terminal.coloured())
 
 
 def _verify(ctx: Context, as_json: bool) -> None:

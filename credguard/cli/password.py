@@ -14,6 +14,7 @@ from credguard.app.mfa import Codes
 from credguard.cli import complete
 from credguard.cli.ask import code_asker
 from credguard.errors import CredguardError, NeedsCode
+from credguard.report.text import columns
 from credguard.report.users import short_names
 from credguard.secret import Secret
 
@@ -181,6 +182,4 @@ def _table(rows: list[app.Row]) -> None:
             state += f" (one of {', '.join(str(each) for each in row.candidates)})"
         user = users[row.identity] if row.profiles else row.identity
         table.append((user, state, age, when, ", ".join(row.profiles) or "-"))
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    for line in table:
-        click.echo("  ".join(f"{cell:<{w}}" for cell, w in zip(line, widths, strict=True)).rstrip())
+    click.echo("\n".join(columns(table)))

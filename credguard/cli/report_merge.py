@@ -65,16 +65,14 @@ def _every(files: tuple[str, ...]) -> Iterator[str]:
 
 def _read(name: str) -> bytes:
     from credguard.errors import CredguardError
+    from credguard.reading import content
 
     if name == "-":
         return sys.stdin.buffer.read(_LARGEST)
     try:
-        with open(name, "rb") as file:
-            data = file.read(_LARGEST + 1)
+        return content(name, _LARGEST)
     except OSError as error:
         raise CredguardError(
-            f"cannot read {name}: {error.strerror}", hint="name a file or a folder"
+            f"cannot read {name}: {error.strerror}",
+            hint="name a file or a folder; what comes through a pipe is -",
         ) from None
-    if len(data) > _LARGEST:
-        raise CredguardError(f"{name} is larger than 256 MiB", hint="leave it out")
-    return data

@@ -12,6 +12,7 @@ from credguard.app.context import Context
 from credguard.app.rotate_status import KeyState, statuses
 from credguard.cli import complete, options
 from credguard.cli.ask import code_asker, code_from_stdin, confirm
+from credguard.report.text import columns
 from credguard.report.users import short_names
 from credguard.rotation.model import Action, Step
 
@@ -177,9 +178,7 @@ def _status(ctx: Context, as_json: bool) -> None:
         names = ", ".join(row.profiles) or "-"
         user = users[row.identity]
         table.append((user, row.key_id, row.state, age, names, row.next_step, _when(row.next_at)))
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    for line in table:
-        click.echo("  ".join(f"{cell:<{w}}" for cell, w in zip(line, widths, strict=True)).rstrip())
+    click.echo("\n".join(columns(table)))
     for row in rows:
         if row.why:
             click.echo(f"{row.key_id}: {row.why}")

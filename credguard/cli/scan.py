@@ -1,7 +1,6 @@
 """`credguard scan`: look for secrets in files, in what is staged, in a text, or in history."""
 
 import os
-import sys
 import time
 from dataclasses import dataclass, fields
 from typing import Any
@@ -11,11 +10,10 @@ import click
 from credguard.app import scan as app
 from credguard.app import scan_history as commits
 from credguard.app.findings import FORMATS
+from credguard.cli import terminal
 from credguard.cli.findings import Shown, show
 from credguard.cli.stdin import pieces
 from credguard.scan.model import CONFIDENCE_NAMES
-
-_AFTER_S, _TICK_S = 1.0, 0.2
 
 
 @click.command(epilog="Example: credguard scan . --exclude 'vendor/' --json")
@@ -83,7 +81,7 @@ def scan(
     started = time.time()
     progress = _Progress(quiet, what.noun)
     result = what.scan(options, progress)
-    progress.end()
+    progress.close()
     if (include or exclude) and not result.scanned and not result.problems:
         result.notices.append("nothing was scanned: no file is left by --include and --exclude")
     what.follow(result)
@@ -164,28 +162,16 @@ class _What:
         return app.scan_paths(list(self.path), options, progress)
 
 
-class _Progress:
-    """Writes one line that is overwritten, on a terminal only, once it takes over a second."""
+class _Progress(terminal.Progress):
+    """What was scanned so far, and how fast."""
 
     def __init__(self, quiet: bool, noun: str) -> None:
+        super().__init__(quiet=quiet)
         self._noun = noun
-        self._start = self._last = time.monotonic()
-        self._on = not quiet and sys.stderr.isatty()
-        self._shown = False
 
     def __call__(self, result: app.Result) -> None:
-        if not self._on:
-            return
-        now = time.monotonic()
-        if now - self._start < _AFTER_S or now - self._last < _TICK_S:
-            return
-        self._last, self._shown = now, True
-        megabytes = result.size / 1e6
-        text = f"{result.scanned:,} {self._noun}s, {megabytes:,.0f} MB"
-        text += f", {megabytes / (now - self._start):,.0f} MB/s, {len(result.findings):,} found"
-        click.echo(f"\r\x1b[K{text}", err=True, nl=False)
-
-    def end(self) -> None:
-        """Take the line away."""
-        if self._shown:
-            click.echo("\r\x1b[K", err=True, nl=False)
+        if seconds := self.due():
+            megabytes = result.size / 1e6
+            text = f"{result.scanned:,} {self._noun}s, {megabytes:,.0f} MB"
+            text += f", {megabytes / seconds:,.0f} MB/s, {len(result.findings):,} found"
+            self.show(text)

@@ -91,7 +91,7 @@ def _problem_json(problem: Problem) -> dict[str, str]:
 
 
 def _table(ctx: Context, rows: list[Row]) -> None:
-    from credguard.report.text import printable
+    from credguard.report.text import columns
 
     head = ("NAME", "TYPE", "OWNER", "AGE", "HERE", "REGIONS", "RUNNING", "PROBLEMS")
     cells = [head]
@@ -109,10 +109,7 @@ def _table(ctx: Context, rows: list[Row]) -> None:
                 names or "-",
             )
         )  # fmt: skip
-    widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
-    for line in cells:
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo(printable(text.rstrip()))
+    click.echo("\n".join(columns(cells)))
 
 
 @click.command(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import shutil
 import signal
 import sys
@@ -13,6 +12,8 @@ import threading
 from typing import TYPE_CHECKING
 
 import click
+
+from credguard.cli import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 # A pipe has no width: what is cut to 80 columns there would cut paths in two.
 _PIPE_COLUMNS = 1000
-_NARROWEST = 40
 _EVERY_S = 2.0
 _STYLES: dict[str, dict[str, object]] = {
     "bold": {"bold": True},
@@ -50,7 +50,7 @@ def status(as_json: bool, live: bool) -> None:
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(current), indent=2))
     else:
-        colour = _coloured()
+        colour = terminal.coloured()
         for line in _lines(current, _look()):
             click.echo(line if colour else click.unstyle(line), color=colour)
     if current.unreadable:
@@ -62,25 +62,16 @@ def status(as_json: bool, live: bool) -> None:
         )
 
 
-def _coloured() -> bool:
-    return (
-        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
-
-
 def _look() -> Look:
     from credguard import paths
     from credguard.report.cells import Look
 
-    columns = _PIPE_COLUMNS
-    if sys.stdout.isatty():
-        columns = max(_NARROWEST, shutil.get_terminal_size().columns)
     plain = False
     try:
         "✓━…".encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         plain = True
-    return Look(columns, plain, paths.home())
+    return Look(terminal.columns(_PIPE_COLUMNS), plain, paths.home())
 
 
 def _lines(current: Status, look: Look) -> list[str]:
@@ -121,7 +112,7 @@ def _draw(current: Status) -> None:
     lines += [click.style(f"{why}", fg="red") for why in current.unreadable]
     if len(lines) > rows:
         lines = [*lines[: rows - 1], click.style("more: make the window higher", dim=True)]
-    if not _coloured():
+    if not terminal.coloured():
         lines = [click.unstyle(line) for line in lines]
     # Over the earlier picture, each line's rest cleared: nothing flickers.
     sys.stdout.write("\x1b[H" + "\x1b[K\r\n".join(lines) + "\x1b[K\x1b[J")

@@ -101,14 +101,10 @@ def _scan(options: dict[str, str]) -> tuple[int, str, str]:
 def _report(batch: Batch, style: str, quiet: bool) -> tuple[int, str, str]:
     """How many findings it shows, the report, and what is told beside it."""
     from credguard.app.findings import make_report, rendered, told
+    from credguard.cli import terminal
 
     report = make_report(batch.findings, batch.problems, batch.scanned, style=style)
     hidden, report.hidden = len(report.hidden), []
-    width = 0
-    if sys.stdout.isatty():
-        from shutil import get_terminal_size
-
-        width = get_terminal_size().columns
-    text = rendered(report, style, width=width, colour=width > 0 and not os.environ.get("NO_COLOR"))
+    text = rendered(report, style, width=terminal.columns(0), colour=terminal.coloured())
     lines = told(report, hidden, quiet=quiet)
     return len(report.rows), text, "".join(f"{line}\n" for line in lines)

@@ -17,6 +17,7 @@ from credguard.daemon.worker import (
     Tell,
     TooLarge,
     fingerprint,
+    own_in_names,
     read_regular,
     shown,
 )
@@ -226,23 +227,31 @@ class Commits:
             git_dir, ["--no-walk=unsorted", "--ignore-missing", *oids],
             inherit=False, most=self._max_bytes, too_large=too_large,
         )  # fmt: skip
+        names: dict[bytes, str] = {}
         for number, file in enumerate(files, 1):
+            names.setdefault(file.path, file.commit)
             hits = [
                 hit for hit in self._scanner.scan(file.data, file.path) if hit.confidence >= MEDIUM
             ]
             hits = on_lines(hits, file.added) if hits else []
             for hit in _not_allowed(hits, file, git_dir):
-                if hit.own:
-                    self._keep(repository, file.commit, hit)
-                # Named without the commit: a rebase brings the same again.
-                place = os.fsencode(repository) + b"\0" + hit.path
-                name = fingerprint(self._key, hit, place)
-                found[name] = (hit, file.commit)
+                self._take(repository, hit, file.commit, found)
             if number % _FILES == 0:
                 yield
+        for hit, oid in own_in_names(self._scanner, names):
+            self._take(repository, hit, oid, found)
         for path in too_large:
             _LOG.warning("not scanned, larger than watch.max_file_mb: %s in %s", path, repository)
         self._store(git_dir, repository, found)
+
+    def _take(
+        self, repository: str, hit: Finding, oid: str, found: dict[str, tuple[Finding, str]]
+    ) -> None:
+        if hit.own:
+            self._keep(repository, oid, hit)
+        # Named without the commit: a rebase brings the same again.
+        place = os.fsencode(repository) + b"\0" + hit.path
+        found[fingerprint(self._key, hit, place)] = (hit, oid)
 
     def _keep(self, repository: str, oid: str, hit: Finding) -> None:
         path = path_text(hit.path)

@@ -18,7 +18,7 @@ from credguard.daemon.worker import Scanner, Tell, real, shown
 from credguard.errors import GitError
 from credguard.report.text import printable
 from credguard.scan.model import Finding
-from credguard.sources import mounts, reflog, synced
+from credguard.sources import fetched, mounts, reflog, synced
 from credguard.sources.git import run
 from credguard.sources.notes import PUSHES, Taken
 from credguard.sources.staging import is_oid
@@ -27,6 +27,7 @@ from credguard.store.db import transaction
 
 _LOG = logging.getLogger("credguard.daemon.leaks")
 _EVERY_S = 5.0
+_HEADS = 1000
 _KEPT_S = 90 * 86_400.0
 _KEY_ID = re.compile(rb"(?<![A-Z0-9])A[KS]IA[A-Z2-7]{16}(?![A-Z0-9])")
 Asked = tuple[Stamp, tuple[str, ...]]
@@ -142,6 +143,10 @@ class Leaks:
         except GitError as exc:
             _LOG.info("a push from %s cannot be followed: %s", shown(folder), exc)
             return
+        if url == folder:  # it came in there, from a repository that git does not name
+            repository = leaks.ANY
+        elif fetched.is_inside(url, repository, folder):
+            return  # such as `git push . HEAD:other`
         for oid in note[3:]:
             if is_oid(oid):
                 leaks.note_push(
@@ -151,7 +156,13 @@ class Leaks:
     def _around(self, git_dir: str) -> _Around:
         repository = real(git_dir)
         service = synced.service_of(repository, self._synced)
-        return _Around(repository, service, stamp(repository), leaks.pushes(self._db, git_dir))
+        pushes = leaks.pushes(self._db, git_dir)
+        pushes += [
+            each
+            for each in leaks.pushes(self._db, leaks.ANY)
+            if not fetched.is_inside(real(each.url), repository)
+        ]
+        return _Around(repository, service, stamp(repository), pushes)
 
     def _how_out(self, place: leaks.Place, around: Callable[[str], _Around]) -> str:
         """How the commit got out, in words; empty: it did not, as far as can be told."""
@@ -173,15 +184,21 @@ class Leaks:
                 branch = printable(said.strip().decode("utf-8", "backslashreplace"))
                 return f"it was pushed: the remote-tracking branch {branch} holds it"
             for each in pushes:
-                if self._holds(repository, each.oid, place.oid):
+                if self._holds(repository, [each.oid], place.oid):
                     return f"it was pushed to {each.url}"
+            found: dict[str, list[str]] = {}
+            for oid, url in fetched.heads(repository).items():
+                found.setdefault(url, []).append(oid)
+            for url, oids in found.items():
+                if self._holds(repository, oids[:_HEADS], place.oid):
+                    return f"a fetch found it at {printable(shown(url))}"
         except GitError as exc:  # such as a commit that was pruned
             _LOG.info("cannot tell whether %s got out: %s", place.oid, exc)
         return ""
 
-    def _holds(self, repository: str, tip: str, oid: str) -> bool:
-        """Whether `oid` is `tip` or behind it; tags are followed."""
-        said = run(repository, "rev-list", "--ignore-missing", "--max-count=1", oid, "--not", tip)
+    def _holds(self, repository: str, tips: list[str], oid: str) -> bool:
+        """Whether `oid` is one of `tips` or behind one; tags are followed."""
+        said = run(repository, "rev-list", "--ignore-missing", "--max-count=1", oid, "--not", *tips)
         return not said.strip()
 
     def out(self, place: leaks.Place, how: str) -> None:

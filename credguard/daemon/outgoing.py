@@ -11,9 +11,10 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from credguard.daemon.worker import Scanner, real, shown
+from credguard.daemon.worker import Scanner, own_in_names, real, shown
 from credguard.errors import CredguardError, GitError
 from credguard.report.text import path_text
+from credguard.sources import fetched
 from credguard.sources.commits import committed
 from credguard.sources.git import run
 from credguard.sources.own import own_file
@@ -30,14 +31,16 @@ _KNOWN = 20_000
 _FILES = 64
 _AGAIN = 500
 _AGAIN_S = 90 * 86_400.0
+_HOW = "a remote-tracking branch or the last fetch holds it, by a push or a fetch"
 Stamp = tuple[tuple[str, int], ...]
 
 
 def stamp(git_dir: str) -> Stamp:
-    """Changes whenever a remote-tracking ref does: a push or a fetch."""
+    """Changes whenever a remote-tracking ref or FETCH_HEAD does: a push or a fetch."""
     found = []
     top = os.path.join(git_dir, "refs", "remotes")
     files = [os.path.join(git_dir, name) for name in ("packed-refs", "reftable/tables.list")]
+    files += fetched.files(git_dir)
     for folder, _, names in os.walk(top):
         files += [os.path.join(folder, name) for name in names]
     for file in files:
@@ -116,9 +119,8 @@ class Outgoing:
     def _looked(self, repository: str, name: str, seen: Stamp) -> Iterator[None]:
         try:
             said = run(repository, "for-each-ref", "--format=%(objectname)", "refs/remotes")
-            tips = sorted(
-                {each for each in said.decode("ascii", "replace").split() if is_oid(each)}
-            )
+            remotes = {each for each in said.decode("ascii", "replace").split() if is_oid(each)}
+            tips = sorted(remotes.union(fetched.heads(repository)))
             before = leaks.tips(self._db, name)
             fresh = [each for each in tips if each not in set(before or ())]
             if fresh:
@@ -140,7 +142,7 @@ class Outgoing:
             if place is None:
                 yield
             else:
-                self._out(place, "a remote-tracking branch holds it, by a push or a fetch")
+                self._out(place, _HOW)
 
     def _again(self) -> Iterator[None]:
         """Own secrets in commits where something was found, before they were known as such."""
@@ -171,7 +173,9 @@ class Outgoing:
             repository, arguments, inherit=False, most=self._max_bytes, too_large=too_large
         )
         scanned: dict[tuple[str, bytes], list[tuple[str, bytes, int]]] = {}
+        names: dict[bytes, str] = {}
         for number, file in enumerate(files, 1):
+            names.setdefault(file.path, file.commit)
             kind = (file.oid, file.path)
             hits = scanned.get(kind)
             if hits is None:
@@ -185,5 +189,8 @@ class Outgoing:
                 yield leaks.Place(item, name, file.commit, text, line, self._now())
             if number % _FILES == 0:
                 yield None
+        for hit, oid in own_in_names(self._scanner, names):
+            text = hit.path.decode()
+            yield leaks.Place(hit.own, name, oid, text, hit.line, self._now())
         for path in too_large:
             _LOG.warning("not looked at, larger than watch.max_file_mb: %s in %s", path, name)

@@ -10,17 +10,10 @@ from collections.abc import Callable, Iterator
 
 from credguard.errors import GitError
 from credguard.sources import ignored, mounts
+from credguard.sources.ignored import PRUNED
 
 _LOG = logging.getLogger("credguard.daemon.tree")
 
-PRUNED = frozenset(
-    {
-        ".git", ".hg", ".svn", ".jj", ".bzr", "node_modules", "bower_components", ".venv",
-        "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache",
-        ".hypothesis", ".cache", ".pnpm-store", ".gradle", ".direnv",
-    }
-)  # fmt: skip
-"""Object stores and dependencies, whatever git says of them."""
 _BUILT = frozenset({"venv", "target", "dist", "build", "_build", "vendor"})
 """Mostly made by a build. In a repository git tells, since some people keep sources there."""
 _MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")

@@ -15,7 +15,8 @@ import warnings
 from collections.abc import Callable, Iterator
 
 from credguard.daemon.roots import above
-from credguard.daemon.tree import PRUNED, Ignores, kept_folders
+from credguard.daemon.tree import Ignores, kept_folders
+from credguard.sources.ignored import PRUNED
 
 _LOG = logging.getLogger("credguard.daemon.watcher")
 # What it warns of is said in our own words; without a handler it would print it.

@@ -37,6 +37,18 @@ class Scanner(Protocol):
         """The secrets in `data`; `joined`: the engine with the rules that hold around `path`."""
 
 
+def own_in_names(scanner: Scanner, names: dict[bytes, str]) -> list[tuple[Finding, str]]:
+    """Own secrets in the names of files, each with what the name is mapped to.
+
+    As the hooks do; a finding's line counts the names.
+    """
+    if not names:
+        return []
+    mapped = list(names.values())
+    hits = scanner.scan(b"\n".join(names), b"(a name)")
+    return [(hit, mapped[hit.line - 1]) for hit in hits if hit.own and hit.line <= len(mapped)]
+
+
 def fingerprint(key: bytes, finding: Finding, place: bytes | None = None) -> str:
     """Names `finding` without telling its value: HMAC-SHA256 over rule, place and value.
 

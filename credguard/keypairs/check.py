@@ -105,7 +105,7 @@ def _old_pairs(facts: Facts, now: float, max_age_s: float) -> Iterator[Problem]:
                 (
                     each.name
                     for each in facts.local
-                    if each.name and each.public_key and _of(pair, each.public_key)
+                    if each.name and each.public_key and is_key(pair, each.public_key)
                 ),
                 None,
             )
@@ -133,14 +133,14 @@ def _claimed_by_others(facts: Facts) -> Iterator[Problem]:
         if key.public_key is None:
             continue
         for pair in facts.pairs:
-            if pair.owner and pair.owner != (key.owner or facts.me) and _of(pair, key.public_key):
+            if (
+                pair.owner
+                and pair.owner != (key.owner or facts.me)
+                and is_key(pair, key.public_key)
+            ):
                 text = f"{key.title} is the key pair {pair.name} of {pair.owner}"
                 hint = "use a key of your own: credguard ssh create; then delete this file"
                 yield Problem("another's-key", pair.region, key.title, text, hint)
-
-
-def _of(pair: Pair, line: str) -> bool:
-    return is_key(pair.public_key, pair.fingerprint, line)
 
 
 def _local(keys: Iterable[LocalKey], now: float, max_age_s: float) -> Iterator[Problem]:

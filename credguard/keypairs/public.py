@@ -6,17 +6,12 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_ssh_public_key,
-)
-
 from credguard.errors import Unsupported
+from credguard.keypairs.model import Pair
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 # What EC2 imports; docs.aws.amazon.com/AWSEC2/latest/UserGuide/create-key-pairs.html. EC2 Instance
 # Connect takes no RSA key of 1024 bits, and neither should anybody.
@@ -80,7 +75,12 @@ def _blob(parts: list[str]) -> bytes:
     return blob
 
 
-def _rsa(line: str) -> RSAPublicKey:
+def _rsa(line: str) -> "RSAPublicKey":
+    # Here, since `status` loads this module and looks at no key.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
     try:
         key = load_ssh_public_key(line.encode())
     except (ValueError, UnsupportedAlgorithm):
@@ -135,17 +135,21 @@ def imported(line: str) -> str:
     """
     key = parsed(line)
     if key.kind == "rsa":
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
         der = _rsa(key.line).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return _colons(hashlib.md5(der, usedforsecurity=False).hexdigest())
     return fingerprint(line).removeprefix("SHA256:")
 
 
-def created(private: RSAPrivateKey) -> str:
+def created(private: "RSAPrivateKey") -> str:
     """The fingerprint that EC2 shows of an RSA key that it made itself (CreateKeyPair).
 
     SHA-1 of the DER PKCS #8 private key, in hexadecimal with colons: the public half does not tell
     it. EC2 API reference, KeyPairInfo.
     """
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     der = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     return _colons(hashlib.sha1(der, usedforsecurity=False).hexdigest())
 
@@ -164,14 +168,11 @@ def same_key(one: str, other: str) -> bool:
     return one.split()[:2] == other.split()[:2]
 
 
-def is_key(public_line: str | None, shown: str, line: str) -> bool:
-    """Whether a key pair is the key `line`: by its public key, else by its fingerprint.
-
-    `public_line`: None where EC2 did not give it; `shown`: the fingerprint that EC2 shows.
-    """
-    if public_line:
-        return same_key(public_line, line)
+def is_key(pair: Pair, line: str) -> bool:
+    """Whether `pair` is the key `line`: by its public key, else by the fingerprint EC2 shows."""
+    if pair.public_key:
+        return same_key(pair.public_key, line)
     try:
-        return plain(shown) == plain(imported(line))
+        return plain(pair.fingerprint) == plain(imported(line))
     except Unsupported:
         return False

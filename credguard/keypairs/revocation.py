@@ -67,7 +67,8 @@ class Item:
 class Record:
     """A revocation. `key`: the public line; `title`: whose or which, in words.
 
-    `name`: of a key made here, or ""; `began`: Unix seconds.
+    `name`: of a key made here, or ""; `began`: Unix seconds; `owner`, `device`: the tag by which it
+    was asked for, or "".
     """
 
     title: str
@@ -76,6 +77,8 @@ class Record:
     account: str
     began: float
     items: tuple[Item, ...] = ()
+    owner: str = ""
+    device: str = ""
 
     @property
     def left(self) -> list[Item]:

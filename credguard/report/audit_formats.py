@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from credguard.report.audit import Audit, to_json
-from credguard.report.audit_html import Point
+from credguard.report.overview import Audit as AuditRow
 
 # What text is made of depends on the terminal, so cli makes it.
 FORMATS = ("text", "json", "html", "csv", "sarif", "asff", "ocsf")
 
 
-def formatted(audit: Audit, style: str, *, region: str, trend: Sequence[Point] = ()) -> str:
+def formatted(audit: Audit, style: str, *, region: str, trend: Sequence[AuditRow] = ()) -> str:
     """`audit` as `style`, one of FORMATS but text. `region`: of the Security Hub, for asff.
 
     `trend`: the audits before, for html.

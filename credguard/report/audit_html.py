@@ -1,13 +1,13 @@
 """An audit as one page: what is wrong first, what to do, what changed, the audits before."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
 from credguard.audit.model import FAIL, NA, PASS, UNKNOWN, WAIVED
 from credguard.report.audit import Audit, CheckRow, Row, counts, policy
 from credguard.report.audit_style import bar, cards, document, table
+from credguard.report.overview import Audit as AuditRow
 
 WORDS = {FAIL: "wrong", UNKNOWN: "not told", WAIVED: "waived", PASS: "well", NA: "no concern"}
 STYLES = {FAIL: "fail", UNKNOWN: "unknown", WAIVED: "waived", PASS: "pass", NA: "na"}
@@ -16,20 +16,7 @@ _MOST, _OPEN = 200, 8
 _RANK = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One audit among others. `at`: Unix seconds; `worse`, `better`: against the one before."""
-
-    at: float
-    passed: int
-    failed: int
-    unknown: int
-    waived: int
-    worse: int = 0
-    better: int = 0
-
-
-def audit_html(audit: Audit, trend: Sequence[Point] = ()) -> str:
+def audit_html(audit: Audit, trend: Sequence[AuditRow] = ()) -> str:
     """The page. `trend`: the audits of the same account, oldest first; it is left out below two."""
     found = counts(audit)
     whose = (
@@ -45,7 +32,7 @@ def audit_html(audit: Audit, trend: Sequence[Point] = ()) -> str:
         bar([(found[each], STYLES[each]) for each in ORDER], _spoken(found)),
         "".join(f'<p class="card">{escape(note)}</p>' for note in audit.notes),
         _changed(audit),
-        trend_section(trend),
+        _trend(trend),
         _asks(audit),
         _filter(),
         *_sections(audit),
@@ -92,7 +79,7 @@ def _changed(audit: Audit) -> str:
     )
 
 
-def trend_section(trend: Sequence[Point]) -> str:
+def _trend(trend: Sequence[AuditRow]) -> str:
     """The audits over time as a plot and its numbers, a part of a page; "" below two audits."""
     if len(trend) < 2:
         return ""
@@ -114,7 +101,7 @@ def trend_section(trend: Sequence[Point]) -> str:
     )
 
 
-def _plot(points: Sequence[Point]) -> str:
+def _plot(points: Sequence[AuditRow]) -> str:
     width, height, left, bottom = 760.0, 170.0, 34.0, 18.0
     most = max(each.failed + each.unknown for each in points) or 1
     slot = (width - left) / len(points)

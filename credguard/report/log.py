@@ -60,6 +60,7 @@ SENTENCES = {
     "finding.allowed": "a person let {rule} pass in {subject}, line {line}: {reason}",
     "problem.raised": "{subject} does not work: {what}",
     "problem.solved": "{subject} works again",
+    "problem.replaced": "{subject} is handed out no more: another took over",
     "password.intent": "{user}: the console password is to be changed to generation {generation}",
     "password.sent": "{user}: password generation {generation} is in the vault; IAM is asked",
     "password.changed": "{user}: IAM took password generation {generation}",

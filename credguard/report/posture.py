@@ -38,7 +38,7 @@ class Hooks(msgspec.Struct, frozen=True):
 
 
 class Ssh(msgspec.Struct, frozen=True):
-    """An SSH key made here. `created`: Unix seconds; `regions`: where it is registered."""
+    """An SSH key made here, in use. `created`: Unix seconds; `regions`: where it is registered."""
 
     name: str
     type: str

@@ -5,7 +5,7 @@ Imports nothing at load: the hook pays for `re` and the value tests only when so
 
 from __future__ import annotations
 
-from credguard.scan.model import HIGH, LOW, MEDIUM, UNJUDGED, Places
+from credguard.scan.model import HIGH, KEY_IDS, LOW, MEDIUM, UNJUDGED, Places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +97,12 @@ class Engine:
                 for index, (start, end, confidence, _, _) in enumerate(judged)
             )
             spans.sort()
-        return (self._findings(data, path, spans, judged) if spans else []), probed
+        found = self._findings(data, path, spans, judged) if spans else []
+        if any(each.rule_id in KEY_IDS for each in found):
+            from credguard.scan.pairing import within
+
+            found = within(data, path, found)
+        return found, probed
 
     def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Span]:
         """The spans that the vendors' rules hold for secrets, by place."""

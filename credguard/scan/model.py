@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LOW, MEDIUM, HIGH = 1, 2, 3
 UNJUDGED = "general-unjudged"
 """Under this name `Engine.examine` gives, among its probes, how many places were not judged."""
+KEY_IDS = frozenset(("aws-access-key-id", "aws-temporary-key-id", "aws-context-key-id"))
+"""Rules that find the id of a key whose secret may stand apart; see `credguard.scan.pairing`."""
 CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}
 
 
@@ -35,12 +37,13 @@ class Finding:
     value stands encoded or packed the chain, such as `base64>gzip`; else "". `commit`: what brought
     it in, where history was scanned. `offset`: of the value in the text that the engine was given.
     `own`: the vault's item, where the value is one of the person's own; else "". `severity`: what
-    a person's own rule says; "" for the package's rules, whose reports look it up.
+    a person's own rule says; "" for the package's rules, whose reports look it up. `pair`: the file
+    that has the id of this secret key (`credguard.scan.pairing`); else b"".
     """
 
     __slots__ = (
-        "allowed", "column", "commit", "confidence", "end_line", "line", "offset", "own", "path",
-        "rule_id", "severity", "signals", "title", "value", "via",
+        "allowed", "column", "commit", "confidence", "end_line", "line", "offset", "own", "pair",
+        "path", "rule_id", "severity", "signals", "title", "value", "via",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +68,7 @@ class Finding:
         self.line = line
         self.offset = 0
         self.own = ""
+        self.pair = b""
         self.severity = ""
         self.column = column
         self.end_line = end_line

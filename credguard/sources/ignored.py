@@ -1,4 +1,6 @@
-"""What git ignores, asked of git itself: whole folders before a walk, single paths afterwards.
+"""What is not worth a watch: by name, and by what git ignores, asked of git itself.
+
+Git is asked for whole folders before a walk, for single paths afterwards.
 
 Neither command runs a filter, a hook or an fsmonitor; each has a deadline, since a repository may
 name a FIFO as its list of ignored files.
@@ -12,6 +14,15 @@ import sys
 
 from credguard.paths import home, xdg
 from credguard.sources.git import Process, failed, git_command, git_environment, run_portable
+
+PRUNED = frozenset(
+    {
+        ".git", ".hg", ".svn", ".jj", ".bzr", "node_modules", "bower_components", ".venv",
+        "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache",
+        ".hypothesis", ".cache", ".pnpm-store", ".gradle", ".direnv",
+    }
+)  # fmt: skip
+"""Names of folders: object stores and dependencies, whatever git says of them."""
 
 DEADLINE_S = 5.0
 """Seconds that git may stay silent."""

@@ -16,7 +16,10 @@ COMMITS = "commits"
 SKIPS = "skips"
 """Folder, place (path:line), rule, reason of a finding that a person let pass."""
 PUSHES = "pushes"
-"""URL without user and password, the folder the hook ran in, GIT_DIR (may be empty), object ids."""
+"""URL without user and password, the folder the hook ran in, GIT_DIR (may be empty), object ids.
+
+Of what came in by a push, the URL is the folder.
+"""
 _MOST = 4 << 20
 
 

@@ -7,9 +7,9 @@ an include further down has no effect for other hosts.
 import os
 import re
 
-from credguard.atomic import write_private
+from credguard import atomic, reading
 from credguard.errors import AlreadyExists, StoreError, Unsupported
-from credguard.ssh import keys, reading
+from credguard.ssh import keys
 
 _HEAD = "# Written by credguard ssh config; what is changed here is lost.\n"
 _BLOCK = re.compile(r"[ \t]*(?:host|match)\b", re.IGNORECASE)
@@ -124,9 +124,30 @@ def remove() -> list[str]:
     return done
 
 
-def written() -> bool:
-    """Whether our file is there."""
-    return (_read(path()) or "").startswith(_HEAD)
+def put_back(before: str | None, *, included: bool) -> None:
+    """Undo `write`, which gave `before`, and an `include` that changed something (`included`).
+
+    An include that was there already stays. Raises StoreError.
+    """
+    if included:
+        remove()
+    if before is not None:
+        write(before)
+    elif not included:
+        atomic.remove(path())
+
+
+def chosen() -> tuple[list[str], str] | None:
+    """The hosts and the user that our file is for, as `text` wrote them; None: it is not there.
+
+    Raises StoreError.
+    """
+    present = _read(path()) or ""
+    if not present.startswith(_HEAD):
+        return None
+    lines = [each.split() for each in present.splitlines()]
+    hosts = next((words[1:] for words in lines if words[:1] == ["Host"]), [])
+    return hosts, next((words[1] for words in lines if words[:1] == ["User"]), "")
 
 
 def _read(where: str) -> str | None:
@@ -143,6 +164,6 @@ def _write(where: str, content: str) -> None:
     real = os.path.realpath(where)  # a link into a repository of settings stays one
     try:
         mode = os.stat(real).st_mode & 0o777 if os.path.exists(real) else 0o600
-        write_private(real, content.encode("utf-8", "surrogateescape"), mode)
+        atomic.write_private(real, content.encode("utf-8", "surrogateescape"), mode)
     except OSError as exc:
         raise StoreError(f"cannot write {where}: {exc.strerror}") from exc

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 from credguard.errors import StoreError, Unsupported
 from credguard.keypairs.model import LocalKey
 from credguard.keypairs.public import parsed
+from credguard.reading import opened
 from credguard.ssh import keys
-from credguard.ssh.reading import opened
 
 _MOST_FILES = 2000
 _PEM = re.compile(rb"\A\s*-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\s(.*?)-----END ", re.DOTALL)

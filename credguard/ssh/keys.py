@@ -18,12 +18,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from credguard import paths
+from credguard import paths, reading
 from credguard.atomic import sync_dir
 from credguard.errors import AlreadyExists, CredguardError, StoreError, Unsupported
 from credguard.keypairs.public import RSA_BITS
 from credguard.secret import Secret
-from credguard.ssh import reading
 
 ED25519 = "ed25519"
 RSA = "rsa"
@@ -99,12 +98,6 @@ def public_line(key: PrivateKey, comment: str) -> str:
     """The public half, as in authorized_keys."""
     line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     return f"{line} {comment}"
-
-
-def generate(passphrase: Secret, comment: str) -> tuple[bytes, str]:
-    """A new ed25519 key: the encrypted private file's bytes, and the public line."""
-    key = new_key()
-    return encrypted(key, passphrase), public_line(key, comment)
 
 
 def load(path: str, passphrase: Secret) -> PrivateKey:

@@ -59,19 +59,6 @@ def recent(connection: sqlite3.Connection, account: str, scope: str, limit: int 
     return [_run(row) for row in rows]
 
 
-def all_(connection: sqlite3.Connection) -> list[Run]:
-    """Every audit that is kept, of any account, newest first."""
-    return [
-        _run(row) for row in connection.execute("SELECT * FROM audit_run ORDER BY at DESC, id DESC")
-    ]
-
-
-def accounts(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Each (account, scope) that was audited from here, sorted."""
-    rows = connection.execute("SELECT DISTINCT account, scope FROM audit_run ORDER BY 1, 2")
-    return [(row["account"], row["scope"]) for row in rows]
-
-
 def newest(connection: sqlite3.Connection) -> Run | None:
     """The newest audit of any account; None: none was made from here."""
     row = connection.execute("SELECT * FROM audit_run ORDER BY at DESC, id DESC LIMIT 1").fetchone()
@@ -123,11 +110,9 @@ def mark(connection: sqlite3.Connection, number: int, state: str) -> None:
     connection.execute("UPDATE audit_fix SET state = ? WHERE id = ?", (state, number))
 
 
-def fixes(connection: sqlite3.Connection, account: str | None = None) -> list[Fixed]:
-    """What was put right, newest first; `account` None: of every account."""
-    rows = connection.execute(
-        "SELECT * FROM audit_fix WHERE ?1 IS NULL OR account = ?1 ORDER BY id DESC", (account,)
-    )
+def fixes(connection: sqlite3.Connection) -> list[Fixed]:
+    """What was put right, in any account, newest first."""
+    rows = connection.execute("SELECT * FROM audit_fix ORDER BY id DESC")
     return [
         Fixed(
             row["id"], row["at"], row["account"], row["fix"], row["resource"], row["region"],

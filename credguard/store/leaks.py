@@ -115,6 +115,10 @@ def set_state(
     )
 
 
+ANY = ""
+"""In the place of a repository: the push came in at the URL, from a repository unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class PushNote:
     """A push of commit `oid` to `url`, which has no tracking branch here."""

@@ -59,10 +59,21 @@ def mark_told(connection: sqlite3.Connection, subject: str) -> Problem | None:
 
 def solve(connection: sqlite3.Connection, now: float, subject: str) -> bool:
     """The problem of `subject` is over; False when there was none."""
-    if connection.execute("DELETE FROM problem WHERE subject = ?", (subject,)).rowcount == 0:
+    if not drop(connection, subject):
         return False
     events.record(connection, now, "problem.solved", subject)
     return True
+
+
+def replaced(connection: sqlite3.Connection, now: float, subject: str) -> None:
+    """The problem of `subject` stays, but matters no more: something else took its place."""
+    if drop(connection, subject):
+        events.record(connection, now, "problem.replaced", subject)
+
+
+def drop(connection: sqlite3.Connection, subject: str) -> bool:
+    """Forget the problem of `subject` without a word; False: there was none."""
+    return connection.execute("DELETE FROM problem WHERE subject = ?", (subject,)).rowcount > 0
 
 
 @dataclass(frozen=True, slots=True)

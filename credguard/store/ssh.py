@@ -50,6 +50,11 @@ def keys(connection: sqlite3.Connection) -> list[SshKey]:
     return [SshKey(*row) for row in connection.execute("SELECT * FROM ssh_key ORDER BY name")]
 
 
+def in_use(connection: sqlite3.Connection) -> list[SshKey]:
+    """Those that are wanted as they are, or until another has taken over; by name."""
+    return [each for each in keys(connection) if each.state in (ACTIVE, DRAINING)]
+
+
 def key(connection: sqlite3.Connection, name: str) -> SshKey | None:
     """The key called `name`; None: not made here."""
     row = connection.execute("SELECT * FROM ssh_key WHERE name = ?", (name,)).fetchone()

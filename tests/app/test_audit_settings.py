@@ -1,5 +1,7 @@
 """Waivers, thresholds and what is chosen."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,38 @@ def test_a_waiver_hides_no_pass() -> None:
     found = waivers.load(written(f"[[waiver]]\n{ENTRY}until = 2999-01-01\n"))
     (first, _) = judge.run(world.GOOD, Limits(), [BY_ID["s3-bucket-block"]], found)
     assert (first.status, first.waiver) == (PASS, "")
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(5 << 30)
+
+
+ODD = pytest.mark.parametrize(
+    ("made", "said"), [(_fifo, "no file"), (_device, "no file"), (_huge, "larger than 1 MiB")]
+)
+
+
+@ODD
+def test_what_is_no_file_of_waivers_hangs_nobody(made: Callable[[Path], None], said: str) -> None:
+    made(Path(paths.private_dir(paths.config_dir())) / "audit-waivers.toml")
+    with pytest.raises(ConfigError, match=said):
+        waivers.load(Context())
+
+
+@ODD
+def test_what_is_no_file_of_settings_hangs_nobody(made: Callable[[Path], None], said: str) -> None:
+    made(Path(paths.private_dir(paths.config_dir())) / "config.toml")
+    with pytest.raises(ConfigError, match=said):
+        settings.load()
 
 
 @pytest.mark.parametrize(

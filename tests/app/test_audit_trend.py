@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from credguard.app import audits as made
-from credguard.app.audit.trend import compared, trend, trends
+from credguard.app.audit.trend import compared, trend
 from credguard.app.context import Context
 from credguard.store import audits
 
@@ -38,9 +38,7 @@ def test_each_audit_is_told_against_the_one_before(ctx: Context) -> None:
         (1.0, 1, 0, 0, 0), (2.0, 0, 0, 0, 1), (3.0, 0, 1, 1, 0), (4.0, 1, 0, 1, 0),
     ]  # fmt: skip
     assert [p.at for p in trend(ctx, "1", since=2.5)] == [3.0, 4.0]
-    assert {key: len(points) for key, points in trends(ctx).items()} == {
-        ("1", "account"): 4, ("2", "account"): 1,
-    }  # fmt: skip
+    assert [(p.at, p.account) for p in trend(ctx, "2")] == [(2.5, "2")]
 
 
 def test_a_part_of_them_is_told_against_the_one_before_it(ctx: Context) -> None:
@@ -73,3 +71,9 @@ def test_a_region_that_only_one_looked_at_changed_nothing() -> None:
     change = compared(before, after)
     assert (change.since, change.worse, change.better) == (1.0, (), ())
     assert compared(after, after).worse == ()
+
+
+def test_a_check_that_is_no_more_is_not_better(ctx: Context) -> None:
+    audits.add(ctx.db, run(1.0, {HERE: "PASS", THERE: "FAIL"}))
+    audits.add(ctx.db, run(2.0, {HERE: "PASS"}))
+    assert [p.better for p in trend(ctx, "1")] == [0, 0]

@@ -12,7 +12,6 @@ from credguard.app import keys
 from credguard.app.context import Context
 from credguard.app.doctor import online, system
 from credguard.app.doctor.model import FAIL, OK, UNKNOWN, WARN, Check
-from credguard.daemon import tree
 from credguard.store import problems, profiles, watches
 from tests.support import samples
 from tests.support.checks import checks, file_vault, only, passphrase_file
@@ -110,10 +109,6 @@ def test_more_folders_than_the_system_allows() -> None:
     (found,) = system.watched(system.Watched([], [], 8000, 500, 8192))
     assert (found.state, "sysctl" in found.fix) == (WARN, True)
     assert system.watched(system.Watched([], [], 8000, 100, 8192))[0].state == OK
-
-
-def test_the_folders_left_out_are_the_watchers() -> None:
-    assert system.PRUNED == tree.PRUNED
 
 
 @pytest.mark.parametrize(

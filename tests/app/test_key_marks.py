@@ -10,7 +10,7 @@ from credguard.app.rotate import Wanted
 from credguard.app.rotate_status import statuses
 from credguard.cli import rotate as cli
 from credguard.errors import RotationRefused
-from credguard.store import problems, profiles
+from credguard.store import events, problems, profiles
 from tests.support import in_memory
 from tests.support.fault_table import Fault
 from tests.support.faults import FaultProxy
@@ -75,6 +75,12 @@ def test_a_lock_out_is_said_until_the_profile_has_another_key(
     (row,) = statuses(ctx)
     assert row.state == "active"
     assert problems.present(ctx.db) == []
+    key = f"key {simulator.key_id}"
+    about = [each.kind for each in events.recent(ctx.db, families=frozenset({"problem"}))]
+    assert about == ["problem.replaced", "problem.raised"]  # the stopped one does not work again
+    assert {each.subject for each in events.recent(ctx.db, families=frozenset({"problem"}))} == {
+        key
+    }
 
 
 def test_a_key_activated_after_a_lock_out_is_active(ctx: Context, simulator: Simulator) -> None:

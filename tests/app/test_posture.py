@@ -54,6 +54,10 @@ def test_what_is_kept_is_told_with_its_age(ctx: Context, tmp_path: Path) -> None
         ctx.db, ssh.SshKey("laptop", "ed25519", "ssh-ed25519 AAAA", "SHA256:x", "/p", "ada",
                            NOW - 2 * DAY)
     )  # fmt: skip
+    for state in (ssh.MAKING, ssh.REPLACED, ssh.REVOKED):
+        ssh.add_key(
+            ctx.db, ssh.SshKey(state, "ed25519", "", "", "/p", "ada", NOW, state=state)
+        )  # fmt: skip
     audits.add(
         ctx.db, audits.Run(ACCOUNT, "account", NOW - DAY, 1, 7, 0, 0, 9, 1.0, ("r",), {})
     )  # fmt: skip

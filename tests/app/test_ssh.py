@@ -71,7 +71,8 @@ def test_create_registers_and_repeats(ctx: Context, simulator: Simulator, poison
     assert private.stat().st_mode & 0o777 == 0o600
     assert private.parent.stat().st_mode & 0o777 == 0o700
     creds = Credentials(simulator.key_id, simulator.secret)
-    (pair,) = ec2.describe_key_pairs(creds, "eu-west-1")
+    with ec2.in_region(creds, "eu-west-1") as there:
+        (pair,) = there.key_pairs()
     assert pair.tags["owner"] == "dev"
     assert pair.tags["created-by"] == "credguard"
     assert pair.tags["fingerprint"] == first.key.fingerprint
@@ -137,13 +138,13 @@ def test_a_fifo_in_place_of_a_file_is_not_waited_for(ctx: Context, poisoned: Pat
 def test_another_key_of_that_name_is_reported_for_its_region(
     ctx: Context, simulator: Simulator
 ) -> None:
-    creds = Credentials(simulator.key_id, simulator.secret)
-    _, other = keys.generate(keys.new_passphrase(), "x")
-    ec2.import_key_pair(creds, "eu-west-1", "credguard_k", other, {})
-    result = ssh.create(ctx, "k", ["us-east-1", "eu-west-1"])
-    assert result.regions["us-east-1"] is None
-    assert isinstance(result.regions["eu-west-1"], AlreadyExists)
-    ec2.delete_key_pair(creds, "eu-west-1", "credguard_k")
+    other = keys.public_line(keys.new_key(), "x")
+    with ec2.in_region(Credentials(simulator.key_id, simulator.secret), "eu-west-1") as there:
+        there.import_key_pair("credguard_k", other, {})
+        result = ssh.create(ctx, "k", ["us-east-1", "eu-west-1"])
+        assert result.regions["us-east-1"] is None
+        assert isinstance(result.regions["eu-west-1"], AlreadyExists)
+        there.delete_key_pair("credguard_k")
     assert ssh.create(ctx, "k", ["eu-west-1"]).regions == {"eu-west-1": None}
 
 
@@ -177,8 +178,7 @@ def test_the_private_key_is_known_again_and_the_public_one_is_none(
     assert found(private.replace(b"\n", b"")) == {"the SSH key k"}
     assert found(b"pass: " + passphrase.reveal_bytes()) == {"the passphrase of SSH key k"}
     assert found(made.key.public_key.encode()) == set()
-    another, _ = keys.generate(passphrase, "x")
-    assert found(another) == set()
+    assert found(keys.encrypted(keys.new_key(), passphrase)) == set()
 
 
 def test_every_region_that_is_enabled_and_a_repeat_after_a_failure(

@@ -28,23 +28,23 @@ from credguard.store import leaks
 from credguard.store import ssh as table
 from credguard.vault.base import ssh_item
 from tests.support import in_memory
-from tests.support.cloud import Cloud, client, launch, pairs, terminate
+from tests.support.cloud import (
+    REGIONS,
+    Cloud,
+    client,
+    launch,
+    pairs,
+    successor,
+    terminate,
+    with_key,
+)
 from tests.support.fault_table import Fault
 from tests.support.simulator import Simulator
-
-REGIONS = ["eu-west-1", "us-east-1"]
 
 
 @pytest.fixture
 def ctx(simulator: Simulator, cloud: Cloud) -> Context:
-    made = in_memory.context(simulator, "work")
-    ssh.create(made, "k", REGIONS)
-    return made
-
-
-def successor(ctx: Context) -> table.SshKey:
-    (new,) = [key for key in table.keys(ctx.db) if key.name != "k"]
-    return new
+    return with_key(simulator)
 
 
 def item(records: list[Record], kind: Kind) -> list[State]:
@@ -129,6 +129,26 @@ def test_a_lost_laptops_list_is_gone_on_with(
     terminate(simulator, "us-east-1", number)
     records, _ = ssh_revoke.revoke(ctx, ssh_revoke.Target(device="lost"))
     assert item(records, Kind.INSTANCE) == [State.DONE]
+
+
+def test_a_device_that_is_called_as_a_person_has_its_own_list(
+    ctx: Context, simulator: Simulator, cloud: Cloud
+) -> None:
+    from credguard.ssh import keys
+
+    ec2 = client(simulator, "us-east-1")
+    for tag in ("owner", "device"):
+        line = keys.public_line(keys.new_key(), tag)
+        tags = [{"ResourceType": "key-pair", "Tags": [{"Key": tag, "Value": "ada"}]}]
+        ec2.import_key_pair(KeyName=tag, PublicKeyMaterial=line.encode(), TagSpecifications=tags)
+    ec2.close()
+    of_a_person, of_a_device = ssh_revoke.Target(owner="ada"), ssh_revoke.Target(device="ada")
+    (record,), _ = ssh_revoke.revoke(ctx, of_a_person)
+    assert ssh_revoke.listed(ctx, of_a_person) == [record]
+    assert ssh_revoke.listed(ctx, of_a_device) == []
+    (other,), _ = ssh_revoke.revoke(ctx, of_a_device)
+    assert other.title == "the SSH key of ada (device)"
+    assert ssh_revoke.listed(ctx, of_a_device) == [other]
 
 
 def test_what_is_ticked_off_is_of_one_list(ctx: Context, cloud: Cloud) -> None:

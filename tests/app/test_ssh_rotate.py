@@ -18,20 +18,24 @@ from credguard.errors import AlreadyExists, CredguardError
 from credguard.keypairs.machine import Line
 from credguard.keypairs.revocation import Kind
 from credguard.store import ssh as table
-from tests.support import in_memory
-from tests.support.cloud import Cloud, client, launch, pairs, terminate
+from tests.support.cloud import (
+    REGIONS,
+    Cloud,
+    client,
+    launch,
+    pairs,
+    successor,
+    terminate,
+    with_key,
+)
 from tests.support.fault_table import Fault
 from tests.support.openssh import Server
 from tests.support.simulator import Simulator
 
-REGIONS = ["eu-west-1", "us-east-1"]
-
 
 @pytest.fixture
 def ctx(simulator: Simulator, cloud: Cloud) -> Context:
-    made = in_memory.context(simulator, "work")
-    ssh.create(made, "k", REGIONS)
-    return made
+    return with_key(simulator)
 
 
 def pusher(ctx: Context, by: str, user: str = "root") -> ssh_rotate.Wanted:
@@ -40,11 +44,6 @@ def pusher(ctx: Context, by: str, user: str = "root") -> ssh_rotate.Wanted:
 
 
 NOTHING = ssh_rotate.Wanted()
-
-
-def successor(ctx: Context) -> table.SshKey:
-    (new,) = [key for key in table.keys(ctx.db) if key.name != "k"]
-    return new
 
 
 def test_a_key_on_no_instance_is_replaced_at_once(ctx: Context, simulator: Simulator) -> None:

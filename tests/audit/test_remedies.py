@@ -16,7 +16,7 @@ from tests.audit.world import BAD
 
 # Of the CLI itself, or its own words for a parameter.
 _OF_THE_CLI = {"region", "query", "ingress", "filters"}
-_SERVICES = {"s3api": "s3"}
+_SERVICES = {"s3api": "s3", "configservice": "config"}
 
 
 def commands() -> Iterator[tuple[str, str]]:

@@ -215,3 +215,27 @@ def test_whether_an_application_of_the_web_is_named(
 )  # fmt: skip
 def test_what_is_the_world(source: str, world: bool) -> None:
     assert from_world(source) is world
+
+
+@pytest.mark.parametrize(
+    ("conditions", "accounts"),
+    [
+        ({"StringEquals": {"s3:DataAccessPointAccount": "123456789012"}}, {"123456789012"}),
+        ({"StringEquals": {"s3:DataAccessPointAccount": ["123456789012", "210987654321"]}},
+         {"123456789012", "210987654321"}),
+        ({"ArnLike": {"s3:DataAccessPointArn":
+                      "arn:aws:s3:us-east-1:123456789012:accesspoint/*"}}, {"123456789012"}),
+        # A VPC's access points alone, or somebody known through them.
+        ({"StringEquals": {"s3:DataAccessPointAccount": "123456789012",
+                           "s3:AccessPointNetworkOrigin": "VPC"}}, set()),
+        ({"StringEquals": {"s3:DataAccessPointAccount": "123456789012",
+                           "aws:PrincipalOrgID": "o-1"}}, set()),
+        ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, set()),
+    ],
+)  # fmt: skip
+def test_whose_access_points_decide(conditions: dict[str, object], accounts: set[str]) -> None:
+    document = statement(Principal="*", Action="*", Resource="*", Condition=conditions)
+    assert statements.left_to_points(document) == accounts
+    assert not statements.is_public(document)
+    known = statement(Principal={"AWS": "123456789012"}, Action="*", Condition=conditions)
+    assert statements.left_to_points(known) == set()

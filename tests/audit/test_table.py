@@ -16,6 +16,7 @@ from credguard.audit.facts import (
     Image,
     Interfaces,
     Patches,
+    Point,
     Policy,
     Row,
     Summary,
@@ -91,6 +92,7 @@ BASES = (
     OPEN,
     put(OPEN, "bucket.policy", world.PUBLIC),
     put(OPEN, "bucket.grants", ((world.ALL_USERS, "READ"),)),
+    put(OPEN, "bucket.policy", world.LEFT),
     put(put(GOOD, "bucket.policy", world.PUBLIC), "account_block", None),
     put(GOOD, "bucket.lock", 0),
     replace(GOOD, alarms=(), budgets=(Budget("b", True),)),
@@ -199,8 +201,8 @@ FLIPS: list[tuple[tuple[str, Any], set[str]]] = [
     (("alarms", (Alarm("off", False, True),)), {"billing-alarm"}),
     (("alarm.heard", False), {"billing-alarm"}),
     (("contact", False), {"contact-security"}),
-    (("recorder", False), {"config-recorder"}),
-    (("hub", False), {"security-hub"}),
+    (("region.recorder", False), {"config-recorder"}),
+    (("region.hub", False), {"security-hub"}),
     (("last_audit", None), {"audit-dated"}),
     (("last_audit", NOW - 32 * DAY), {"audit-dated"}),
     ((_RULE, (world.group("sg-1", world.tcp(22)),)), {"port-admin"}),
@@ -267,6 +269,69 @@ def test_a_bucket_is_public_only_where_nothing_blocks_it(
     for block in ("account_block", "bucket.block"):
         shut = put(put(OPEN, block, world.WHOLE), fact, value)
         assert all(FAIL not in statuses(shut, each) for each in checks)
+
+
+OPENED = Point("way-in", True, world.PUBLIC, None)
+LEFT = put(OPEN, "bucket.policy", world.LEFT)
+
+
+@pytest.mark.parametrize(
+    ("points", "status"),
+    [
+        ((), PASS),
+        ((OPENED,), FAIL),
+        ((replace(OPENED, policy=world.READ),), PASS),
+        ((replace(OPENED, policy=world.READ, policy_public=True),), FAIL),
+        ((replace(OPENED, world=False), replace(OPENED, policy=None)), PASS),
+    ],
+)
+def test_a_bucket_that_leaves_it_to_access_points(points: tuple[Point, ...], status: str) -> None:
+    facts = put(LEFT, "bucket.points", points)
+    for check in ("s3-bucket-public", "trail-bucket-private"):
+        assert set(statuses(facts, BY_ID[check])) == {status}
+        shut = put(facts, "bucket.block", world.WHOLE)
+        assert set(statuses(shut, BY_ID[check])) == {PASS}
+        # Where the bucket's own policy lets in nobody, no access point does.
+        assert set(statuses(put(facts, "bucket.policy", None), BY_ID[check])) == {PASS}
+
+
+def test_access_points_of_another_account_are_not_passed() -> None:
+    other = world.statement(
+        Principal="*", Action="*", Resource="arn:aws:s3:::b/*",
+        Condition={"StringEquals": {"s3:DataAccessPointAccount": "210987654321"}},
+    )  # fmt: skip
+    facts = put(OPEN, "bucket.policy", other)
+    assert set(statuses(facts, BY_ID["s3-bucket-public"])) == {UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("boundary", "document", "status"),
+    [
+        ("", world.READ, FAIL),
+        ("arn:aws:iam::1:policy/edge", world.READ, PASS),
+        ("arn:aws:iam::1:policy/edge", world.ADMIN, FAIL),
+        ("arn:aws:iam::1:policy/edge", world.statement(Action="iam:*", Resource="*"), FAIL),
+        ("arn:aws:iam::1:policy/edge", world.statement(
+            Action="iam:DeleteUserPermissionsBoundary", Resource="arn:aws:iam::1:user/eve"), FAIL),
+        ("arn:aws:iam::aws:policy/ReadOnlyAccess", world.READ, FAIL),
+    ],
+)  # fmt: skip
+def test_a_boundary_counts_where_it_is_known_to_limit(
+    boundary: str, document: dict[str, Any], status: str
+) -> None:
+    eve = world.holder("user", "eve", inline=(("all", world.ADMIN),), boundary=boundary)
+    facts = replace(
+        GOOD,
+        authorization=Authorization(
+            (eve,), (Policy("edge", "arn:aws:iam::1:policy/edge", document),)
+        ),
+    )
+    (said,) = judge.judged(BY_ID["user-admin"], facts, Limits())
+    assert said.status == status
+    name = boundary.rpartition("/")[2]
+    assert name in said.evidence
+    told = [s.evidence for s in judge.judged(BY_ID["policy-admin"], facts, Limits())]
+    assert any("all allows every action" in each and name in each for each in told)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,10 @@ def statement(effect: str = "Allow", **rest: Any) -> dict[str, Any]:
 
 ADMIN = statement(Action="*", Resource="*")
 PUBLIC = statement(Principal="*", Action="s3:GetObject", Resource="arn:aws:s3:::b/*")
+LEFT = statement(
+    Principal="*", Action="*", Resource="arn:aws:s3:::b/*",
+    Condition={"StringEquals": {"s3:DataAccessPointAccount": ACCOUNT}},
+)  # fmt: skip
 READ = statement(Action="s3:GetObject", Resource="arn:aws:s3:::b/*")
 KEEP = statement("Deny", Principal="*", Action="s3:Delete*", Resource="arn:aws:s3:::logs/*")
 TRUST = statement(Principal={"Service": "ec2.amazonaws.com"}, Action="sts:AssumeRole")
@@ -83,6 +87,7 @@ def key(name: str, age: float = 10, used: float | None = 1, *, active: bool = Tr
 def bucket(name: str, **rest: Any) -> Bucket:
     given: dict[str, Any] = {
         "block": WHOLE, "policy": READ, "policy_public": None, "grants": (("", "FULL_CONTROL"),),
+        "points": (),
         "versioning": Versioning(True, False), "lock": 365,
     }  # fmt: skip
     return Bucket(name, f"arn:aws:s3:::{name}", HOME, **{**given, **rest})
@@ -165,7 +170,7 @@ GOOD = Facts(
     trails=(trail(),),
     alarms=(Alarm("bill", True, True),),
     budgets=(),
-    contact=True, recorder=True, hub=True, last_audit=NOW - 7 * DAY,
+    contact=True, last_audit=NOW - 7 * DAY,
     region_names=(HOME,),
     regions=(
         Region(
@@ -185,6 +190,8 @@ GOOD = Facts(
             parameters=(holding("parameter"),),
             analyzer=True,
             detector=True,
+            recorder=True,
+            hub=True,
         ),
     ),
 )  # fmt: skip
@@ -220,7 +227,7 @@ BAD = replace(
     ),
     trails=(trail(multi_region=False, validation=False, encrypted=False),),
     alarms=(Alarm("bill", True, False),),
-    contact=False, recorder=False, hub=False, last_audit=None,
+    contact=False, last_audit=None,
     regions=(
         Region(
             HOME,
@@ -248,6 +255,8 @@ BAD = replace(
             parameters=(holding("parameter", *FOUND),),
             analyzer=False,
             detector=False,
+            recorder=False,
+            hub=False,
         ),
     ),
 )  # fmt: skip

@@ -56,8 +56,8 @@ def test_whole_life_of_a_key(simulator: Simulator) -> None:
     assert simulator.iam().keys("dev")[0] == (simulator.key_id, "Inactive")
     with pytest.raises(InvalidKey):
         sts.caller_identity(mine)
-    with pytest.raises(InvalidKey):
-        ec2.describe_key_pairs(mine, "us-east-1")
+    with pytest.raises(InvalidKey), ec2.in_region(mine, "us-east-1") as here:
+        here.key_pairs()
     iam.set_access_key_status(fresh, "dev", simulator.key_id, active=True)
     assert sts.caller_identity(mine) == who
     iam.delete_access_key(fresh, "dev", simulator.key_id)
@@ -86,17 +86,18 @@ def test_a_policy_that_refuses_names_the_action(simulator: Simulator) -> None:
 
 def test_key_pairs_are_regional(simulator: Simulator) -> None:
     mine = creds(simulator)
-    ec2.import_key_pair(mine, "eu-west-1", "k", PUBLIC, {"owner": "dev"})
-    with pytest.raises(AlreadyExists):
-        ec2.import_key_pair(mine, "eu-west-1", "k", PUBLIC, {})
-    (pair,) = ec2.describe_key_pairs(mine, "eu-west-1")
-    assert (pair.name, pair.kind, pair.tags) == ("k", "ed25519", {"owner": "dev"})
-    assert pair.public_key is not None
-    assert pair.public_key.split()[:2] == PUBLIC.split()[:2]
-    assert ec2.describe_key_pairs(mine, "us-east-1") == []
-    ec2.delete_key_pair(mine, "eu-west-1", "k")
-    ec2.delete_key_pair(mine, "eu-west-1", "k")
-    assert ec2.describe_key_pairs(mine, "eu-west-1") == []
+    with ec2.in_region(mine, "eu-west-1") as here, ec2.in_region(mine, "us-east-1") as elsewhere:
+        here.import_key_pair("k", PUBLIC, {"owner": "dev"})
+        with pytest.raises(AlreadyExists):
+            here.import_key_pair("k", PUBLIC, {})
+        (pair,) = here.key_pairs()
+        assert (pair.name, pair.kind, pair.tags) == ("k", "ed25519", {"owner": "dev"})
+        assert pair.public_key is not None
+        assert pair.public_key.split()[:2] == PUBLIC.split()[:2]
+        assert elsewhere.key_pairs() == []
+        here.delete_key_pair("k")
+        here.delete_key_pair("k")
+        assert here.key_pairs() == []
     assert "eu-west-1" in ec2.regions(mine)
 
 

@@ -54,10 +54,15 @@ def _list_secrets(creds: Credentials) -> None:
         client.list_secrets()
 
 
+def _key_pairs(creds: Credentials) -> object:
+    with ec2.in_region(creds, "us-east-1") as here:
+        return here.key_pairs()
+
+
 READS: dict[str, Callable[[Credentials], object]] = {
     "GetCallerIdentity": sts.caller_identity,
     "ListAccessKeys": lambda creds: iam.list_access_keys(creds, "dev"),
-    "DescribeKeyPairs": lambda creds: ec2.describe_key_pairs(creds, "us-east-1"),
+    "DescribeKeyPairs": _key_pairs,
     "ListSecrets": _list_secrets,  # the JSON protocol, which nothing in the adapter speaks yet
 }
 # kind -> the error's class, and how often botocore sends a call that may be repeated

@@ -164,6 +164,13 @@ def test_fix_shows_then_does_then_undoes(profile: Account) -> None:
     assert run("--only", "password-length").exit_code == 1
 
 
+def test_a_name_in_the_list_of_fixes_cannot_steer_a_terminal() -> None:
+    ctx = Context()
+    audits.begin(ctx.db, 0.0, "1", "port", "arn:\x07", "eu-west-1", before={}, after={})
+    ctx.close()
+    assert "\x07" not in run("undo", "--list").stdout
+
+
 def test_a_warning_is_not_agreed_to_by_yes(profile: Account) -> None:
     s3 = profile.client("s3")
     s3.create_bucket(Bucket="data")

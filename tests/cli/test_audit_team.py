@@ -115,3 +115,11 @@ def test_a_report_is_private_and_what_cannot_be_written_is_told(
     assert page.stat().st_mode & 0o777 == 0o600
     for path in (pipe, tmp_path / "none" / "a.json"):
         assert isinstance(run("audit", *few, str(path)).exception, CredguardError)
+
+
+def test_a_pipe_and_a_device_among_the_files_hang_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    done = run("report", "merge", str(tmp_path))
+    assert done.exit_code == 2
+    assert done.stderr.count("it is no file") == 2

@@ -20,6 +20,13 @@ def test_a_typo_is_one_line_and_a_hint() -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("setting", ["audit.scope", "vault.backend", "watch.hooks", "watch.places"])
+def test_a_word_that_is_not_known_names_the_setting_and_those_that_are(setting: str) -> None:
+    done = run("config", "set", setting, "odd")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"credguard: {setting} 'odd' is not known\n  hint: one of: ")
+
+
 @pytest.mark.parametrize("value", ["30 d", "-1d", "-1h", "", "30", "30D", "999999999w", "\uff13d"])
 def test_a_value_that_is_no_duration_names_the_setting(value: str) -> None:
     done = run("config", "set", "rotation.max_age", value)
@@ -42,6 +49,7 @@ def test_a_value_that_is_no_duration_names_the_setting(value: str) -> None:
         ),
         (b'vault = "file"\n', ("line 1", "vault must be a section")),
         (b'[vault]\nbackend = "fil"\n', ("line 2", "vault.backend 'fil'")),
+        (b'[audit]\nscope = "all"\n', ("line 2", "audit.scope 'all'", "one of: account, self")),
         (b"[watch]\nmax_file_mb = -4\n", ("line 2", "at least 1")),
         (b"[ssh]\nregions = ['a', 3]\n", ("line 2", "ssh.regions must be")),
         (b"[vault]\nx = [\n", ("not valid TOML", "hint: correct")),

@@ -91,7 +91,7 @@ def test_colour_on_a_terminal_unless_it_is_not_wanted(no_color: str, coloured: b
 
     fill()
     outer, inner = pty.openpty()
-    environment = {**os.environ, "NO_COLOR": no_color}
+    environment = {**os.environ, "TERM": "xterm", "NO_COLOR": no_color}
     try:
         subprocess.run(
             [sys.executable, "-m", "credguard", "log"],

@@ -62,7 +62,9 @@ def in_terminal(columns: int, *arguments: str, **environment: str) -> str:
     )
 
 
-def pty_output(command: list[str], columns: int, environment: dict[str, str]) -> str:
+def pty_output(
+    command: list[str], columns: int, environment: dict[str, str], codes: tuple[int, ...] = (0, 130)
+) -> str:
     import fcntl
     import pty
     import struct
@@ -86,7 +88,7 @@ def pty_output(command: list[str], columns: int, environment: dict[str, str]) ->
     except OSError:  # the other end is closed
         pass
     os.close(outer)
-    assert process.wait(60) in (0, 130)
+    assert process.wait(60) in codes
     return shown.decode()
 
 

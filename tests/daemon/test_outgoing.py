@@ -117,6 +117,78 @@ def test_a_blocked_push_and_one_to_a_known_remote_leave_no_note(world: World, re
     assert leaks.pushes(world.ctx.db, str(repo / ".git")) == []
 
 
+@pytest.mark.parametrize("where", ["repo", "tree"])
+def test_a_push_past_the_hook_to_a_bare_url_is_seen_by_the_next_fetch(
+    world: World, repo: Path, tmp_path: Path, where: str
+) -> None:
+    hook.install(world.ctx, str(repo), global_=False)
+    oid = commit(repo, world.simulator.secret.reveal())
+    git(repo, "commit", "-qn", "--allow-empty", "-m", "above")
+    git(tmp_path, "init", "-q", "--bare", "elsewhere.git")
+    url = f"file://{tmp_path}/elsewhere.git"
+    git(repo, "push", "-q", "--no-verify", url, "HEAD:main")
+    assert world.look(repo) == []  # git leaves nothing at all
+    git(repo, "worktree", "add", "-q", "-b", "side", "../tree", "HEAD~2")
+    git(tmp_path / where, "fetch", "-q", url, "main")
+    (found,) = world.look()
+    assert found.place.oid == oid
+    assert found.how == f"a fetch found it at file://{tmp_path}/elsewhere"
+
+
+def test_what_goes_from_a_repository_into_itself_is_not_out(
+    world: World, repo: Path, tmp_path: Path
+) -> None:
+    hook.install(world.ctx, None, global_=True)
+    oid = commit(repo, samples.text(40, 3))
+    place = leaks.Place(secret_item("token"), str(repo / ".git"), oid, "notes.txt", 2, world.at)
+    leaks.put_place(world.ctx.db, place)
+    git(repo, "worktree", "add", "-q", "-b", "side", "../tree", "HEAD~1")
+    for url in (".", "../repo", f"file://{repo}/.git", str(tmp_path / "tree")):
+        git(repo, "push", "-q", url, "HEAD:refs/heads/inside")
+        assert world.look(repo) == [], url
+        git(repo, "fetch", "-q", url, "inside")
+        assert world.look(repo) == [], url
+
+
+def test_a_push_past_the_hook_into_a_folder_is_seen_by_the_hook_of_the_other_side(
+    world: World, repo: Path, tmp_path: Path
+) -> None:
+    """Git runs the hooks of all repositories there, too, whatever --no-verify says here."""
+    hook.install(world.ctx, None, global_=True)
+    oid = commit(repo, world.simulator.secret.reveal())
+    git(repo, "commit", "-qn", "--allow-empty", "-m", "above")
+    git(tmp_path, "init", "-q", "--bare", "mount ed.git")
+    git(repo, "push", "-q", "--no-verify", "../mount ed.git", "HEAD~2:refs/heads/main")
+    assert world.look(repo) == []
+    git(repo, "push", "-q", "--no-verify", "../mount ed.git", "HEAD:main", "HEAD:refs/tags/v1")
+    git(repo, "push", "-q", "--no-verify", "../mount ed.git", ":v1")
+    (found,) = world.look()
+    assert found.place.oid == oid
+    assert found.how == f"it was pushed to {tmp_path}/mount ed.git"
+
+
+def test_an_own_value_in_a_name_is_found_in_a_commit_and_a_fetch(
+    world: World, repo: Path, tmp_path: Path
+) -> None:
+    value = world.simulator.secret.reveal().replace("/", "%2F")
+    git(repo, "push", "-q", "origin", "HEAD:main")
+    git(tmp_path, "clone", "-q", "remote.git", "other")
+    world.look(repo)
+    oid = commit(repo, "nothing", f"backup-{value}.txt")
+    assert world.look(repo) == []
+    assert "the key of profile work" in world.told[0]
+    assert "(a name)" in world.told[0]
+    assert value not in world.told[0]
+    (kept,) = leaks.kept_in(world.ctx.db)
+    assert (kept.oid, kept.path) == (oid, "(a name)")
+    git(repo, "reset", "-q", "--hard", "HEAD~1")
+    elsewhere = commit(tmp_path / "other", "nothing", f"old-{value}.txt")
+    git(tmp_path / "other", "push", "-q", "origin", "HEAD:side")
+    git(repo, "fetch", "-q", "origin")
+    (found,) = world.look(repo)
+    assert (found.place.oid, found.place.path) == (elsewhere, "(a name)")
+
+
 def test_a_value_that_comes_into_the_vault_later_is_looked_for_again(
     world: World, repo: Path
 ) -> None:

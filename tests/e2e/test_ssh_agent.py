@@ -255,6 +255,11 @@ def test_settings_that_ssh_does_not_take_leave_the_ones_before(
     with pytest.raises(CredguardError, match="reads other settings first"):
         ssh_agent.configure(ctx, ["b"], "eve")
     assert ours.read_text() == before
+    ours.unlink()
+    with pytest.raises(CredguardError, match="reads other settings first"):
+        ssh_agent.configure(ctx, ["b"], "eve")
+    assert not ours.exists()
+    assert file.read_text() == "IdentitiesOnly no\n" + config.include_line()
 
 
 def test_an_include_further_down_is_moved_up_and_a_foreign_file_stays(

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from credguard.errors import Unsupported
 from credguard.keypairs import public
+from credguard.keypairs.model import Pair
 
 # The public key of moto's own tests of ImportKeyPair, and the fingerprint that EC2 gave for it.
 KNOWN_RSA = (
@@ -51,9 +52,13 @@ def colons(digest: str) -> str:
     return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 
 
+def pair(shown: str, key: str | None = None) -> Pair:
+    return Pair("r1", "k", "", shown, key)
+
+
 def test_an_imported_rsa_key_with_a_known_fingerprint() -> None:
     assert public.imported(KNOWN_RSA + " a comment") == KNOWN_RSA_IMPORTED
-    assert public.is_key(None, KNOWN_RSA_IMPORTED, KNOWN_RSA)
+    assert public.is_key(pair(KNOWN_RSA_IMPORTED), KNOWN_RSA)
 
 
 @needs_openssl
@@ -106,9 +111,9 @@ def test_fingerprints_as_ssh_keygen_shows_them(kind: str, tmp_path: Path) -> Non
 def test_the_padding_that_ec2_may_add_makes_no_difference() -> None:
     shown = public.imported(KNOWN_ED25519)
     assert public.plain(shown + "=") == public.plain("SHA256:" + shown)
-    assert public.is_key(None, shown + "=", KNOWN_ED25519)
-    assert not public.is_key(None, shown, KNOWN_RSA)
-    assert not public.is_key(KNOWN_RSA, shown, KNOWN_ED25519)  # the public key goes first
+    assert public.is_key(pair(shown + "="), KNOWN_ED25519)
+    assert not public.is_key(pair(shown), KNOWN_RSA)
+    assert not public.is_key(pair(shown, KNOWN_RSA), KNOWN_ED25519)  # the public key goes first
 
 
 @pytest.mark.parametrize(

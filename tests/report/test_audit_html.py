@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from credguard.report.audit_html import Point, audit_html
+from credguard.report.audit_html import audit_html
+from credguard.report.overview import Audit
 from tests.report import test_html
 from tests.report.audits import NAMES, every, made, row
 from tests.report.test_html import opened
 
 DAY = 86400.0
 TREND = [
-    Point(1767225600.0 + number * DAY, 40, 12 - number, number % 3, 1, number % 2, 1)
+    Audit(1767225600.0 + number * DAY, 40, 12 - number, number % 3, "1", number % 2, 1)
     for number in range(10)
 ]
 needs_browser = pytest.mark.skipif(test_html.BROWSER is None, reason="no Chromium here")

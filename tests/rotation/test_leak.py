@@ -25,102 +25,41 @@ def key(
     return KeyStanding(KEY, handed_out, held, known, record)
 
 
+IN_USE = "it is in use: replaced at once"
+OVER = "it was replaced already: stopped now, its grace is over"
+LOOK = "no profile hands it out; stop it in IAM if it is active"
+CONSOLE = "no profile is left to change it with: change it at the console"
+CHANGED = "it was changed already: AWS takes it no more"
+TAKEN = "it is taken from everywhere that credguard put it"
+PASSPHRASE = "change the passphrase: whoever has the key's file can use it"
+REPLACE = "replace it where it is from, then: credguard secret add"
+
+
 @pytest.mark.parametrize(
     ("item", "standing", "expected", "words"),
     [
-        ("key/aws/1/OLD", key(handed_out=True), Answer.EMERGENCY, "it is in use: replaced at once"),
-        (
-            "key/aws/1/OLD",
-            key(handed_out=True, record=record()),
-            Answer.EMERGENCY,
-            "it is in use: replaced at once",
-        ),
-        (
-            "key/aws/1/OLD",
-            key(record=record()),
-            Answer.DEACTIVATE,
-            "it was replaced already: stopped now, its grace is over",
-        ),
-        (
-            "key/aws/1/OLD",
-            key(record=record(State.DEACTIVATED)),
-            Answer.DEACTIVATE,
-            "it was replaced already: stopped now, its grace is over",
-        ),
-        (
-            "key/aws/1/OLD",
-            key(record=record(old=OTHER, new=KEY)),
-            Answer.DEACTIVATE,
-            "it was replaced already: stopped now, its grace is over",
-        ),
-        (
-            "key/aws/1/OLD",
-            key(known=False, record=record()),
-            Answer.TELL,
-            "no profile hands it out; stop it in IAM if it is active",
-        ),
-        (
-            "key/aws/1/OLD",
-            key(record=record(old="A", new="B")),
-            Answer.TELL,
-            "no profile hands it out; stop it in IAM if it is active",
-        ),
-        (
-            "key/aws/1/OLD",
-            key(),
-            Answer.TELL,
-            "no profile hands it out; stop it in IAM if it is active",
-        ),
-        (
-            "key/aws/1/OLD",
-            key(held=False, known=False),
-            Answer.REPORT,
-            "it is dead: AWS takes it no more",
-        ),
-        (
-            "password/aws/1/u/3",
-            PasswordStanding(in_force=True, known=True),
-            Answer.PASSWORD,
-            "it is in force: changed at once",
-        ),
-        (
-            "password/aws/1/u/3",
-            PasswordStanding(in_force=True, known=False),
-            Answer.TELL,
-            "no profile is left to change it with: change it at the console",
-        ),
-        (
-            "password/aws/1/u/3",
-            PasswordStanding(in_force=False, known=True),
-            Answer.REPORT,
-            "it was changed already: AWS takes it no more",
-        ),
-        (
-            "ssh-key/laptop",
-            None,
-            Answer.REVOKE,
-            "it is taken from everywhere that credguard put it",
-        ),
-        (
-            "ssh/laptop",
-            None,
-            Answer.TELL,
-            "change the passphrase: whoever has the key's file can use it",
-        ),
-        (
-            "secret/token",
-            None,
-            Answer.TELL,
-            "replace it where it is from, then: credguard secret add",
-        ),
-        (
-            "of-a-later-version/x",
-            None,
-            Answer.TELL,
-            "replace it where it is from, then: credguard secret add",
-        ),
+        ("key/aws/1/OLD", key(handed_out=True), Answer.EMERGENCY, IN_USE),
+        ("key/aws/1/OLD", key(handed_out=True, record=record()), Answer.EMERGENCY, IN_USE),
+        ("key/aws/1/OLD", key(record=record()), Answer.DEACTIVATE, OVER),
+        ("key/aws/1/OLD", key(record=record(State.DEACTIVATED)), Answer.DEACTIVATE, OVER),
+        ("key/aws/1/OLD", key(record=record(old=OTHER, new=KEY)), Answer.DEACTIVATE, OVER),
+        ("key/aws/1/OLD", key(known=False, record=record()), Answer.TELL, LOOK),
+        ("key/aws/1/OLD", key(record=record(old="A", new="B")), Answer.TELL, LOOK),
+        ("key/aws/1/OLD", key(), Answer.TELL, LOOK),
+        ("key/aws/1/OLD", key(held=False, known=False), Answer.REPORT,
+         "it is dead: AWS takes it no more"),
+        ("password/aws/1/u/3", PasswordStanding(in_force=True, known=True), Answer.PASSWORD,
+         "it is in force: changed at once"),
+        ("password/aws/1/u/3", PasswordStanding(in_force=True, known=False), Answer.TELL, CONSOLE),
+        ("password/aws/1/u/3", PasswordStanding(in_force=False, known=True),
+         Answer.REPORT, CHANGED),
+        ("ssh-key/laptop", None, Answer.REVOKE, TAKEN),
+        ("ssh-key/of/two", None, Answer.REVOKE, TAKEN),
+        ("ssh/laptop", None, Answer.TELL, PASSPHRASE),
+        ("secret/token", None, Answer.TELL, REPLACE),
+        ("of-a-later-version/x", None, Answer.TELL, REPLACE),
     ],
-)
+)  # fmt: skip
 def test_every_value_has_one_answer_and_says_why(
     item: str, standing: Standing | None, expected: Answer, words: str
 ) -> None:

@@ -14,6 +14,7 @@ from credguard.rotation.password import (
     from_json,
     maybe_in_force,
     next_step,
+    numbers,
 )
 from credguard.rotation.password_driver import begin, reopen, resume
 from tests.rotation.password_world import Crash, FakeEffects, World
@@ -107,6 +108,36 @@ def test_an_answer_that_says_nothing_is_told_in_its_own_words() -> None:
         resume(effects, Record("i", State.INTENT, (7,), 8, 5.0))
     assert told.value.hint == "look"
 
+    lost = NetworkDown("no answer")
+
+    def unanswered(old: int, new: int) -> None:
+        raise lost
+
+    effects.change = unanswered  # type: ignore[method-assign]
+    with pytest.raises(NetworkDown) as same:
+        resume(effects, SENT)
+    assert same.value is lost
+
+
+def test_what_was_taken_is_no_longer_on_the_wire() -> None:
+    world = World(vault={7: "kept", 8: "made"}, in_force="kept")
+    effects, seen = FakeEffects(world), list[Record | None]()
+    taken = effects.switch
+
+    def switch(record: Record) -> None:
+        seen.append(world.journal)
+        taken(record)
+
+    effects.switch = switch  # type: ignore[method-assign]
+    assert resume(effects, SENT).done
+    assert seen == [replace(SENT, state=State.CHANGED)]
+
+
+def test_without_a_password_to_begin_from_there_is_no_reason_of_aws() -> None:
+    world = World(in_force="other", person={"other"})
+    ended = resume(FakeEffects(world), Record("i", State.INTENT, (7,), 8, 5.0))
+    assert (ended.record, ended.done, ended.error) == (None, False, None)
+
 
 def test_what_leaves_all_as_before_is_not_done() -> None:
     world = World(vault={7: "kept"}, in_force="other", person={"other"})
@@ -145,6 +176,11 @@ def test_the_intent_goes_above_all_that_was() -> None:
         world = World(vault={7: "kept"}, in_force="kept")
         record = begin(FakeEffects(world), "i", known, 7, last)
         assert record == world.journal == Record("i", State.INTENT, known, 10, 1_000_000.0, 7)
+
+
+def test_every_generation_that_a_record_speaks_of() -> None:
+    assert numbers(replace(SENT, known=(7, 5))) == {5, 7, 8}
+    assert numbers(replace(SENT, given=6)) == {6, 7, 8}
 
 
 @pytest.mark.parametrize(

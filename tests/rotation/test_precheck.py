@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 
 import pytest
 
@@ -44,6 +45,23 @@ def test_a_key_of_others_is_described(active: bool, use: Use, words: str) -> Non
         f"the user has two keys, IAM's limit; other is not credguard's ({words})",
         "when nobody needs it: credguard rotate PROFILE --delete-key other",
     )
+
+
+def test_the_day_of_a_use_is_said_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC-14")
+    time.tzset()
+    try:
+        said = verdict(MINE, Use(90 * DAY + 80_000, "s3", "eu-west-1"))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert "last used 1970-04-01 by" in said.why
+
+
+def test_an_age_in_days_is_exact() -> None:
+    listed = {"mine": MINE, "other": Remote(True, 0.0)}
+    said = second_slot("mine", listed, frozenset({"mine"}), {}, Wishes(), 99_999 * DAY)
+    assert "(Active, 99999 days old" in said.why
 
 
 def test_a_use_that_was_not_asked_is_unknown() -> None:

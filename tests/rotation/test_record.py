@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from credguard.rotation.decisions import after_leak, exchanged, rolled_back
+from credguard.rotation.decisions import after_leak, exchanged, locked_out, rolled_back
 from credguard.rotation.model import (
     Mode,
     State,
@@ -71,6 +71,16 @@ def test_a_leaked_key(state: State, pointer: str, key_id: str, expected: State, 
     assert exchanged(after, 6.0).mode is mode
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_who_stops_the_key_that_a_rotation_went_back_to_has_no_way_back(mode: Mode) -> None:
+    after = locked_out(at(State.REVERTING, mode=mode), "old", 5.0)
+    assert after == replace(
+        exchanged(at(State.REVERTING), 5.0),
+        mode=Mode.LOCKED_OUT,
+        why="AWS does not accept old any more; it was locked out",
+    )
+
+
 def test_after_the_way_back_the_new_key_is_the_old_one() -> None:
     before = at(State.REVERTING)
     after = exchanged(before, 5.0)
@@ -110,6 +120,9 @@ def test_a_damaged_record_is_refused(change: dict[str, object]) -> None:
         ({"old_id": ""}, "an id is not a text"),
         ({"new_id": None}, "switched without a new key"),
         ({"until": -1}, "a time is not one"),
+        ({"baseline": "old"}, "the baseline is not a list"),
+        ({"new_id": "old"}, "the key in use is not the new one"),
+        ({"stray_id": "old"}, "the key in use is not the new one"),
     ],
 )
 def test_a_damaged_record_is_told_by_its_damage(change: dict[str, object], words: str) -> None:

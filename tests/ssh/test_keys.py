@@ -10,7 +10,8 @@ from credguard.ssh import keys
 
 def test_fingerprint_and_encryption_as_openssh_sees_them(tmp_path: Path) -> None:
     passphrase = keys.new_passphrase()
-    private, line = keys.generate(passphrase, "me")
+    key = keys.new_key()
+    private, line = keys.encrypted(key, passphrase), keys.public_line(key, "me")
     path = tmp_path / "k"
     keys.write_new(str(path), private, 0o600)
     (tmp_path / "k.pub").write_text(line + "\n")

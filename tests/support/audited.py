@@ -31,6 +31,11 @@ DAY = 86400.0
 _REST = (
     ("GET", r"/v20180820/configuration/publicAccessBlock", "GetAccountPublicAccessBlock"),
     ("PUT", r"/v20180820/configuration/publicAccessBlock", "PutAccountPublicAccessBlock"),
+    ("GET", r"/v20180820/accesspoint(\?|$)", "ListAccessPoints"),
+    ("GET", r"/v20180820/accesspoint/[^/]+/policyStatus", "GetAccessPointPolicyStatus"),
+    ("GET", r"/v20180820/accesspoint/[^/]+/policy", "GetAccessPointPolicy"),
+    ("GET", r"/v20180820/accesspoint/", "GetAccessPoint"),
+    ("GET", r"/v20180820/mrap/instances(\?|$)", "ListMultiRegionAccessPoints"),
     ("GET", r"/2015-03-31/functions", "ListFunctions"),
     ("GET", r"/detector$", "ListDetectors"),
     ("GET", r"/detector/", "GetDetector"),
@@ -89,6 +94,7 @@ class Account:
 
     `refused`: operation, or "*", -> "denied" or "500". `root`: MFA ("", app, hardware) and keys.
     `report`: columns of the credential report, by user. `ages`: in days, of images and key pairs.
+    `boundaries`: of users, as ARNs.
     `calls`: every operation asked for, in order.
     """
 
@@ -101,6 +107,7 @@ class Account:
         self.protected: set[str] = set()
         self.patches: dict[str, int] = {}
         self.analyzers = False
+        self.boundaries: dict[str, str] = {}
         self.calls: list[str] = []
         self._lock = threading.Lock()
         self._upstream = simulator.url.removeprefix("http://")
@@ -169,6 +176,14 @@ class Account:
         for row in [root, *rows]:
             writer.writerow({**row, **self.report.get(row["user"], {})})
         return body.replace(found[1], base64.b64encode(out.getvalue().encode()))
+
+    def _after_GetAccountAuthorizationDetails(self, body: bytes) -> bytes:
+        for name, arn in self.boundaries.items():
+            user = f"<UserName>{name}</UserName>"
+            edge = f"<PermissionsBoundaryArn>{arn}</PermissionsBoundaryArn>"
+            put = f"{user}<PermissionsBoundary>{edge}</PermissionsBoundary>"
+            body = body.replace(user.encode(), put.encode())
+        return body
 
     def _dated(self, body: bytes, tag: str, age: float) -> bytes:
         at = datetime.fromtimestamp(time.time() - age * DAY, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

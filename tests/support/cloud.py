@@ -14,13 +14,15 @@ from typing import Any
 
 import pytest
 
+from credguard.app import ssh
+from credguard.app.context import Context
+from credguard.store import ssh as table
+from tests.support import in_memory
 from tests.support.faults import FaultProxy
 from tests.support.loopback import Reply
 from tests.support.openssh import SERVER, Server
 from tests.support.simulator import Simulator
-from tests.support.wire import Answer, Request, refusal
-
-_JSON = {"Content-Type": "application/x-amz-json-1.1"}
+from tests.support.wire import Answer, Request, json_answer, refusal
 
 
 class Cloud(FaultProxy):
@@ -55,10 +57,10 @@ class Cloud(FaultProxy):
             case "SendCommand":
                 return Reply(self._run(answer, body))
             case "GetCommandInvocation":
-                return Reply(_json(json.loads((self.folder / body["CommandId"]).read_text())))
+                return Reply(json_answer(json.loads((self.folder / body["CommandId"]).read_text())))
             case "StartSession":
                 session = {"SessionId": "s-1", "StreamUrl": "wss://127.0.0.1:9", "TokenValue": "t"}
-                return Reply(_json(session))
+                return Reply(json_answer(session))
         return reply
 
     def _regions(self) -> bytes:
@@ -72,7 +74,7 @@ class Cloud(FaultProxy):
         self.sent.append(body)
         if self.server is not None:
             self.server.admit(body["SSHPublicKey"])
-        return _json({"RequestId": "r", "Success": True})
+        return json_answer({"RequestId": "r", "Success": True})
 
     def _run(self, answer: Answer, body: dict[str, Any]) -> Answer:
         script = "\n".join(body["Parameters"]["commands"]) + "\n"
@@ -90,7 +92,7 @@ class Cloud(FaultProxy):
                 }
             )
         )
-        return _json({"Command": {"CommandId": number}})
+        return json_answer({"Command": {"CommandId": number}})
 
     def home_of(self, user: str, home: Path) -> None:
         """The machine's commands find the home of `user` at `home`."""
@@ -101,10 +103,6 @@ class Cloud(FaultProxy):
         become = getent.with_name("su")  # the user is not one of this machine's
         become.write_text(f'#!/bin/sh\n[ "$1 $2 $4" = "{user} -s -c" ] && exec "$3" -c "$5"\n')
         become.chmod(0o700)
-
-
-def _json(row: dict[str, Any]) -> Answer:
-    return Answer(200, json.dumps(row).encode(), dict(_JSON))
 
 
 def client(simulator: Simulator, region: str) -> Any:
@@ -126,6 +124,22 @@ def launch(simulator: Simulator, region: str, key_name: str | None, **tags: str)
     made = ec2.run_instances(ImageId="ami-760aaa0f", MinCount=1, MaxCount=1, **keyed, **tagged)
     ec2.close()
     return str(made["Instances"][0]["InstanceId"])
+
+
+REGIONS = ["eu-west-1", "us-east-1"]
+
+
+def with_key(simulator: Simulator) -> Context:
+    """A context with the profile `work`, whose SSH key `k` is registered in REGIONS."""
+    made = in_memory.context(simulator, "work")
+    ssh.create(made, "k", REGIONS)
+    return made
+
+
+def successor(ctx: Context) -> table.SshKey:
+    """The only key beside `k`."""
+    (new,) = [key for key in table.keys(ctx.db) if key.name != "k"]
+    return new
 
 
 def terminate(simulator: Simulator, region: str, instance_id: str) -> None:

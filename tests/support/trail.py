@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.wire import Answer, Request
+from tests.support.wire import Answer, Request, json_answer
 
 
 def event(
@@ -52,6 +52,4 @@ class Trail:
         body: dict[str, Any] = {"Events": fitting[first:last]}
         if last < len(fitting):
             body["NextToken"] = str(last)
-        return Answer(
-            200, json.dumps(body).encode(), {"Content-Type": "application/x-amz-json-1.1"}
-        )
+        return json_answer(body)

@@ -8,7 +8,7 @@ import urllib.parse
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from email.message import Message
-from typing import Literal
+from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 from botocore.auth import SigV4Auth
@@ -186,14 +186,19 @@ REFUSALS: dict[str, dict[Protocol, _Row]] = {
 }
 
 
+def json_answer(row: dict[str, Any], status: int = 200, code: str = "") -> Answer:
+    """`row` as the services of the JSON protocol answer."""
+    body = json.dumps(row).encode()
+    return Answer(status, body, {"Content-Type": "application/x-amz-json-1.1"}, code)
+
+
 def refusal(kind: str, request: Request, message: str = "") -> Answer:
     """The answer AWS gives for `kind` (a key of REFUSALS) in the request's protocol."""
     protocol = request.protocol
     status, code = REFUSALS[kind][protocol]
     text = message or f"simulated: {kind}"
     if protocol == "json":
-        body = json.dumps({"__type": code, "message": text}).encode()
-        return Answer(status, body, {"Content-Type": "application/x-amz-json-1.1"}, code)
+        return json_answer({"__type": code, "message": text}, status, code)
     error = f"<Code>{code}</Code><Message>{escape(text)}</Message>"
     blame = "Receiver" if status >= 500 else "Sender"
     xml = {

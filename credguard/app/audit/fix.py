@@ -211,8 +211,6 @@ def _plan_one(
         warning = _of_files(reader, resource, region)
     if fix.id == "port" and before["rule"] is None:
         found.left.append(f"{resource}: there is no such rule")
-    elif fix.id == "port":
-        found.changes.append(Change(fix, resource, region, before, {"rule": None}))
     elif after != before:
         found.changes.append(Change(fix, resource, region, before, after, warning))
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from credguard.audit.facts import Facts, Region
-from credguard.audit.known import Fact, Unknown
+from credguard.audit.facts import Facts, Instance, Region
+from credguard.audit.known import NOT_ASKED, Fact, Unknown
 from credguard.aws.audit import billing, iam, keeping, others, s3
 from credguard.aws.audit.ec2 import Ec2, Look
 from credguard.aws.audit.reader import Reader
@@ -16,10 +16,11 @@ from credguard.errors import AwsError
 
 _PARALLEL = 12
 DEADLINE_S = 600.0
-_NOT_ASKED = Unknown("it was not asked for")
 Progress = Callable[[int, int], None]
 _Jobs = dict[Any, Callable[[], Any]]
-_EC2 = ("groups", "interfaces", "acls", "instances", "pairs", "images", "ebs", "templates")
+_EC2 = (
+    "groups", "interfaces", "acls", "instances", "pairs", "images", "ebs", "templates", "patches",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,14 @@ def gather(reader: Reader, asked: Asked) -> Facts:
     jobs: _Jobs = {}
     for name in regions:
         jobs.update(_region_jobs(reader, name, asked))
-    users = first.get("users", _NOT_ASKED)
+    users = first.get("users", NOT_ASKED)
     if not isinstance(users, Unknown):
         jobs.update(
             {("user", n): partial(iam.user, reader, n, arn, asked.facts) for n, arn in users}
         )
-    buckets = first.get("buckets", _NOT_ASKED)
+    buckets = first.get("buckets", NOT_ASKED)
     if not isinstance(buckets, Unknown):
-        logs = _log_buckets(first.get("trails", _NOT_ASKED))
+        logs = _log_buckets(first.get("trails", NOT_ASKED))
         jobs.update(
             {
                 ("bucket", name): partial(s3.bucket, reader, name, where, logs=name in logs)
@@ -76,7 +77,7 @@ def gather(reader: Reader, asked: Asked) -> Facts:
         users=users if isinstance(users, Unknown) else _whole(second, "user", users),
         buckets=buckets if isinstance(buckets, Unknown) else _whole(second, "bucket", buckets),
         regions=tuple(_region(name, second) for name in regions),
-        **{name: first.get(name, _NOT_ASKED) for name in _ACCOUNT},
+        **{name: first.get(name, NOT_ASKED) for name in _ACCOUNT},
     )  # fmt: skip
 
 
@@ -91,8 +92,6 @@ _ACCOUNT: dict[str, Callable[[Reader], Any]] = {
     "alarms": billing.alarms,
     "budgets": billing.budgets,
     "contact": keeping.contact,
-    "recorder": keeping.recorder,
-    "hub": keeping.hub,
 }
 
 
@@ -144,11 +143,12 @@ def _region_jobs(reader: Reader, name: str, asked: Asked) -> _Jobs:
     jobs: _Jobs = {
         "kms": partial(keeping.kms, reader, name),
         "log_groups": partial(keeping.log_groups, reader, name),
-        "patches": partial(others.patches, reader, name),
         "functions": partial(others.functions, reader, name, asked.look),
         "parameters": partial(others.parameters, reader, name, asked.look),
         "analyzer": partial(keeping.analyzer, reader, name),
         "detector": partial(keeping.detector, reader, name),
+        "recorder": partial(keeping.recorder, reader, name),
+        "hub": partial(keeping.hub, reader, name),
     }
     wanted = {(name, part): job for part, job in jobs.items() if f"region.{part}" in asked.facts}
     if any(f"region.{part}" in asked.facts for part in _EC2):
@@ -172,16 +172,25 @@ def _ec2(reader: Reader, name: str, asked: Asked) -> dict[str, Any]:
             "pairs": here.pairs,
             "ebs": here.ebs,
             "templates": lambda: here.templates(asked.look),
+            "patches": lambda: _patches(reader, name, found["instances"]),
         }
         found.update({part: job() for part, job in jobs.items() if f"region.{part}" in asked.facts})
         return found
 
 
+def _patches(reader: Reader, name: str, instances: Fact[tuple[Instance, ...]]) -> Fact[Any]:
+    """Of no instance there are none, which saves a request in most regions."""
+    return {} if instances == () else others.patches(reader, name)
+
+
 def _region(name: str, found: dict[Any, Any]) -> Region:
-    ec2 = found.get((name, "ec2"), _NOT_ASKED)
-    parts = {each: ec2 if isinstance(ec2, Unknown) else ec2.get(each, _NOT_ASKED) for each in _EC2}
-    more = ("kms", "log_groups", "patches", "functions", "parameters", "analyzer", "detector")
-    return Region(name, **parts, **{each: found.get((name, each), _NOT_ASKED) for each in more})
+    ec2 = found.get((name, "ec2"), NOT_ASKED)
+    parts = {each: ec2 if isinstance(ec2, Unknown) else ec2.get(each, NOT_ASKED) for each in _EC2}
+    more = (
+        "kms", "log_groups", "functions", "parameters", "analyzer", "detector",
+        "recorder", "hub",
+    )  # fmt: skip
+    return Region(name, **parts, **{each: found.get((name, each), NOT_ASKED) for each in more})
 
 
 class _Run:

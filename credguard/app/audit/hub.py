@@ -9,7 +9,7 @@ from credguard.aws.model import Credentials
 from credguard.errors import NotPermitted
 from credguard.report import audit_asff as asff
 from credguard.report.audit import Audit
-from credguard.report.audit_things import things
+from credguard.report.audit_things import Thing, things
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ def publish(credentials: Credentials, audit: Audit, region: str) -> Sent:
     except NotPermitted as error:
         notes = (f"findings of things that are gone stay open: {error}",)
     opened, over = [], []
-    for each in things(audit):
+    seen = things(audit)
+    for each in seen:
         made = asff.finding(audit, each, region)
         if known is not None and (old := known.get(each.id)):
             made["CreatedAt"] = old["CreatedAt"]
@@ -44,7 +45,7 @@ def publish(credentials: Credentials, audit: Audit, region: str) -> Sent:
             opened.append(made)
         elif known is None or each.id in known:
             over.append(made)
-    over += [asff.closed(each, audit.at) for each in _gone(audit, known or {})]
+    over += [asff.closed(each, audit.at) for each in _gone(audit, seen, known or {})]
     failed = hub.import_findings(reader, region, [*opened, *over])
     lost = {each.id for each in failed}
     return Sent(
@@ -55,7 +56,7 @@ def publish(credentials: Credentials, audit: Audit, region: str) -> Sent:
     )
 
 
-def _gone(audit: Audit, known: dict[str, asff.Finding]) -> list[asff.Finding]:
+def _gone(audit: Audit, seen: list[Thing], known: dict[str, asff.Finding]) -> list[asff.Finding]:
     """Of the open findings those whose thing this audit would have found, had it been there."""
     if audit.scope != "account":
         return []
@@ -63,7 +64,7 @@ def _gone(audit: Audit, known: dict[str, asff.Finding]) -> list[asff.Finding]:
     unsure = {each.check for each in audit.results if each.status == UNKNOWN}
     ran = {each.id for each in audit.checks} - unsure
     where = {"global", *audit.regions}
-    present = {each.id for each in things(audit)}
+    present = {each.id for each in seen}
     return [
         each
         for name, each in known.items()

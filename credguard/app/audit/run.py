@@ -11,6 +11,7 @@ from credguard.app import sessions
 from credguard.app.audit import waivers
 from credguard.app.audit.gather import Asked, Progress, gather
 from credguard.app.audit.look import look
+from credguard.app.audit.trend import compared
 from credguard.app.context import Context
 from credguard.app.mfa import Ask, Codes
 from credguard.audit import judge
@@ -157,13 +158,14 @@ def audit_with(
     took = time.monotonic() - started
     made = _made(reader, identity, scope, now, took, facts.regions, checks, results)
     whole = not wanted.only and not wanted.skip
-    change = _change(before, results, [each.name for each in facts.regions])
+    done = _run(made, results)
+    change = None if before is None else compared(before, done)
     notes = tuple(
         f"the waiver of {each.check} on {each.resource} ended on {each.day}"
         for each in judge.expired(accepted, now)
     )
     if record and whole:
-        audits.add(ctx.db, _run(made, results))
+        audits.add(ctx.db, done)
         events.record(ctx.db, now, "audit.done", identity.account, scope=scope, **_counted(results))
     return report.with_change(made, change, notes)
 
@@ -191,19 +193,6 @@ def _made(
         tuple(getattr(each, "name", "") for each in regions),
         tuple(report.check_row(each, own=own) for each in checks), rows, report.asked(rows),
     )  # fmt: skip
-
-
-def _change(
-    before: audits.Run | None, results: list[Result], regions: list[str]
-) -> report.Change | None:
-    """Only what both audits looked at is compared."""
-    if before is None:
-        return None
-    ran = {each.check.id for each in results}
-    both = {"", *regions} & {"", *before.regions}
-    now = {each.key: str(each.status) for each in results if each.key[1] in both}
-    then = {k: v for k, v in before.statuses.items() if k[0] in ran and k[1] in both}
-    return report.Change(before.at, tuple(judge.worse(then, now)), tuple(judge.better(then, now)))
 
 
 def _counted(results: list[Result]) -> dict[str, int]:

@@ -3,13 +3,13 @@
 from credguard.app.context import Context
 from credguard.audit import judge
 from credguard.report.audit import Change
-from credguard.report.audit_html import Point
+from credguard.report.overview import Audit
 from credguard.store import audits
 
 _MOST = 200
 
 
-def trend(ctx: Context, account: str, scope: str = "account", since: float = 0.0) -> list[Point]:
+def trend(ctx: Context, account: str, scope: str = "account", since: float = 0.0) -> list[Audit]:
     """The newest 200 audits of `account` from `since` on, oldest first. Raises StoreError.
 
     Each says against the one before how many checks on things got worse and better, of the regions
@@ -20,27 +20,25 @@ def trend(ctx: Context, account: str, scope: str = "account", since: float = 0.0
     for before, run in zip([None, *runs], runs, strict=False):
         change = compared(before, run)
         points.append(
-            Point(
-                run.at, run.passed, run.failed, run.unknown, run.waived, len(change.worse),
+            Audit(
+                run.at, run.passed, run.failed, run.unknown, run.account, len(change.worse),
                 len(change.better),
             )
         )  # fmt: skip
     return [each for each in points[-_MOST:] if each.at >= since]
 
 
-def trends(ctx: Context, since: float = 0.0) -> dict[tuple[str, str], list[Point]]:
-    """The same of every (account, scope) that was audited from here. Raises StoreError."""
-    found = {key: trend(ctx, *key, since) for key in audits.accounts(ctx.db)}
-    return {key: points for key, points in found.items() if points}
-
-
 def compared(before: audits.Run | None, run: audits.Run) -> Change:
-    """What changed from one audit to a later one of the same account; None: nothing is known."""
+    """What changed from one audit to a later one of the same account; None: nothing is known.
+
+    Only what both looked at: the checks of the later one, and the regions of both.
+    """
     if before is None:
         return Change(run.at, (), ())
     both = {"", *run.regions} & {"", *before.regions}
+    ran = {check for check, _, _ in run.statuses}
     then, now = (
-        {key: status for key, status in each.statuses.items() if key[1] in both}
+        {key: s for key, s in each.statuses.items() if key[0] in ran and key[1] in both}
         for each in (before, run)
     )
     return Change(before.at, tuple(judge.worse(then, now)), tuple(judge.better(then, now)))

@@ -11,7 +11,9 @@ from credguard.app.context import Context
 from credguard.audit.model import Waiver
 from credguard.audit.table import BY_ID
 from credguard.errors import ConfigError
+from credguard.reading import content
 
+_LARGEST = 1 << 20
 EXAMPLE = (
     'write such entries: [[waiver]] check = "s3-bucket-public", resource = "arn:aws:s3:::www",'
     ' reason = "the public website", until = 2027-06-30'
@@ -42,8 +44,7 @@ def load(ctx: Context) -> list[Waiver]:
     """
     path = file(ctx)
     try:
-        with open(path, "rb") as opened:
-            found = msgspec.convert(tomllib.load(opened), _File)
+        found = msgspec.convert(tomllib.loads(content(path, _LARGEST).decode()), _File)
     except FileNotFoundError:
         if ctx.config.audit.waivers:
             raise ConfigError(
@@ -51,7 +52,9 @@ def load(ctx: Context) -> list[Waiver]:
             ) from None
         return []
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}", hint="see: credguard config get audit.waivers"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"{path}: {error}", hint=EXAMPLE) from None
     return [_waiver(each, path) for each in found.waiver]

@@ -32,7 +32,7 @@ from credguard.services import systemd
 from credguard.sources import git
 from credguard.sources.database import load_engine
 from credguard.sources.own import armed
-from credguard.store import events, hooks, profiles, secrets, ssh, watches
+from credguard.store import events, findings, hooks, profiles, secrets, ssh, watches
 
 _LOG_LINES = 2000
 _EVENTS = 300
@@ -239,8 +239,8 @@ def _stored_names(db: sqlite3.Connection, found: dict[str, str]) -> None:
     repositories = [each.repository for each in hooks.installed(db)]
     tops = [each.removesuffix("/.git") for each in repositories if os.path.isabs(each)]
     call("/repository", tops)
-    rows = db.execute("SELECT path FROM finding ORDER BY first_seen, path")
-    for number, each in enumerate(dict.fromkeys(row["path"] for row in rows), 1):
+    places = dict.fromkeys(each.path for each in findings.in_state(db))
+    for number, each in enumerate(places, 1):
         found.setdefault(each, f"/file-{number}{os.path.splitext(each)[1][:8]}")
 
 

@@ -12,6 +12,7 @@ from credguard.app.context import Context
 from credguard.app.doctor import state
 from credguard.app.doctor.model import Check, fail, ok, some, warn
 from credguard.app.status import daemon_state
+from credguard.sources import ignored
 from credguard.sources.git import run
 from credguard.store import ssh, watches
 
@@ -21,14 +22,6 @@ OLDEST_GIT = (2, 26)
 _LOW, _EMPTY = 200 << 20, 20 << 20
 _MOST_FOLDERS = 200_000
 WALK_DEADLINE_S = 20.0
-# The folders that the watcher leaves out by name (daemon/tree.py, a layer above).
-PRUNED = frozenset(
-    {
-        ".git", ".hg", ".svn", ".jj", ".bzr", "node_modules", "bower_components", ".venv",
-        "__pycache__", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache",
-        ".hypothesis", ".cache", ".pnpm-store", ".gradle", ".direnv",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +201,7 @@ def _count(root: str) -> int:
                 stack += [
                     entry.path
                     for entry in entries
-                    if entry.is_dir(follow_symlinks=False) and entry.name not in PRUNED
+                    if entry.is_dir(follow_symlinks=False) and entry.name not in ignored.PRUNED
                 ]
         except OSError:
             continue

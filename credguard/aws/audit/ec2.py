@@ -17,12 +17,11 @@ from credguard.audit.facts import (
     Pair,
     SecurityGroup,
 )
-from credguard.audit.known import Fact, Unknown
+from credguard.audit.known import NOT_ASKED, Fact, Unknown
 from credguard.aws.audit.reader import Reader, fact, pages, tag
 
 Look = Callable[[bytes, str], Fact[tuple[Hidden, ...]]]
 _LIVE = ["pending", "running", "stopping", "stopped"]
-_NOT_READ = Unknown("it was not asked for")
 _MOST_VALUES = 200  # of a filter
 
 
@@ -96,7 +95,7 @@ class Ec2:
             tuple(each for rule in inbound for each in ingress(rule)),
             tuple(named),
             len(inbound) + len(outbound),
-            _NOT_READ if nets is None else self._listed(inbound, nets),
+            NOT_ASKED if nets is None else self._listed(inbound, nets),
         )
 
     def interfaces(self) -> Fact[Interfaces]:
@@ -141,15 +140,6 @@ class Ec2:
 
     def _instance(self, row: dict[str, Any], look: Look | None) -> Instance:
         name = row["InstanceId"]
-
-        def read() -> Fact[tuple[Hidden, ...]]:
-            answer = self._ec2.describe_instance_attribute(InstanceId=name, Attribute="userData")
-            return (
-                ()
-                if look is None
-                else look(decoded(answer.get("UserData", {}).get("Value")), "user-data")
-            )
-
         return Instance(
             name,
             self._arn(f"instance/{name}"),
@@ -157,8 +147,15 @@ class Ec2:
             row.get("KeyName", ""),
             row.get("ImageId", ""),
             row.get("IamInstanceProfile", {}).get("Arn", ""),
-            _NOT_READ if look is None else fact("instance.hidden", f"instance {name}", read),
+            NOT_ASKED if look is None else self._hidden(name, look),
         )
+
+    def _hidden(self, name: str, look: Look) -> Fact[tuple[Hidden, ...]]:
+        def read() -> Fact[tuple[Hidden, ...]]:
+            answer = self._ec2.describe_instance_attribute(InstanceId=name, Attribute="userData")
+            return look(_decoded(answer.get("UserData", {}).get("Value")), "user-data")
+
+        return fact("instance.hidden", f"instance {name}", read)
 
     def pairs(self) -> Fact[tuple[Pair, ...]]:
         """Every key pair."""
@@ -211,7 +208,7 @@ class Ec2:
                 Holding(
                     row["LaunchTemplateName"],
                     self._arn(f"launch-template/{row['LaunchTemplateId']}"),
-                    look(decoded(row.get("LaunchTemplateData", {}).get("UserData")), "user-data"),
+                    look(_decoded(row.get("LaunchTemplateData", {}).get("UserData")), "user-data"),
                 )
                 for row in pages(
                     self._ec2, "describe_launch_template_versions", "LaunchTemplateVersions",
@@ -265,7 +262,7 @@ def _time(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def decoded(text: str | None) -> bytes:
+def _decoded(text: str | None) -> bytes:
     """User data as the machine gets it: base64 taken off; what is not base64 stays as it is."""
     if not text:
         return b""

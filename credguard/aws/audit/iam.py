@@ -21,11 +21,10 @@ from credguard.audit.facts import (
     Summary,
     User,
 )
-from credguard.audit.known import Fact, Unknown
+from credguard.audit.known import NOT_ASKED, Fact, Unknown
 from credguard.aws.audit.reader import Reader, fact, optional, pages
 from credguard.errors import NetworkDown
 
-_NOT_READ = Unknown("it was not asked for")
 _REPORT_S, _POLL_S = 60.0, 1.5
 
 
@@ -100,12 +99,12 @@ def password_policy(reader: Reader) -> Fact[PasswordPolicy | None]:
     def read() -> PasswordPolicy | None:
         with reader.client("iam") as iam:
             answer = optional(iam.get_account_password_policy, "NoSuchEntity")
-        return None if answer is None else policy_of(answer["PasswordPolicy"])
+        return None if answer is None else _policy_of(answer["PasswordPolicy"])
 
     return fact("password_policy", "the account", read)
 
 
-def policy_of(found: dict[str, Any]) -> PasswordPolicy:
+def _policy_of(found: dict[str, Any]) -> PasswordPolicy:
     """The API's PasswordPolicy."""
     return PasswordPolicy(
         found.get("MinimumPasswordLength", 6),
@@ -138,7 +137,7 @@ def user(reader: Reader, name: str, arn: str, wanted: frozenset[str]) -> User:
                 Key(
                     each["AccessKeyId"], each["Status"] == "Active",
                     each["CreateDate"].timestamp(),
-                    _used(iam, each) if "key.used" in wanted else _NOT_READ,
+                    _used(iam, each) if "key.used" in wanted else NOT_ASKED,
                 )
                 for each in pages(iam, "list_access_keys", "AccessKeyMetadata", UserName=name)
             )  # fmt: skip
@@ -148,7 +147,7 @@ def user(reader: Reader, name: str, arn: str, wanted: frozenset[str]) -> User:
             return tuple(str(each["SerialNumber"]) for each in found)
 
         def part(fact_name: str, read: Callable[[], Any]) -> Any:
-            return fact(fact_name, f"user {name}", read) if fact_name in wanted else _NOT_READ
+            return fact(fact_name, f"user {name}", read) if fact_name in wanted else NOT_ASKED
 
         return User(name, arn, part("user.keys", keys), part("user.devices", devices))
 
@@ -237,6 +236,7 @@ def _holder(kind: str, row: dict[str, Any]) -> Holder:
         ),
         None if trust is None else _document(trust),
         tuple((str(t["Key"]).lower(), str(t["Value"]).lower()) for t in row.get("Tags", [])),
+        str((row.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn", "")),
     )
 
 

@@ -160,28 +160,28 @@ def detector(reader: Reader, region: str) -> Fact[bool]:
     return fact("region.detector", f"region {region}", read)
 
 
-def recorder(reader: Reader) -> Fact[bool]:
-    """Whether AWS Config records in the home region."""
+def recorder(reader: Reader, region: str) -> Fact[bool]:
+    """Whether AWS Config records."""
 
     def read() -> bool:
-        with reader.client("config") as made:
+        with reader.client("config", region) as made:
             answer = made.describe_configuration_recorder_status()
         return any(each.get("recording") for each in answer["ConfigurationRecordersStatus"])
 
-    return fact("recorder", f"region {reader.home}", read)
+    return fact("region.recorder", f"region {region}", read)
 
 
-def hub(reader: Reader) -> Fact[bool]:
-    """Whether Security Hub is on in the home region."""
+def hub(reader: Reader, region: str) -> Fact[bool]:
+    """Whether Security Hub is on."""
 
     def read() -> bool:
-        with reader.client("securityhub") as made:
+        with reader.client("securityhub", region) as made:
             answer = optional(
                 made.describe_hub, "InvalidAccessException", "ResourceNotFoundException"
             )
         return answer is not None
 
-    return fact("hub", f"region {reader.home}", read)
+    return fact("region.hub", f"region {region}", read)
 
 
 def contact(reader: Reader) -> Fact[bool]:

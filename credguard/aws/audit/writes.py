@@ -3,12 +3,14 @@
 The credential report is not read here: AWS makes one in four hours at most.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from credguard.audit.fixes import amount
 from credguard.aws.audit.ec2 import ingress
 from credguard.aws.audit.reader import Reader, optional, pages
+from credguard.aws.audit.s3 import NO_BLOCK
 from credguard.aws.translate import translated
 from credguard.errors import NoSuchEntity
 
@@ -21,13 +23,13 @@ _POLICY = (
 )  # fmt: skip
 
 
-class _Thing:
+class _Thing(ABC):
     """What a fix works on: `made` is a client of `service` in the thing's region.
 
     `before`: what it was before it is written.
     """
 
-    service = ""
+    service: ClassVar[str]
 
     def __init__(self, made: Any, reader: Reader, resource: str) -> None:
         self.made = made
@@ -35,11 +37,13 @@ class _Thing:
         self.resource = resource
         self.before: State = {}
 
+    @abstractmethod
     def read(self) -> State:
-        raise NotImplementedError
+        """What AWS has of it now; {}: nothing."""
 
+    @abstractmethod
     def write(self, after: State) -> None:
-        raise NotImplementedError
+        """Make `after` of it."""
 
 
 class _PasswordPolicy(_Thing):
@@ -116,9 +120,6 @@ class _Ebs(_Thing):
         (change or self.made.disable_ebs_encryption_by_default)()
 
 
-_NO_BLOCK = "NoSuchPublicAccessBlockConfiguration"
-
-
 class _BucketBlock(_Thing):
     service = "s3"
 
@@ -127,7 +128,7 @@ class _BucketBlock(_Thing):
         return {"Bucket": self.resource.rpartition(":")[2]}
 
     def read(self) -> State:
-        answer = optional(lambda: self.made.get_public_access_block(**self._where), _NO_BLOCK)
+        answer = optional(lambda: self.made.get_public_access_block(**self._where), NO_BLOCK)
         return dict(answer["PublicAccessBlockConfiguration"]) if answer else {}
 
     def write(self, after: State) -> None:
@@ -233,11 +234,11 @@ class _Port(_Thing):
     def read(self) -> State:
         answer = self.made.describe_security_groups(GroupIds=[self._group])["SecurityGroups"]
         for permission in answer[0].get("IpPermissions", []):
-            for kind, key in (("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6")):
+            for kind in ("IpRanges", "Ipv6Ranges"):
                 for source in permission.get(kind, []):
                     one = {**_ports(permission), kind: [source]}
                     if [each.rule for each in ingress(one)] == [self._rule]:
-                        return {"rule": one, "kind": key}
+                        return {"rule": one}
         return {"rule": None}
 
     def write(self, after: State) -> None:

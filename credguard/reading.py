@@ -1,4 +1,4 @@
-"""Reading the small files of ~/.ssh, whatever may lie in their place."""
+"""Reading files that a person can put anything in place of: a pipe, a device, an endless one."""
 
 import errno
 import os
@@ -24,5 +24,9 @@ def opened(path: str, largest: int = LARGEST) -> tuple[bytes, os.stat_result]:
             raise OSError(errno.EINVAL, "it is no file", path)
         data = file.read(largest + 1)
     if len(data) > largest:
-        raise OSError(errno.EFBIG, f"it is larger than {largest >> 10} KiB", path)
+        raise OSError(errno.EFBIG, f"it is larger than {_shown(largest)}", path)
     return data, status
+
+
+def _shown(size: int) -> str:
+    return f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
