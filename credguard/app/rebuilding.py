@@ -29,6 +29,10 @@ _WORDS = {
     "event": "the log", "handout": "the log", "exported": "exported files", "leak": "leaks",
     "leak_place": "leaks", "audit_run": "audits", "audit_fix": "audits", "mfa_step": "MFA codes",
 }  # fmt: skip
+_AGAIN = {
+    "watch_root": "choose folders again: credguard watch add PATH",
+    "hook": "git hooks: credguard hook status",
+}
 # Journals whose steps go by what they say, and who may have one.
 _USERS = (
     "SELECT DISTINCT partition || '/' || account || '/' || user_name AS identity"
@@ -84,13 +88,13 @@ def _settle(connection: sqlite3.Connection, done: Salvaged, now: float) -> Rebui
     what = "the state database was damaged; it was made anew from what could be read of it, "
     what += f"{done.rows} rows" if done.rows else "which was nothing"
     if lost and done.rows:
-        what += f"; of these some may be missing: {', '.join(lost)}"
-    hint = "find keys again: credguard vault recover"
+        what += f"; missing, or some of them: {', '.join(lost)}"
+    todo = ["find keys again: credguard vault recover"]
     if stopped:
         what += f"; what may have been under way is stopped: {', '.join(stopped)}"
-        hint += (
-            "; go on with what is stopped, from what IAM says: credguard rotate --rebuild PROFILE"
-        )
+        todo.append("go on from what IAM says: credguard rotate --rebuild PROFILE")
+    todo += [how for table, how in _AGAIN.items() if table in done.torn]
+    hint = "; ".join(todo)
     notices.add(connection, now, TITLE, f"{what}. {hint}", urgent=True)
     what += f"; the damaged file: {done.aside}"  # long, and of no use in a notification
     events.record(

@@ -119,7 +119,7 @@ def recover(as_json: bool) -> None:
     ctx = Context()
     done = rebuilding.if_damaged(ctx)
     if done is not None:
-        click.echo(f"{done.what}", err=True)
+        click.echo(f"{done.what}\n{done.hint}", err=True)
     found = app.recover(ctx)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=2))

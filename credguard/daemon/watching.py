@@ -266,7 +266,7 @@ class Watching:
                 self._missing.discard(root)
                 self._roots[root] = here
                 _LOG.info("watching %s", shown(root))
-                self._backlog.append(self._watcher.add_tree(root))
+                self._backlog.append(self._walked(root))
         self._refresh_places()
 
     def _forget(self, root: str) -> None:
@@ -382,11 +382,7 @@ class Watching:
                     self._look_again(path, ignored=path in ignored)
                 yield _PAUSE
             for root in sorted(self._roots):
-                files = 0
-                for path in self._watcher.add_tree(root):
-                    files += 1
-                    yield path
-                watches.set_looked(self._db, root, files, time.time())
+                yield from self._walked(root)
             for known in list(self._places.values()):
                 for place in list(known):
                     yield from self._in_folder(place)
@@ -397,6 +393,13 @@ class Watching:
         if self._again:
             reason, self._again = self._again, ""
             self.look_at_everything(reason)
+
+    def _walked(self, root: str) -> Iterator[str]:
+        files = 0
+        for path in self._watcher.add_tree(root):
+            files += 1
+            yield path
+        watches.set_looked(self._db, root, files, time.time())
 
     def _new_watcher(self) -> Watcher:
         try:

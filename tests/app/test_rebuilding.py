@@ -120,4 +120,5 @@ def test_a_whole_one_is_left_as_it_is(ctx: Context) -> None:
     done = rebuilding.if_damaged(ctx)
     assert done is not None
     assert "which was nothing" in done.what
+    assert "credguard watch add" in done.hint
     assert profiles.profiles(ctx.db) == []

@@ -194,6 +194,11 @@ def test_counts_of_a_root_are_kept_for_who_asks(world: World) -> None:
     (looked,) = watches.looked(world.db).values()
     assert looked.files == 5
     assert looked.at is not None
+    other = world.tree.parent / "other"
+    other.mkdir()
+    (other / "a.py").write_text("a = 1\n")
+    watches.add(world.db, str(other), 1)
+    world.until(lambda: watches.looked(world.db)[str(other)].files == 1)
 
 
 def test_a_place_that_was_removed_and_made_again_is_watched_again(
