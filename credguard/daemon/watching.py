@@ -4,9 +4,11 @@ Events are hints. What may have been missed is made good by walks that read only
 the snapshot; each has its reason in the log.
 """
 
+import contextlib
 import logging
 import os
 import sqlite3
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -82,6 +84,8 @@ class Watching:
         self._places_at = -_PLACES_S
         # Files still to be looked at after a start, a new root or lost events; read lazily.
         self._backlog: deque[Iterator[str]] = deque()
+        # Looks at everything, beside it: new folders without an end do not keep one from ending.
+        self._walks: deque[Iterator[str]] = deque()
         self._walking = False  # a look at everything is among them
         self._again = ""  # why everything is to be looked at once more after that
         self._verified = time.monotonic()
@@ -113,19 +117,23 @@ class Watching:
                 return True
             self._handle(path, ignored=path in ignored)
         # Also while events pour in: new folders among them get their watch from here.
+        for waiting in (self._backlog, self._walks):
+            self._read_some(waiting)
+        self._commits.poll()
+        committed = self._commits.step()
+        return bool(paths or self._backlog or self._walks or committed)
+
+    def _read_some(self, waiting: deque[Iterator[str]]) -> None:
         for _ in range(_BATCH):
-            if not self._backlog or self._stopping():
+            if not waiting or self._stopping():
                 break
-            old = next(self._backlog[0], None)
+            old = next(waiting[0], None)
             if old == _PAUSE:
                 break
             if old is None:
-                self._backlog.popleft()
+                waiting.popleft()
             elif self._worker.changed(old):
                 self._scan(old)
-        self._commits.poll()
-        committed = self._commits.step()
-        return bool(paths or self._backlog or committed)
 
     def _warm(self) -> None:
         """Put what rested long enough."""
@@ -363,7 +371,7 @@ class Watching:
         self._walking = True
         self._verified = time.monotonic()
         _LOG.info("looking at every watched file: %s", reason)
-        self._backlog.append(self._everything())
+        self._walks.append(self._everything())
 
     def _everything(self) -> Iterator[str]:
         try:
@@ -388,6 +396,7 @@ class Watching:
                     yield from self._in_folder(place)
             tell_limit(self._db, len(self._watcher.unwatched), time.time())
             _LOG.info("every watched file was looked at; %d folders watched", self._watcher.count)
+            _give_back()
         finally:
             self._walking = False
         if self._again:
@@ -411,3 +420,14 @@ class Watching:
                 f"the system gives no file events: {exc.strerror or exc}",
                 hint="raise it: sysctl fs.inotify.max_user_instances",
             ) from exc
+
+
+def _give_back() -> None:
+    """Have the C library give freed memory back to the system: after a look at many files it keeps
+    some megabytes for the next one, hours later.
+    """
+    if sys.platform == "linux":
+        import ctypes  # watchdog has loaded it
+
+        with contextlib.suppress(OSError, AttributeError):  # musl has none
+            ctypes.CDLL(None).malloc_trim(0)
