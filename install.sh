@@ -264,7 +264,7 @@ finish() {
 
 # lock PYTHON: one install or uninstall at a time; the kernel drops it with this process.
 lock() {
-    exec 9>"$home/install.lock" || die "cannot write $home/install.lock"
+    exec 9>>"$home/install.lock" || die "cannot write $home/install.lock"
     "$1" -I -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null ||
         die "another install.sh is at work in $home" "wait until it ends"
 }

@@ -7,7 +7,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from credguard.errors import Busy, StoreError
 
@@ -16,9 +16,14 @@ TEMPORARY = re.compile(r"\.credguard-[0-9a-f]{16}")
 
 
 def write_private(
-    path: str, data: bytes, mode: int = 0o600, owner: tuple[int, int] | None = None
+    path: str,
+    data: bytes | Iterable[bytes],
+    mode: int = 0o600,
+    owner: tuple[int, int] | None = None,
 ) -> None:
     """Replace `path` by `data`, mode set from the first byte, synced to disk with its folder.
+
+    `data`: whole, or in pieces that are made while they are written.
 
     `owner`: user and group id that it gets; None: ours.
 
@@ -30,7 +35,7 @@ def write_private(
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             if owner is not None and sys.platform != "win32":
                 if owner != (os.geteuid(), os.getegid()):

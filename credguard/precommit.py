@@ -13,7 +13,7 @@ import sys
 
 from credguard.errors import CredguardError
 from credguard.paths import cache_dir
-from credguard.scan.model import MEDIUM
+from credguard.scan.model import KEY_IDS, MEDIUM
 from credguard.sources.git import printable
 from credguard.sources.indexed_rules import IndexedRules
 from credguard.sources.staging import Staging
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 COMMIT, MESSAGE, PUSH = "commit", "message", "push"
 """What was looked at."""
 _SHOWN = 20
+# So many files up to that size are kept in mind for the secret of a key id in another file.
+_SMALL, _MOST_SMALL = 4096, 500
 _DEEPER_S = 10.0
 """So long may all archives and encoded texts be read; the texts themselves always are."""
 _SUBJECT = {
@@ -135,17 +137,36 @@ def findings(
     settings: Settings | None = None
     found: list[Finding] = []
     names = []
+    small: list[StagedFile] = []
     for file in staging:
         names.append(file.path)
         hits = look.hits(file.data, file.path)
+        if not hits and len(file.data) < _SMALL and len(small) < _MOST_SMALL:
+            small.append(file)
         if hits:
             from credguard.sources.indexed import Settings
 
             settings = settings or Settings(cwd, say=say)
             found += fresh(hits, file, settings)
     if settings is not None:
+        if any(each.rule_id in KEY_IDS for each in found):
+            found = paired(found, small, settings)
         settings.tell()
     return found + in_names(scanner, names), look
+
+
+def paired(found: list[Finding], small: list[StagedFile], settings: Settings) -> list[Finding]:
+    """`found`, and secrets in files of `small` that a key id stands beside, in a staged file."""
+    from credguard.scan.pairing import Folders, alone, named
+
+    folders = Folders()
+    folders.add(found, 0)
+    for file in small:
+        if named(file.path):
+            single = alone(file.data, file.path, [])
+            if single is not None:
+                folders.add((), len(found), [(0, each) for each in fresh([single], file, settings)])
+    return found + [each for _, each, is_found in folders.pairs() if not is_found]
 
 
 def kept(found: list[Hit]) -> list[Hit]:

@@ -5,6 +5,10 @@ import os
 import stat
 
 LARGEST = 64 << 10
+# Which of them there are depends on the system; Windows would change line ends without the last.
+_FLAGS = os.O_RDONLY
+for _name in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"):
+    _FLAGS |= getattr(os, _name, 0)
 
 
 def content(path: str, largest: int = LARGEST) -> bytes:
@@ -17,12 +21,17 @@ def content(path: str, largest: int = LARGEST) -> bytes:
 
 def opened(path: str, largest: int = LARGEST) -> tuple[bytes, os.stat_result]:
     """See content; with what the system says of the file."""
-    flags = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
-    with open(os.open(path, flags), "rb") as file:
-        status = os.fstat(file.fileno())
+    descriptor = os.open(path, _FLAGS)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is no file", path)
-        data = file.read(largest + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(largest + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > largest:
         raise OSError(errno.EFBIG, f"it is larger than {_shown(largest)}", path)
     return data, status

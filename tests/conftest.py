@@ -1,6 +1,7 @@
 """The poisoned environment: no test reaches the real home, keyring, network, git config or AWS."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -10,6 +11,11 @@ from hypothesis import HealthCheck, settings
 # A busy machine is no reason to fail.
 settings.register_profile("credguard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("credguard")
+
+# A shell without job control starts what stands before a `&` with the interrupt ignored, which
+# programs started from here would inherit, as they should; Ctrl-C is among what is tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = [
     f"tests.support.{name}"

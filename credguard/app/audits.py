@@ -6,13 +6,13 @@ from credguard.store import audits as table
 
 
 def last(ctx: Context) -> Audit | None:
-    """The newest audit of any account; None: none was made from here. Raises StoreError."""
+    """The newest audit, see store.audits.newest; None: none was made. Raises StoreError."""
     run = table.newest(ctx.db)
     return None if run is None else Audit(run.at, run.passed, run.failed, run.unknown, run.account)
 
 
 def audits(ctx: Context, since: float = 0.0) -> list[Audit]:
-    """Those of the account that was audited last, in that scope, oldest first. Raises StoreError.
+    """Those of the account that `last` is of, in that scope, oldest first. Raises StoreError.
 
     The newest 200 at most; accounts are not mixed, since their numbers would look like a change.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,15 @@ from credguard.sources.settings import root_of
 
 if TYPE_CHECKING:
     from credguard.app.baseline import Known
+    from credguard.app.spool import Rows
     from credguard.scan.model import Finding
 
 FORMATS = ("text", "json", "jsonl", "sarif", "csv", "junit", "html", "github", "gitlab")
 _KEYED = frozenset(FORMATS) - {"text", "junit", "html", "github"}
 """Formats in which fingerprints are shown."""
+
+
+_PIECE = 64 << 10  # characters written at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +50,97 @@ def make_report(
     `verified`: by `id` of a finding. `all_signals`: tell every reason with its weight.
     Raises CredguardError.
     """
-    facts = _facts(None if style == "sarif" else {each.rule_id for each in found})
-    report = Report([], __version__, facts, scanned=scanned)
-    report.unread = [(path_text(path), why) for path, why in unread]
-    prints = _Prints(known, report.notes) if style in _KEYED else None
-    real = 0
-    for each in found:
-        if each.allowed:
-            report.hidden.append(_row(each, facts, prints, None, all_signals))
-            continue
-        if known is not None and (verdict := known.verdict(each)) is not None:
-            from credguard.scan.baseline import SECRET
+    maker = Maker(style, known, all_signals=all_signals)
+    return maker.report(found, unread, scanned, verified)
 
-            report.known += 1
-            real += verdict == SECRET
-            continue
-        report.rows.append(_row(each, facts, prints, (verified or {}).get(id(each)), all_signals))
-    if real:
-        report.notes.append(f"{real} known in the baseline as real secrets: replace them")
-    return report
+
+class Maker:
+    """Makes a report; takes findings out of memory before there are too many (`scan.Spill`)."""
+
+    def __init__(
+        self, style: str, known: Known | None = None, *, all_signals: bool = False
+    ) -> None:
+        """As for `make_report`."""
+        self._style, self._known, self._all_signals = style, known, all_signals
+        self._notes: list[str] = []
+        self._prints = _Prints(known, self._notes) if style in _KEYED else None
+        self._facts: dict[str, RuleFacts] = {}
+        self._rows: Rows | None = None
+        self._hidden: Rows | None = None
+        self._taken = self._known_count = self._real = 0
+
+    def take(self, found: list[Finding]) -> None:
+        """Keep rows of the next findings on the disk. Raises CredguardError."""
+        from credguard.app.spool import Rows
+
+        if self._rows is None:
+            self._rows, self._hidden = Rows(), Rows()
+            self._facts = _facts(None)
+        for number, each in enumerate(found, self._taken):
+            row = self._row(each)
+            if row is not None:
+                self._of(each).append(number, row)
+        self._taken += len(found)
+
+    def amend(self, number: int, finding: Finding) -> None:
+        """The one of that number is another now."""
+        row = self._row(finding, counted=False)
+        if row is not None:
+            self._of(finding).amend(number, row)
+
+    def insert(self, number: int, finding: Finding) -> None:
+        """One more before that of this number."""
+        row = self._row(finding)
+        if row is not None:
+            self._of(finding).insert(number, row)
+
+    def _of(self, finding: Finding) -> Rows:
+        rows = self._hidden if finding.allowed else self._rows
+        if rows is None:
+            raise ValueError("nothing was taken")
+        return rows
+
+    def report(
+        self,
+        found: list[Finding],
+        unread: list[tuple[bytes, str]],
+        scanned: int,
+        verified: Mapping[int, Verdict] | None = None,
+    ) -> Report:
+        """Of what was taken, and `found` after it. Raises CredguardError."""
+        rows: list[Row] = []
+        hidden: list[Row] = []
+        if self._rows is not None:
+            self.take(found)
+        else:
+            every = self._style == "sarif"
+            self._facts = _facts(None if every else {each.rule_id for each in found})
+            for each in found:
+                row = self._row(each, (verified or {}).get(id(each)))
+                if row is not None:
+                    (hidden if each.allowed else rows).append(row)
+        report = Report(self._rows or rows, __version__, self._facts, scanned=scanned)
+        report.hidden = self._hidden or hidden
+        report.unread = [(path_text(path), why) for path, why in unread]
+        report.known = self._known_count
+        report.notes = self._notes
+        if self._real:
+            report.notes.append(f"{self._real} known in the baseline as real secrets: replace them")
+        return report
+
+    def _row(
+        self, finding: Finding, verdict: Verdict | None = None, *, counted: bool = True
+    ) -> Row | None:
+        """None: the baseline knows it."""
+        if not finding.allowed and self._known is not None:
+            said = self._known.verdict(finding)
+            if said is not None:
+                from credguard.scan.baseline import SECRET
+
+                self._known_count += counted
+                self._real += counted and said == SECRET
+                return None
+        return _row(finding, self._facts, self._prints, verdict, self._all_signals)
 
 
 def _facts(wanted: set[str] | None) -> dict[str, RuleFacts]:
@@ -133,10 +209,33 @@ def rendered(
     report: Report, style: str, *, width: int = 0, colour: bool = False,
     started: float = 0.0, ended: float = 0.0,
 ) -> str:  # fmt: skip
-    """`report` in `style`; "" where that style says nothing when clean.
+    """What `pieces` gives, in one."""
+    return "".join(pieces(report, style, width=width, colour=colour, started=started, ended=ended))
+
+
+def pieces(
+    report: Report, style: str, *, width: int = 0, colour: bool = False,
+    started: float = 0.0, ended: float = 0.0,
+) -> Iterator[str]:  # fmt: skip
+    """`report` in `style`, piece by piece; none where that style says nothing when clean.
 
     `started`, `ended`: Unix seconds of the scan, which GitLab's form tells.
     """
+    parts: list[str] = []
+    size = 0
+    for part in _parts(report, style, width, colour, started, ended):
+        parts.append(part)
+        size += len(part)
+        if size >= _PIECE:
+            yield "".join(parts)
+            parts, size = [], 0
+    if parts:
+        yield "".join(parts)
+
+
+def _parts(
+    report: Report, style: str, width: int, colour: bool, started: float, ended: float
+) -> Iterator[str]:
     if style == "text":
         from credguard.report.lines import findings_text
 

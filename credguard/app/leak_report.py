@@ -64,7 +64,7 @@ def story(ctx: Context, leak: leaks.Leak, *, ask: bool = True, regions: list[str
         stopped_at=stopped,
         replaced_by=_replaced_by(ctx, key_id),
         events=_told(ctx, leak, key_id),
-        handed_out=_handed_out(ctx, key_id, since),
+        handed_out=0 if key_id is None else handouts.count(ctx.db, key_id, since),
         sessions_until=0.0 if key_id is None else handouts.sessions_until(ctx.db, key_id),
         seen=_seen(ctx, leak, identity, min([since, *made]), regions) if ask else None,
     )
@@ -122,15 +122,6 @@ def _replaced_by(ctx: Context, key_id: str | None) -> str | None:
             new = each.detail.get("new_id")
             return None if new is None else str(new)
     return None
-
-
-def _handed_out(ctx: Context, key_id: str | None, since: float) -> int:
-    if key_id is None:
-        return 0
-    row = ctx.db.execute(
-        "SELECT count(*) FROM handout WHERE key_id = ? AND at >= ?", (key_id, since)
-    ).fetchone()
-    return int(row[0])
 
 
 def _seen(

@@ -2,10 +2,11 @@
 
 from credguard.app import ssh_revoke
 from credguard.app.context import Context
+from credguard.app.ssh_account import by_account
 from credguard.errors import CredguardError
 from credguard.keypairs.revocation import Kind, Record, State
 from credguard.rotation.leak import Answer
-from credguard.store import profiles, ssh
+from credguard.store import ssh
 
 
 def answered(ctx: Context, name: str) -> tuple[Answer, str]:
@@ -56,5 +57,5 @@ def _profiles(ctx: Context, target: ssh_revoke.Target) -> list[str | None]:
     accounts = {each.account for each in ssh.registrations(ctx.db, target.name)}
     for record in ssh_revoke.listed(ctx, target):
         accounts |= {record.account} | {each.account for each in record.items if each.account}
-    of_account = {each.key.account: each.name for each in profiles.profiles(ctx.db)}
+    of_account = by_account(ctx)
     return [of_account[each] for each in sorted(accounts) if each in of_account] or [None]

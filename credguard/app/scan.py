@@ -19,6 +19,7 @@ from credguard.sources.settings import Settings
 _ALONE_BYTES, _ALONE_FILES = 12 << 20, 800
 # What one worker gets at a time, by what the files before had on average.
 _BATCH_BYTES, _BATCH_FILES, _BATCH_NAMES = 2 << 20, 200, 32 << 10
+_FINDING_BYTES = 700  # in memory, and nearly as much on its way between processes
 _HELD = 20_000  # so many findings are held, some 20 MB, where a spill takes them
 
 
@@ -152,7 +153,7 @@ def _batches_of(names: list[str], options: Options, result: Result) -> Iterator[
         batch = scan_files(setting, [path])
         yield batch
         alone.scanned += batch.scanned
-        alone.size += batch.size
+        alone.size += _weight(batch)
         if processes > 1 and (alone.size > _ALONE_BYTES or alone.scanned > _ALONE_FILES):
             yield from _over_cores(setting, feed, processes, alone)
             return
@@ -173,6 +174,11 @@ def _unique(names: list[str], options: Options, result: Result) -> Iterator[List
             yield path, why
 
 
+def _weight(batch: Batch) -> int:
+    """How much a batch is to carry and to hold, as bytes of text."""
+    return batch.size + _FINDING_BYTES * len(batch.findings)
+
+
 def _over_cores(
     setting: Setting, feed: Iterator[Listed], processes: int, so_far: Batch
 ) -> Iterator[Batch]:
@@ -187,7 +193,7 @@ def _over_cores(
                 yield Batch(problems=[(path, f"not scanned: {answer.how}") for path in job])
                 continue
             so_far.scanned += answer.scanned
-            so_far.size += answer.size
+            so_far.size += _weight(answer)
             answer.problems += unlisted
             unlisted.clear()
             yield answer

@@ -9,7 +9,7 @@ import os
 
 from credguard.scan.pairing import SMALL, alone, named
 from credguard.sources.database import load_engine
-from credguard.sources.files import Unreadable, blocks, read, windows
+from credguard.sources.files import Held, Unreadable, blocks, read, windows
 from credguard.sources.own import armed
 
 TYPE_CHECKING = False
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # So long may what one file holds, encoded or packed, be read: a start, and 10 MB in two seconds.
 _DEEPER_S, _DEEPER_S_A_BYTE = 10.0, 2e-7
+_PACKED = frozenset((b"PK", b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5"))  # see `streams.kind`
 _ENGINES: dict[str, Engine] = {}
 _SETTINGS: list[Settings] = []
 _AT: dict[tuple[bytes, bytes], Joined | None] = {}  # by top and folder
@@ -138,7 +139,7 @@ def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding]
     from credguard.scan.whole import scan_all
 
     joined = setting.joined(path)
-    data = plain(data)
+    text = plain(data)
 
     def limits() -> Limits:
         from time import monotonic
@@ -154,11 +155,11 @@ def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding]
         problems += joined.problems()
     found = [each for each in scanned.findings if each.confidence >= setting.least]
     if setting.deep:
-        more, cut = setting.look(data, path, found)
+        more, cut = setting.look(text, path, found)
         found += more
         problems += cut
     if found:
-        setting.judge(found, data, path)
+        setting.judge(found, text, path)
     return found, problems
 
 
@@ -169,7 +170,9 @@ def scan_files(setting: Setting, files: list[bytes]) -> Batch:
         try:
             data = read(path)
             if data is None:
-                part = scan_windows(setting, blocks(path), path)
+                part = _scan_packed(setting, path)
+                if part is None:
+                    part = scan_windows(setting, blocks(path), path)
                 batch.findings += part.findings
                 batch.problems += part.problems
                 batch.size += part.size
@@ -189,6 +192,25 @@ def scan_files(setting: Setting, files: list[bytes]) -> Batch:
         except MemoryError:
             batch.problems.append((path, "too little memory"))
     return batch
+
+
+def _scan_packed(setting: Setting, path: bytes) -> Batch | None:
+    """A file that is not read whole but member by member; None: it is no archive."""
+    with Held(path) as held:
+        if held[0:2] not in _PACKED and held[257:262] != b"ustar":
+            return None
+        from credguard.app.scan_packed import is_packed, scan_packed
+
+        packed = is_packed(held)
+        if not packed:
+            return None
+        joined = setting.joined(path)
+        scanned = scan_packed(joined or setting.engine(), held, path, packed)
+        problems = scanned.problems + (joined.problems() if joined is not None else [])
+        found = [each for each in scanned.findings if each.confidence >= setting.least]
+        if found:
+            setting.judge(found, b"", path)
+        return Batch(found, problems, 1, len(held))
 
 
 def scan_windows(setting: Setting, pieces: Iterable[bytes | int], path: bytes) -> Batch:

@@ -4,19 +4,15 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from shlex import quote
 
-from credguard import paths
-from credguard.app import noting, own
+from credguard.app import noting, own, ssh_locks
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.app.ssh_account import Caller, all_regions, caller, in_each, some_regions
-from credguard.atomic import locked
-from credguard.errors import AlreadyExists, CredguardError, StoreError, Unsupported
+from credguard.errors import AlreadyExists, CredguardError, Unsupported
 from credguard.keypairs import public
 from credguard.secret import Secret
 from credguard.store import events
@@ -56,7 +52,6 @@ def create(
     name: str | None = None,
     regions: list[str] | None = None,
     profile_name: str | None = None,
-    on_region: Callable[[str, CredguardError | None], None] = lambda _region, _error: None,
     *,
     wanted: Wanted | None = None,
     everywhere: bool = False,
@@ -64,10 +59,9 @@ def create(
 ) -> Created:
     """Make the key (or take up the one made earlier) and register it in each region.
 
-    `on_region` hears of each region as it ends; `everywhere`: all that are enabled for the account.
-    Safe to repeat: what is there already is kept, and a crash midway is taken up where it stopped.
-    Name, type and size are checked before any call. Raises CredguardError before any region; a
-    region's own failure is in the answer.
+    `everywhere`: all that are enabled for the account. Safe to repeat: what is there already is
+    kept, and a crash midway is taken up where it stopped. Name, type and size are checked before
+    any call. Raises CredguardError before any region; a region's own failure is in the answer.
     """
     from credguard.ssh import keys
 
@@ -81,13 +75,13 @@ def create(
                 "what a security key leaves on the disk is no key, and ssh wants it as a file",
                 hint="leave --no-file out",
             )
-        with _making():
+        with ssh_locks.making():
             return _with_security_key(ctx, name, wanted)
     who = caller(ctx, profile_name, codes)
     chosen = keys.check_name(name or default_name(who.owner))
     where = all_regions(ctx, who) if everywhere else some_regions(ctx, who, regions)
     key = local(ctx, chosen, who.owner, wanted)
-    outcome = register(ctx, who, key, where, wanted.supersedes, on_region)
+    outcome = register(ctx, who, key, where, wanted.supersedes)
     own.refresh(ctx)
     return Created(key, who.account, outcome)
 
@@ -107,7 +101,6 @@ def register(
     key: table.SshKey,
     where: list[str],
     supersedes: str = "",
-    on_region: Callable[[str, CredguardError | None], None] = lambda _region, _error: None,
 ) -> dict[str, CredguardError | None]:
     """Register `key` in the regions `where`, all at once; None: it is registered there.
 
@@ -133,7 +126,6 @@ def register(
     def ended(region: str, error: CredguardError | None) -> None:
         if error is None:
             done.append(region)
-        on_region(region, error)
 
     try:
         found = in_each(where, partial(_register, who, key, tags), ended)
@@ -142,8 +134,8 @@ def register(
             for region in done:
                 row = table.Registration(key.name, who.account, region, ctx.now())
                 table.add_registration(ctx.db, row)
-            regions = sorted(done, key=where.index)
-            events.record(ctx.db, ctx.now(), "ssh.registered", key.name, regions=regions)
+            if regions := sorted(done, key=where.index):
+                events.record(ctx.db, ctx.now(), "ssh.registered", key.name, regions=regions)
     return {
         region: error if isinstance(error, CredguardError) else None
         for region, error in found.items()
@@ -166,48 +158,10 @@ def _register(who: Caller, key: table.SshKey, tags: dict[str, str], region: str)
                 ) from None
 
 
-def delete_pair(who: Caller, region: str, name: str, line: str) -> bool:
-    """No key pair `name` of the key `line` is registered in `region`; True: it was deleted now.
-
-    Looked at right before: a pair of that name with another key is not touched. Raises AwsError.
-    """
-    from credguard.aws import ec2
-
-    with ec2.in_region(who.credentials, region) as account:
-        found = account.key_pair(name)
-        if found is None or not public.is_key(found, line):
-            return False
-        account.delete_key_pair(name)
-    return True
-
-
 def local(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKey:
     """The key on this machine: made, or taken up. Raises CredguardError, VaultError, Busy."""
-    with _making():
+    with ssh_locks.making():
         return _local(ctx, name, owner, wanted)
-
-
-def _making() -> AbstractContextManager[None]:
-    """While a key is made: two at once would each put a passphrase into the vault for one file."""
-    return _alone("ssh-keys", 120.0, "another credguard makes an SSH key")
-
-
-def replacing() -> AbstractContextManager[None]:
-    """While a key is replaced or taken away: each ends what the other would go on with.
-
-    Raises Busy, StoreError.
-    """
-    return _alone("ssh-rotation", 10.0, "another credguard replaces an SSH key")
-
-
-@contextmanager
-def _alone(name: str, wait_s: float, busy: str) -> Iterator[None]:
-    paths.private_dir(paths.state_dir())
-    try:
-        with locked(paths.lock_file(name), wait_s, busy):
-            yield
-    except OSError as exc:
-        raise StoreError(f"cannot write in {paths.state_dir()}: {exc.strerror}") from exc
 
 
 def _local(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKey:
@@ -247,6 +201,7 @@ def _in_vault(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshK
                 f"the vault holds no private key of {name} any more",
                 hint="restore a backup: credguard vault restore FILE",
             )
+        _no_public(path)
         key = keys.new_key(wanted.kind, wanted.bits)
         private = keys.plain(key)
         making = _row(ctx, name, owner, wanted.kind, keys.public_line(key, _comment(name)))
@@ -255,7 +210,9 @@ def _in_vault(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshK
             ctx.vault.put(ssh_key_item(name), private)
     line = keys.public_line(keys.parse(private), _comment(name))
     keys.ssh_folder(for_private=False)
-    public_file(path + ".pub", line)
+    # Named as IdentityFile: one that others may read ssh calls an unprotected private key, in
+    # capitals, while no agent has the key.
+    keys.write_public(path + ".pub", line, 0o600)
     kind = public.parsed(line).kind
     table.add_key(ctx.db, replace(_row(ctx, name, owner, kind, line), held=table.VAULT))
     return _known(ctx, name)
@@ -282,6 +239,7 @@ def _in_file(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKe
             hint="make another: credguard ssh create --name NAME",
         )
     else:
+        _no_public(path)
         passphrase = _passphrase(ctx, name, passphrase)
         key = keys.new_key(wanted.kind, wanted.bits)
         line = keys.public_line(key, _comment(name))
@@ -291,11 +249,17 @@ def _in_file(ctx: Context, name: str, owner: str, wanted: Wanted) -> table.SshKe
         raise AlreadyExists(
             f"{path} is another key than the one made as {name}", hint="choose another --name"
         )
-    public_file(path + ".pub", line)
+    keys.write_public(path + ".pub", line)
     if known is None:
         kind = public.parsed(line).kind
         table.add_key(ctx.db, replace(_row(ctx, name, owner, kind, line), path=path))
     return _known(ctx, name)
+
+
+def _no_public(path: str) -> None:
+    # Of another key, then: ours is written last.
+    if os.path.lexists(path + ".pub"):
+        raise AlreadyExists(f"{path}.pub exists", hint="choose another --name")
 
 
 def _known_again(item: str, private: Secret) -> None:
@@ -353,22 +317,6 @@ def _known(ctx: Context, name: str) -> table.SshKey:
     return known
 
 
-def public_file(path: str, line: str) -> None:
-    """Write the public half; one that is there stays. Raises AlreadyExists: it is another's."""
-    from credguard import reading
-    from credguard.ssh import keys
-
-    try:
-        present = reading.content(path).decode()
-    except FileNotFoundError:
-        keys.write_new(path, f"{line}\n".encode(), 0o644)
-        return
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CredguardError(f"cannot read {path}: {exc}") from exc
-    if not public.same_key(present, line):
-        raise AlreadyExists(f"{path} holds another public key", hint="choose another --name")
-
-
 def chosen(ctx: Context, name: str | None) -> table.SshKey:
     """The key called `name`; None: the only one in use. Raises CredguardError."""
     usable = [key for key in table.keys(ctx.db) if key.state not in {table.MAKING, table.REVOKED}]
@@ -382,7 +330,7 @@ def chosen(ctx: Context, name: str | None) -> table.SshKey:
         raise CredguardError("no SSH key was made here", hint="run: credguard ssh create")
     raise CredguardError(
         f"no SSH key is called {name!r}" if name is not None else "there are several SSH keys",
-        hint="name one: credguard ssh add " + "|".join(key.name for key in usable),
+        hint="name one: " + "|".join(key.name for key in usable),
     )
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
 from credguard.errors import CredguardError, InvalidKey, UnknownProfile, Unsupported
+from credguard.keypairs.public import is_key
 from credguard.store import profiles
 
 TYPE_CHECKING = False
@@ -66,6 +67,11 @@ def _only(ctx: Context) -> str:
     return "default"
 
 
+def by_account(ctx: Context) -> dict[str, str]:
+    """A profile of each account that a key in the vault is of, by the account's id."""
+    return {each.key.account: each.name for each in profiles.profiles(ctx.db)}
+
+
 def check_regions(given: Iterable[str]) -> list[str]:
     """`given` without repetitions, each a name that a region may have. Raises Unsupported."""
     chosen = list(dict.fromkeys(given))
@@ -100,6 +106,21 @@ def all_regions(ctx: Context, who: Caller) -> list[str]:
     return ec2.regions(who.credentials, some_regions(ctx, who, None)[0])
 
 
+def delete_pair(who: Caller, region: str, name: str, line: str) -> bool:
+    """No key pair `name` of the key `line` is registered in `region`; True: it was deleted now.
+
+    Looked at right before: a pair of that name with another key is not touched. Raises AwsError.
+    """
+    from credguard.aws import ec2
+
+    with ec2.in_region(who.credentials, region) as account:
+        found = account.key_pair(name)
+        if found is None or not is_key(found, line):
+            return False
+        account.delete_key_pair(name)
+    return True
+
+
 def in_each(
     regions: Iterable[str],
     act: Callable[[str], T],
@@ -126,7 +147,7 @@ def in_each(
                 on_region(region, result if isinstance(result, CredguardError) else None)
     works = any(not isinstance(each, CredguardError) for each in found.values())
     for region in late:
-        error = _not_enabled(region) if works else found[region]
+        error = _not_enabled() if works else found[region]
         found[region] = error
         on_region(region, error if isinstance(error, CredguardError) else None)
     return {region: found[region] for region in where}
@@ -139,8 +160,8 @@ def _caught(act: Callable[[str], T], region: str) -> T | CredguardError:
         return error
 
 
-def _not_enabled(region: str) -> CredguardError:
+def _not_enabled() -> CredguardError:
     return Unsupported(
-        f"{region} refuses the key that other regions take: it is not enabled for the account",
+        "it refuses the key that other regions take: it is not enabled for the account",
         hint="leave it out, or enable it in the account's settings",
     )

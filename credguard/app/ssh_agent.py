@@ -1,5 +1,6 @@
 """Use case: keys for ssh-agent, an agent that can ask, and ssh's own settings."""
 
+import contextlib
 import os
 import re
 import signal
@@ -7,10 +8,11 @@ from dataclasses import dataclass
 
 from credguard import config as settings
 from credguard import paths
-from credguard.app import ssh, ssh_askpass
+from credguard.app import ssh, ssh_askpass, ssh_unlock
 from credguard.app.context import Context
 from credguard.atomic import locked, remove
-from credguard.errors import CredguardError, StoreError, Unsupported
+from credguard.errors import CredguardError, StoreError, Unsupported, VaultError
+from credguard.keypairs.public import same_key
 from credguard.store import events
 from credguard.store import ssh as table
 
@@ -35,41 +37,50 @@ def start(lifetime: str) -> Started:
 
     Raises StoreError, Unsupported (no OpenSSH, or too old a one), CredguardError.
     """
-    from credguard.ssh import agent, openssh
+    from credguard.ssh import openssh
 
     seconds = settings.seconds(lifetime)
     openssh.check_askpass()
     helper = ssh_askpass.environment()
-    path = socket()
+    new = ensure(socket(), seconds)
+    return Started({"SSH_AUTH_SOCK": socket(), **helper}, new)
+
+
+def ensure(path: str, seconds: int) -> bool:
+    """An ssh-agent answers at `path`; True: it was started now. `seconds`: of its keys; 0: no end.
+
+    Raises StoreError, Unsupported (no OpenSSH), CredguardError.
+    """
+    from credguard.ssh import agent
+
     paths.private_dir(os.path.dirname(path))
     paths.private_dir(paths.state_dir())
-    new = False
     with locked(paths.lock_file("ssh-agent"), busy="another credguard starts an ssh-agent"):
-        if not os.path.exists(path) or not agent.answers(path):
-            remove(path)
-            _spawn(path, seconds, helper)
-            new = True
-    return Started({"SSH_AUTH_SOCK": path, **helper}, new)
+        if os.path.exists(path) and agent.answers(path):
+            return False
+        remove(path)
+        _spawn(path, seconds)
+    return True
 
 
-def _spawn(path: str, seconds: int, helper: dict[str, str]) -> None:
+def _spawn(path: str, seconds: int) -> None:
     from credguard.ssh import openssh
 
     command = ["ssh-agent", "-a", path, *(["-t", str(seconds)] if seconds else [])]
-    done = openssh.run(command, environment=helper)
+    done = openssh.run(command, environment=ssh_askpass.environment())
     match = _PID.search(done.stdout)
     if done.returncode != 0 or match is None:
         said = done.stderr.decode("utf-8", "replace").strip()
         raise CredguardError(f"ssh-agent did not start: {said or 'no reason given'}")
     try:
-        with open(_pid_file(), "w", encoding="ascii") as file:
+        with open(_pid_file(path), "w", encoding="ascii") as file:
             file.write(match[1].decode())
     except OSError as exc:
-        raise StoreError(f"cannot write {_pid_file()}: {exc.strerror}") from exc
+        raise StoreError(f"cannot write {_pid_file(path)}: {exc.strerror}") from exc
 
 
-def _pid_file() -> str:
-    return socket() + ".pid"
+def _pid_file(path: str) -> str:
+    return path + ".pid"
 
 
 def stop() -> bool:
@@ -79,14 +90,14 @@ def stop() -> bool:
     running = os.path.exists(socket()) and agent.answers(socket())
     if running:
         try:
-            with open(_pid_file(), encoding="ascii") as file:
+            with open(_pid_file(socket()), encoding="ascii") as file:
                 os.kill(int(file.read()), signal.SIGTERM)
         except (OSError, ValueError):
             raise CredguardError(
                 f"the ssh-agent at {socket()} cannot be ended: its process is not known",
                 hint="empty it: SSH_AUTH_SOCK=" + socket() + " ssh-add -D",
             ) from None
-    for path in (socket(), _pid_file()):
+    for path in (socket(), _pid_file(socket())):
         remove(path)
     return running
 
@@ -133,13 +144,48 @@ def _check_confirm(key: table.SshKey) -> None:
         raise Unsupported("a security key asks by itself", hint="leave --confirm out")
 
 
+def unlock(ctx: Context, path: str) -> tuple[int, list[CredguardError]]:
+    """Put the keys in use that the agent at `path` lacks into it; it is started where none answers.
+
+    For as long as the settings say; those that are in it stay as they are. Gives how many it holds
+    now, and what went wrong with others. Raises CredguardError, VaultError.
+    """
+    from credguard.ssh import agent
+
+    seconds = settings.seconds(ctx.config.ssh.lifetime)
+    wanted = for_agents(ctx)
+    if wanted:
+        ensure(path, seconds)
+    there = agent.held(path) if wanted else []
+    held, failed = 0, []
+    for key in wanted:
+        if any(same_key(each, key.public_key) for each in there):
+            held += 1  # maybe with --confirm, which a second time would take away
+            continue
+        try:
+            agent.add(ssh.private(ctx, key), key.name, seconds, socket=path)
+        except CredguardError as error:
+            failed.append(error)
+            if isinstance(error, VaultError):
+                break  # it is so for the others too
+            continue
+        held += 1
+        with contextlib.suppress(StoreError):  # a full disk does not keep the key back
+            events.record(ctx.db, ctx.now(), "ssh.added_to_agent", key.name, lifetime=seconds)
+    return held, failed
+
+
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """`path`: the file that was written; `included`: ~/.ssh/config was changed to read it."""
+    """`path`: the file that was written; `included`: ~/.ssh/config was changed to read it.
+
+    `unlocks`: ssh has keys unlocked at their first use.
+    """
 
     path: str
     included: bool
     hosts: list[str]
+    unlocks: bool
 
 
 def configure(ctx: Context, hosts: list[str], user: str | None) -> Configured:
@@ -155,14 +201,15 @@ def configure(ctx: Context, hosts: list[str], user: str | None) -> Configured:
     if not files:
         raise CredguardError("no SSH key was made here", hint="run: credguard ssh create")
     user = config.check_user(user) if user is not None else ""
-    before = config.write(config.text(wanted, files, ctx.config.ssh.lifetime, user))
+    text = _text(ctx, wanted, files, user)
+    before = config.write(text)
     included = config.include()
     try:
         _prove(wanted[0], files)
     except CredguardError as exc:
         config.put_back(before, included=included)
         raise CredguardError(f"ssh does not use the keys: {exc}", hint=exc.hint) from None
-    return Configured(config.path(), included, wanted)
+    return Configured(config.path(), included, wanted, "\nMatch " in text)
 
 
 _USED = {table.ACTIVE, table.DRAINING}
@@ -173,9 +220,26 @@ def reconfigure(ctx: Context) -> None:
     from credguard.ssh import config
 
     hosts, user = config.chosen() or ([], "")
-    files = _identities(ctx)
-    if hosts and files:
-        config.write(config.text(hosts, files, ctx.config.ssh.lifetime, user))
+    if hosts:
+        config.write(_text(ctx, hosts, _identities(ctx), user))
+
+
+def _text(ctx: Context, hosts: list[str], files: list[str], user: str) -> str:
+    from credguard.ssh import config, keys
+
+    command = ssh_unlock.command(
+        socket(), [keys.private_path(key.name) + ".pub" for key in for_agents(ctx)]
+    )
+    unlock = None if command is None else (command, socket())
+    return config.text(hosts, files, ctx.config.ssh.lifetime, user, unlock)
+
+
+def for_agents(ctx: Context) -> list[table.SshKey]:
+    """The keys in use that an agent can be given without the person: no security key's."""
+    from credguard.ssh import keys
+
+    known = table.keys(ctx.db)
+    return [key for key in known if key.state in _USED and key.key_type != keys.SECURITY_KEY]
 
 
 def _identities(ctx: Context) -> list[str]:
@@ -195,7 +259,8 @@ def _prove(host: str, files: list[str]) -> None:
     # ssh goes by the password database's home, not by HOME.
     own = os.path.realpath(paths.home()) == os.path.realpath(_home_of_ssh())
     name = host.replace("*", "0").replace("?", "0")
-    found = openssh.settings_for(name, None if own else config.main_path())
+    quiet = {ssh_unlock.QUIET: "1"}
+    found = openssh.settings_for(name, None if own else config.main_path(), quiet)
     seen = found.get("identityfile", [])
     missing = [each for each in files if each not in seen]
     if missing or found.get("identitiesonly") != ["yes"]:

@@ -42,11 +42,19 @@ def program() -> str:
 
     Raises StoreError.
     """
+    text = f'#!/bin/sh\nexec {shlex.quote(python())} -I -m credguard ssh askpass "$@"\n'
+    return written(_path(), text)
+
+
+def python() -> str:
+    """The interpreter that runs credguard, by a path that an upgrade keeps."""
+    path = os.path.join(sys.prefix, "bin", "python")
+    return path if os.path.exists(path) else sys.executable
+
+
+def written(path: str, text: str) -> str:
+    """`path`, a script in the data folder, with that `text`. Raises StoreError."""
     paths.private_dir(paths.data_dir())
-    path = _path()
-    python = os.path.join(sys.prefix, "bin", "python")
-    python = python if os.path.exists(python) else sys.executable
-    text = f'#!/bin/sh\nexec {shlex.quote(python)} -I -m credguard ssh askpass "$@"\n'
     try:
         with open(path, encoding="utf-8") as file:
             if file.read() == text and os.access(path, os.X_OK):

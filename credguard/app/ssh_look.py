@@ -12,7 +12,7 @@ from credguard.app.sessions import user_name
 from credguard.app.ssh_account import Caller, all_regions, caller, in_each, some_regions
 from credguard.errors import CredguardError, StoreError, Unsupported
 from credguard.keypairs import check
-from credguard.keypairs.model import Facts, Instance, LocalKey, Pair
+from credguard.keypairs.model import Facts, Instance, LocalKey, Pair, Template
 from credguard.keypairs.public import is_key, parsed, same_key
 from credguard.store import ssh as table
 
@@ -21,7 +21,8 @@ from credguard.store import ssh as table
 class Look:
     """What was seen. `failed`: regions, or "account", that could not be read, and why.
 
-    "here" is ~/.ssh. `account`: its id, or "" when EC2 was not asked or nobody could ask it.
+    "here" is ~/.ssh; "launch templates in REGION" what launches there. `account`: its id, or ""
+    when EC2 was not asked or nobody could ask it.
     """
 
     facts: Facts
@@ -35,9 +36,12 @@ def look(
     regions: list[str] | None,
     *,
     local_only: bool = False,
+    launching: bool = False,
     codes: Codes | None = None,
 ) -> Look:
     """Read the keys here and, unless `local_only`, the pairs and instances of each region.
+
+    `launching`: launch templates and launch configurations too.
 
     `regions` None: all that are enabled for the account. What cannot be read is in `failed`, never
     left out silently. Raises StoreError, ConfigError.
@@ -60,8 +64,12 @@ def look(
         return Look(facts, "", {**failed, "account": error})
     pairs, instances, not_read = read(who, where)
     failed |= not_read
+    named: list[Template] = []
+    if launching:
+        named, untold = read_templates(who, [each for each in where if each not in not_read])
+        failed |= {f"launch templates in {region}": error for region, error in untold.items()}
     unknown = tuple((region, str(error)) for region, error in failed.items())
-    facts = Facts(who.owner, tuple(pairs), tuple(instances), mine, unknown)
+    facts = Facts(who.owner, tuple(pairs), tuple(instances), mine, tuple(named), unknown)
     return Look(facts, who.account, failed)
 
 
@@ -91,6 +99,24 @@ def read(
         pairs += found[0]
         instances += found[1]
     return pairs, instances, failed
+
+
+def read_templates(
+    who: Caller, regions: Iterable[str]
+) -> tuple[list[Template], dict[str, CredguardError]]:
+    """What launches instances with a key pair in each region, all at once; and what failed."""
+    from credguard.aws import launching
+
+    found: list[Template] = []
+    failed: dict[str, CredguardError] = {}
+    for region, seen in in_each(
+        regions, lambda region: launching.templates(who.credentials, region)
+    ).items():
+        if isinstance(seen, CredguardError):
+            failed[region] = seen
+        else:
+            found += seen
+    return found, failed
 
 
 def local_keys(ctx: Context) -> list[LocalKey]:

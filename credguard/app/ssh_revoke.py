@@ -5,14 +5,14 @@ See keypairs.revocation.
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shlex import quote
 
-from credguard.app import ssh, ssh_agent
+from credguard.app import ssh, ssh_agent, ssh_locks
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
-from credguard.app.ssh_account import Caller, all_regions, caller, some_regions
-from credguard.app.ssh_look import local_keys, read
+from credguard.app.ssh_account import Caller, all_regions, caller, delete_pair, some_regions
+from credguard.app.ssh_look import local_keys, read, read_templates
 from credguard.app.ssh_push import Pusher
 from credguard.atomic import remove
 from credguard.errors import CredguardError, NotPermitted
@@ -57,7 +57,7 @@ def revoke(
     `agreed` raises Aborted when a person does not want what it is shown. Safe to repeat: what is
     done stays so, a failure is tried again. Raises CredguardError before anything is done.
     """
-    with ssh.replacing():
+    with ssh_locks.replacing():
         return _revoke(ctx, target, profile, parts, push, regions, codes, agreed)
 
 
@@ -84,10 +84,11 @@ def _revoke(
                 f"EC2 does not tell the public key of {pair.name}",
                 hint=f"delete it: aws ec2 delete-key-pair --key-name {quote(pair.name)}",
             )
-    records = [
-        _seen(ctx, who, record, facts, read_in)
-        for record in _records(ctx, who, target, known, pairs)
-    ]
+    begun = _records(ctx, who, target, known, pairs)
+    launching, untold = read_templates(who, sorted(_places(who, begun, pairs) & read_in))
+    failed |= {f"launch templates in {region}": error for region, error in untold.items()}
+    facts = replace(facts, templates=tuple(launching))
+    records = [_seen(ctx, who, record, facts, read_in, frozenset(untold)) for record in begun]
     if not records:
         if failed:
             raise next(iter(failed.values()))
@@ -95,6 +96,9 @@ def _revoke(
             "no key pair is tagged so", hint="see whose there are: credguard ssh list"
         )
     agreed(records)
+    # Kept only now: a key that is in a list counts as revoked.
+    with transaction(ctx.db):
+        records = [_kept(ctx, record) for record in records]
     pusher = push(who) if push is not None else None
     return [_done(ctx, who, record, parts, pusher, instances) for record in records], failed
 
@@ -157,8 +161,22 @@ def _records(
     ]
 
 
+def _places(who: Caller, records: list[Record], pairs: list[Pair]) -> set[str]:
+    """The regions of the account where pairs of `records` are, or were."""
+    found = {pair.region for pair in pairs for each in records if is_key(pair, each.key)}
+    for record in records:
+        account = revocation.other(record, who.account)
+        found |= {each.where for each in record.items if each.where and each.account == account}
+    return found
+
+
 def _seen(
-    ctx: Context, who: Caller, record: Record, facts: Facts, read_in: frozenset[str]
+    ctx: Context,
+    who: Caller,
+    record: Record,
+    facts: Facts,
+    read_in: frozenset[str],
+    untold: frozenset[str],
 ) -> Record:
     here = bool(record.name) and any(
         key.name == record.name and key.public_key and same_key(key.public_key, record.key)
@@ -180,7 +198,8 @@ def _seen(
             if each.account != who.account
         ],
     )
-    return _kept(ctx, found)
+    told = (frozenset(_places(who, [record], pairs)) & read_in) - untold
+    return revocation.launching(found, facts.templates, told, pair_name=name, account=who.account)
 
 
 def _kept(ctx: Context, record: Record) -> Record:
@@ -219,7 +238,7 @@ def _end_rotation(ctx: Context, record: Record) -> None:
         if rotation.new == record.name:
             old = table.key(ctx.db, rotation.old)
             with transaction(ctx.db):
-                table.end_rotation(ctx.db, rotation.old)
+                table.end_rotation(ctx.db, rotation)
                 if old is not None and old.state == table.DRAINING:
                     table.set_state(ctx.db, rotation.old, table.ACTIVE)
 
@@ -235,7 +254,7 @@ def _do(
     """Do one item; gives what there is to say. Raises CredguardError."""
     match item.kind:
         case Kind.PAIR:
-            ssh.delete_pair(who, item.where, item.subject, record.key)
+            delete_pair(who, item.where, item.subject, record.key)
             if record.name:
                 table.remove_registration(ctx.db, record.name, who.account, item.where)
         case Kind.AGENT:

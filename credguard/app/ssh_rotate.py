@@ -6,11 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from shlex import quote
 
-from credguard.app import own, ssh, ssh_agent
+from credguard.app import own, ssh, ssh_agent, ssh_locks
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
-from credguard.app.ssh_account import Caller, all_regions, caller
-from credguard.app.ssh_look import read
+from credguard.app.ssh_account import (
+    Caller,
+    all_regions,
+    by_account,
+    caller,
+    delete_pair,
+    in_each,
+)
+from credguard.app.ssh_look import read, read_templates
 from credguard.app.ssh_push import Pusher
 from credguard.errors import CredguardError, NotPermitted, Unsupported
 from credguard.keypairs import machine
@@ -47,9 +54,10 @@ def rotate(
     """Begin the replacement of the key `name`, or go on with it, as far as it goes now.
 
     `name`: the old or the new one; None: the one under way, else the only key. Safe to repeat, and
-    after a crash at any point. Raises CredguardError.
+    after a crash at any point. In the one account of `profile`; where the key is registered in
+    others the replacement is begun there too, with the same new key. Raises CredguardError.
     """
-    with ssh.replacing():
+    with ssh_locks.replacing():
         who = caller(ctx, profile, codes)
         record = _record(ctx, name, who)
         if wanted.finish != record.finish or (wanted.user and wanted.user != record.user):
@@ -66,33 +74,57 @@ def rotate(
 
 
 def _record(ctx: Context, name: str | None, who: Caller) -> Record:
-    """The one under way, or a new one, journalled."""
-    under_way = table.rotations(ctx.db)
-    found = [each for each in under_way if name in {None, each.old, each.new}]
-    if len(found) > 1:
-        raise CredguardError(
-            "several SSH keys are being replaced",
-            hint="name one: credguard ssh rotate " + "|".join(each.old for each in found),
-        )
+    """The one under way in this account, or a new one, journalled, in every account."""
+    found = _under_way(ctx, name)
+    if mine := [each for each in found if each.account == who.account]:
+        return mine[0]
     if found:
-        if found[0].account != who.account:
-            raise CredguardError(
-                f"the key {found[0].old} is being replaced in account {found[0].account},"
-                f" and the profile {who.profile} is of {who.account}",
-                hint="name a profile of that account: --profile PROFILE",
-            )
-        return found[0]
+        raise CredguardError(
+            f"the key {found[0].old} is being replaced in account {found[0].account},"
+            f" and the profile {who.profile} is of {who.account}",
+            hint="name a profile of that account: --profile PROFILE",
+        )
     key = ssh.chosen(ctx, name)
     if key.state != table.ACTIVE:
         raise CredguardError(f"the key {key.name} is {key.state}", hint=_elsewhere(ctx, key, who))
     importable(parsed(key.public_key))
-    record = Record(
-        key.name, _successor(ctx, key.name), who.account, machine.State.INTENT, ctx.now(),
-        _regions(ctx, key, who.account),
-    )  # fmt: skip
-    table.put_rotation(ctx.db, record, ctx.now())
-    events.record(ctx.db, ctx.now(), "ssh.replacing", key.name, new=record.new)
-    return record
+    new, now, begin = _successor(ctx, key.name), ctx.now(), machine.State.INTENT
+    records = {
+        account: Record(key.name, new, account, begin, now, _regions(ctx, key, account))
+        for account in {who.account} | (_registered(ctx, key.name) & set(by_account(ctx)))
+    }
+    with transaction(ctx.db):
+        for record in records.values():
+            table.put_rotation(ctx.db, record, now)
+        events.record(ctx.db, now, "ssh.replacing", key.name, new=new)
+    return records[who.account]
+
+
+def _under_way(ctx: Context, name: str | None) -> list[Record]:
+    """The replacements of one key, by its old or new name; None: of the only one."""
+    found = [each for each in table.rotations(ctx.db) if name in {None, each.old, each.new}]
+    if len(names := sorted({each.old for each in found})) > 1:
+        raise CredguardError(
+            "several SSH keys are being replaced",
+            hint="name one: credguard ssh rotate " + "|".join(names),
+        )
+    return found
+
+
+def _registered(ctx: Context, name: str) -> set[str]:
+    return {each.account for each in table.registrations(ctx.db, name)}
+
+
+def reach(ctx: Context, name: str | None) -> tuple[list[str | None], list[str]]:
+    """A profile for each account where the key is to be replaced; the accounts that have none.
+
+    None, alone: the profile that is taken where none is named. Raises CredguardError.
+    """
+    under_way, of_account = _under_way(ctx, name), by_account(ctx)
+    registered = _registered(ctx, under_way[0].old if under_way else ssh.chosen(ctx, name).name)
+    accounts = {each.account for each in under_way} or registered
+    found: list[str | None] = [of_account[each] for each in sorted(accounts & set(of_account))]
+    return found or [None], sorted(registered - set(of_account)) if found else []
 
 
 def _elsewhere(ctx: Context, key: table.SshKey, who: Caller) -> str:
@@ -177,12 +209,14 @@ class Effects:
                 key=lambda each: (each.region, each.id),
             )
         )
+        named, untold = read_templates(self._who, sorted(old_in))
         # A region that cannot be read, and where nothing was known to be, holds nothing up.
         unread = frozenset(failed) & set(record.regions)
         unseen |= set(failed) - unread
         return Look(
-            frozenset(old_in), frozenset(new_in), unread, carrying, unseen=tuple(sorted(unseen))
-        )
+            frozenset(old_in), frozenset(new_in), unread, carrying, unseen=tuple(sorted(unseen)),
+            templates=tuple(each for each in named if each.key_name == names[0]), untold=untold,
+        )  # fmt: skip
 
     def make(self, record: Record) -> None:
         """See driver.Effects."""
@@ -201,9 +235,12 @@ class Effects:
         """See driver.Effects."""
         with transaction(self._ctx.db):
             table.put_rotation(self._ctx.db, record, self._ctx.now())
-            if self._key(record.old).state != table.REVOKED:
+            state = self._key(record.old).state
+            if state != table.REVOKED:
                 table.set_state(self._ctx.db, record.old, table.DRAINING)
-            events.record(self._ctx.db, self._ctx.now(), "ssh.switched", record.old, new=record.new)
+            if state != table.DRAINING:  # by another account
+                about = {"new": record.new}
+                events.record(self._ctx.db, self._ctx.now(), "ssh.switched", record.old, **about)
         ssh_agent.reconfigure(self._ctx)
 
     def add(self, record: Record, instance: Instance) -> None:
@@ -229,17 +266,25 @@ class Effects:
             raise AssertionError("a step on an instance that nobody asked for")
         return self._pusher
 
-    def delete(self, record: Record, region: str) -> None:
+    def delete(self, record: Record, regions: tuple[str, ...]) -> dict[str, CredguardError]:
         """See driver.Effects. A pair of that name with another key is not touched."""
         key, ctx = self._key(record.old), self._ctx
-        if ssh.delete_pair(self._who, region, ssh.pair(key.name), key.public_key):
-            events.record(ctx.db, ctx.now(), "ssh.pair_deleted", key.name, region=region)
-        table.remove_registration(ctx.db, key.name, self._who.account, region)
+        name, line = ssh.pair(key.name), key.public_key
+        found = in_each(regions, lambda region: delete_pair(self._who, region, name, line))
+        failed = {where: each for where, each in found.items() if isinstance(each, CredguardError)}
+        with transaction(ctx.db):
+            for region in sorted(set(found) - set(failed)):
+                table.remove_registration(ctx.db, key.name, self._who.account, region)
+                if found[region]:
+                    events.record(ctx.db, ctx.now(), "ssh.pair_deleted", key.name, region=region)
+        return failed
 
     def end(self, record: Record) -> None:
         """See driver.Effects."""
         with transaction(self._ctx.db):
-            table.end_rotation(self._ctx.db, record.old)
+            table.end_rotation(self._ctx.db, record)
+            if any(each.old == record.old for each in table.rotations(self._ctx.db)):
+                return  # in another account it still drains
             if self._key(record.old).state != table.REVOKED:
                 table.set_state(self._ctx.db, record.old, table.REPLACED)
             events.record(self._ctx.db, self._ctx.now(), "ssh.replaced", record.old, new=record.new)

@@ -127,7 +127,8 @@ def _undo_ssh(on_step: Callable[[str], None]) -> None:
         on_step(note)
     if ssh_agent.stop():
         on_step("ended the ssh-agent")
-    remove(os.path.join(paths.data_dir(), "askpass"))
+    for name in ("askpass", "ssh-unlock"):
+        remove(os.path.join(paths.data_dir(), name))
 
 
 def _write_back(ctx: Context, on_step: Callable[[str], None]) -> None:

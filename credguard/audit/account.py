@@ -1,6 +1,8 @@
 """The bill tells of misuse, and the account is looked after."""
 
+import json
 from collections.abc import Iterator
+from shlex import quote
 
 from credguard.audit.facts import Facts, Region
 from credguard.audit.known import NotKnown, Unknown, known
@@ -142,10 +144,17 @@ def _role(policy: str, purpose: str, service: str) -> Judge:
             if any(arn.endswith(f":aws:policy/{policy}") for arn in each.attached):
                 yield Said(PASS, facts.root, f"{each.kind} {each.name} is for {purpose}")
                 return
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": facts.root}, "Action": "sts:AssumeRole"}
+            ],
+        }
         remedy = (
-            f"trust.json names who may become it ({service}):\n"
+            f"for {service}: whom in this account a policy lets take it; narrow it, or name another"
+            " account, where you want:\n"
             f"run: aws iam create-role --role-name {policy} --assume-role-policy-document"
-            " file://trust.json\n"
+            f" {quote(json.dumps(trust, separators=(',', ':')))}\n"
             f"run: aws iam attach-role-policy --role-name {policy}"
             f" --policy-arn arn:{facts.partition}:iam::aws:policy/{policy}"
         )

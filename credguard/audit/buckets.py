@@ -1,6 +1,7 @@
 """S3: nothing is public that is not meant to be."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from credguard.audit import statements
 from credguard.audit.facts import Block, Bucket, Facts, Point, Region
@@ -148,8 +149,9 @@ def public(facts: Facts, limits: Limits) -> Iterator[Said]:
             return Said(PASS, bucket.arn, f"{bucket.name} is not public", region=bucket.region)
         remedy = (
             "a public website is better served by CloudFront with origin access control, the bucket"
-            " being private; where it must stay public, waive it, with a reason\nelse:\n"
-            f"{close(bucket)}"
+            f" being private:\n{close(bucket)}\nwhere it must stay public:\n"
+            f"run: credguard audit waive s3-bucket-public --resource {quote(bucket.arn)}"
+            " --until DAY --reason WHY"
         )
         said = f"{bucket.name} is public: {'; '.join(found)}"
         return Said(FAIL, bucket.arn, said, remedy, bucket.region)
@@ -193,7 +195,9 @@ CHECKS = (
                  "bucket.policy_public", "bucket.grants", "bucket.points"),
         none="there is no bucket", hub=("S3.2", "S3.3", "S3.12"),
         peer=("s3_bucket_public_access", "s3_bucket_policy_public_write_access",
-              "s3_bucket_public_list_acl", "s3_bucket_public_write_acl"),
+              "s3_bucket_public_list_acl", "s3_bucket_public_write_acl",
+              "s3_access_point_public_access_block",
+              "s3_multi_region_access_point_public_access_block"),
     ),
     Check(
         "ebs-encryption", "New disks are encrypted", _TIP, "medium",

@@ -39,6 +39,7 @@ def user_data(facts: Facts, limits: Limits) -> Iterator[Said]:
                 return Said(PASS, instance.arn, said, region=here.name)
             remedy = (
                 f"{_MOVE}\nstop the instance, then:\n"
+                f"run: aws ec2 stop-instances --region {here.name} --instance-ids {instance.id}\n"
                 f"run: aws ec2 modify-instance-attribute --region {here.name}"
                 f" --instance-id {instance.id} --user-data Value="
             )
@@ -78,14 +79,18 @@ def _template(name: str, region: str) -> str:
         f"run: aws ec2 create-launch-template-version {where} --source-version '$Default'"
         " --launch-template-data UserData=\n"
         f"run: aws ec2 modify-launch-template {where} --default-version NUMBER-OF-THE-NEW-ONE\n"
-        "then delete the old version, which anybody who may look still reads"
+        "then the old version, which anybody who may look still reads:\n"
+        f"run: aws ec2 delete-launch-template-versions {where} --versions OLD-NUMBER"
     )
 
 
 def _function(name: str, region: str) -> str:
+    where = f"--region {region} --function-name {quote(name)}"
     return (
-        f"take it out of the variables of {name} in {region}: Lambda > Configuration >"
-        " Environment variables"
+        "take it out of the variables, in a file that you delete:\n"
+        f"run: aws lambda get-function-configuration {where} --query Environment > variables.json\n"
+        f"run: aws lambda update-function-configuration {where}"
+        " --environment file://variables.json"
     )
 
 

@@ -40,7 +40,13 @@ def image(facts: Facts, limits: Limits) -> Iterator[Said]:
             remedy = (
                 "start a new instance from a current image and move over; of Amazon Linux it is:\n"
                 f"run: aws ssm get-parameters --region {here.name} --names"
-                " /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+                " /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64\n"
+                f"run: aws ec2 run-instances --region {here.name} --image-id IMAGE"
+                " --instance-type TYPE --key-name KEY-PAIR --security-group-ids GROUP-ID"
+                " --iam-instance-profile Name=PROFILE\n"
+                "when it has moved over:\n"
+                f"run: aws ec2 terminate-instances --region {here.name} --instance-ids"
+                f" {instance.id}"
             )
             return Said(FAIL, instance.arn, said, remedy, here.name)
 
@@ -62,8 +68,10 @@ def patched(facts: Facts, limits: Limits) -> Iterator[Said]:
             )
             if found is None:
                 remedy = (
-                    "give its role the policy AmazonSSMManagedInstanceCore, and see that the SSM"
-                    f" agent runs; then:\n{look}"
+                    "give its role the policy of Systems Manager, and see that the SSM agent"
+                    " runs:\n"
+                    "run: aws iam attach-role-policy --role-name ROLE --policy-arn"
+                    f" arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore\n{look}"
                 )
                 said = f"whether {instance.id} is patched is not known to Systems Manager"
                 return Said(FAIL, instance.arn, said, remedy, here.name)

@@ -28,7 +28,8 @@ def rotation(facts: Facts, limits: Limits) -> Iterator[Said]:
                 return Said(PASS, key.arn, f"{key.id} is rotated", region=here.name)
             remedy = (
                 "run: credguard audit fix kms-rotation --apply\n"
-                f"or run: aws kms enable-key-rotation --region {here.name} --key-id {key.id}"
+                "or, with a tool of AWS:\n"
+                f"run: aws kms enable-key-rotation --region {here.name} --key-id {key.id}"
             )
             return Said(FAIL, key.arn, f"{key.id} is never rotated", remedy, here.name)
 

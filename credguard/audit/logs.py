@@ -26,7 +26,10 @@ def trail(facts: Facts, limits: Limits) -> Iterator[Said]:
     """One trail of all regions that logs all management events."""
     name = f"arn:{facts.partition}:cloudtrail:{facts.home}:{facts.account}:trail"
     missing: NotKnown | None = None
+    own = ""
     for each in known(facts.trails):
+        if not own and each.arn.split(":")[4:5] == [facts.account]:
+            own = _complete(each)
         try:
             if each.multi_region and known(each.logging) and known(each.management):
                 yield Said(PASS, name, f"{each.name} logs all regions")
@@ -43,7 +46,31 @@ def trail(facts: Facts, limits: Limits) -> Iterator[Said]:
         " --is-multi-region-trail --enable-log-file-validation\n"
         "run: aws cloudtrail start-logging --name management"
     )
-    yield Said(FAIL, name, "no trail logs all management events of all regions", remedy)
+    said = "no trail logs all management events of all regions"
+    yield Said(FAIL, name, said, own or remedy)
+
+
+_ALL_EVENTS = "--event-selectors ReadWriteType=All,IncludeManagementEvents=true"
+
+
+def _complete(trail: Trail) -> str:
+    """What makes of a trail of the account's own one that logs everything."""
+    where = f"--region {trail.region}"
+    name = quote(trail.name)
+    lines = [f"{trail.name} is there already; a second one would cost, so complete it:"]
+    if not trail.multi_region:
+        lines.append(
+            f"run: aws cloudtrail update-trail {where} --name {name} --is-multi-region-trail"
+        )
+    if trail.management is not True:
+        lines += [
+            "where it logs files or functions too, name those again in this:",
+            f"run: aws cloudtrail put-event-selectors {where} --trail-name {name} {_ALL_EVENTS}",
+        ]
+    if trail.logging is not True:
+        lines.append(f"run: aws cloudtrail start-logging {where} --name {name}")
+        lines.append("where it is on and nothing arrives, its bucket is gone or refuses")
+    return "\n".join(lines)
 
 
 def validation(facts: Facts, limits: Limits) -> Iterator[Said]:

@@ -1,10 +1,11 @@
 """Least privilege, and programs that have roles instead of long-term keys."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from shlex import quote
 
-from credguard.audit import statements
-from credguard.audit.facts import Authorization, Document, Facts, Holder, Instance, Policy, Region
+from credguard.audit import remedies, statements
+from credguard.audit.facts import Authorization, Document, Facts, Holder, Instance, Region
 from credguard.audit.known import known
 from credguard.audit.model import (
     FAIL,
@@ -21,6 +22,7 @@ from credguard.audit.users import has_password, is_automation
 _LEAST, _AUTO = "least-privilege", "automation-roles"
 # The second may give itself the first.
 _ADMIN = (":aws:policy/AdministratorAccess", ":aws:policy/IAMFullAccess")
+_EC2 = "ec2.amazonaws.com"
 _AUTOMATION_TAG = ("automation", "true")
 
 
@@ -41,18 +43,12 @@ def admin_policy(facts: Facts, limits: Limits) -> Iterator[Said]:
             yield Said(PASS, arn, f"{name} names what it allows")
             continue
         remedy = (
-            "name the actions that are used, which AWS lists:\n"
-            "run: aws iam generate-service-last-accessed-details"
-            f" --arn {quote(_owner(arn, name))}\n"
-            "then replace the statement with Action * in it; Access Analyzer can write the policy:"
-            " https://console.aws.amazon.com/access-analyzer/home#/policy-generation"
+            "name the actions that are used instead of *; Access Analyzer can write the policy:"
+            " https://console.aws.amazon.com/access-analyzer/home#/policy-generation\n"
+            + remedies.rewrite(arn, name)
         )
         said = f"{name} allows every action on everything{_held(facts, arn)}"
         yield Said(FAIL, arn, said, remedy)
-
-
-def _owner(arn: str, name: str) -> str:
-    return arn if ":policy/" in arn else arn.removesuffix(f"/{name}")
 
 
 def escalation(facts: Facts, limits: Limits) -> Iterator[Said]:
@@ -65,9 +61,8 @@ def escalation(facts: Facts, limits: Limits) -> Iterator[Said]:
         if not ways:
             yield Said(PASS, arn, f"{name} gives no way to more rights")
             continue
-        remedy = "name the users, roles or policies in Resource instead of *, for: " + ", ".join(
-            ways
-        )
+        remedy = f"name users, roles or policies in Resource instead of *, for: {', '.join(ways)}\n"
+        remedy += remedies.rewrite(arn, name)
         shown = ", ".join(ways[:3]) + (f" and {len(ways) - 3} more" if len(ways) > 3 else "")
         said = f"{name} lets its holder become an administrator: {shown}{_held(facts, arn)}"
         yield Said(FAIL, arn, said, remedy)
@@ -101,13 +96,11 @@ def by_group(facts: Facts, limits: Limits) -> Iterator[Said]:
         own = [*(arn.rpartition("/")[2] for arn in user.attached), *(n for n, _ in user.inline)]
         if not own:
             return Said(PASS, user.arn, f"{user.name} has no policies but its groups'")
-        remedy = f"put {user.name} into a group that has the policy, then:"
-        for arn in user.attached:
-            remedy += f"\nrun: aws iam detach-user-policy --user-name {quote(user.name)}"
-            remedy += f" --policy-arn {quote(arn)}"
-        for name, _ in user.inline:
-            remedy += f"\nrun: aws iam delete-user-policy --user-name {quote(user.name)}"
-            remedy += f" --policy-name {quote(name)}"
+        remedy = (
+            f"put {user.name} into a group that has what of it is needed, then take its own away:\n"
+            f"run: aws iam add-user-to-group --user-name {quote(user.name)} --group-name GROUP\n"
+            + "\n".join(remedies.without(user))
+        )
         return Said(
             FAIL, user.arn, f"{user.name} has policies of its own: {', '.join(own)}", remedy
         )
@@ -120,16 +113,23 @@ def _of_kind(facts: Facts, kind: str) -> list[Holder]:
 
 
 def _is_admin(found: Authorization, holder: Holder) -> bool:
-    own = {policy.arn: policy for policy in found.policies}
     groups = [g for g in found.holders if g.kind == "group" and g.name in holder.groups]
-    for each in [holder, *groups]:
-        if any(statements.is_admin(document) for _, document in each.inline):
-            return True
-        for arn in each.attached:
-            policy: Policy | None = own.get(arn)
-            if arn.endswith(_ADMIN) or (policy and statements.is_admin(policy.document)):
-                return True
-    return False
+    own = [_all_alone(found, each) for each in (holder, *groups)]
+    return any(each.attached or each.inline for each in own)
+
+
+def _all_alone(found: Authorization, holder: Holder) -> Holder:
+    """`holder` with those of its policies alone that allow everything."""
+    own = {policy.arn: policy.document for policy in found.policies}
+    return replace(
+        holder,
+        attached=tuple(
+            arn
+            for arn in holder.attached
+            if arn.endswith(_ADMIN) or (arn in own and statements.is_admin(own[arn]))
+        ),
+        inline=tuple(each for each in holder.inline if statements.is_admin(each[1])),
+    )
 
 
 def admin_user(facts: Facts, limits: Limits) -> Iterator[Said]:
@@ -142,18 +142,21 @@ def admin_user(facts: Facts, limits: Limits) -> Iterator[Said]:
         if user.boundary and _limits(found, user.boundary):
             said = f"the boundary {_short(user.boundary)} keeps {user.name} from doing everything"
             return Said(PASS, user.arn, said)
-        remedy = (
-            "make a role with those rights, whose trust asks for MFA; give the user sts:AssumeRole"
-            " on it and take the rights from the user:\n"
-            "in ~/.aws/config: [profile admin] role_arn = ..., source_profile = ..., mfa_serial ="
-            " ...; then: credguard exec admin -- COMMAND"
-        )
+        groups = [name for name in user.groups if _gives_all(found, name)]
+        remedy = remedies.by_role(facts, _all_alone(found, user), groups)
         said = f"{user.name} may do everything at all times"
         if user.boundary:
             said += f", as far as its boundary {_short(user.boundary)} lets it"
         return Said(FAIL, user.arn, said, remedy)
 
     return per(_of_kind(facts, "user"), lambda user: user.arn, judge)
+
+
+def _gives_all(found: Authorization, group: str) -> bool:
+    return any(
+        each.kind == "group" and each.name == group and _is_admin(found, each)
+        for each in found.holders
+    )
 
 
 def _limits(found: Authorization, boundary: str) -> bool:
@@ -250,7 +253,18 @@ def instance_profile(facts: Facts, limits: Limits) -> Iterator[Said]:
         def judge(instance: Instance) -> Said:
             if instance.profile:
                 return Said(PASS, instance.arn, f"{instance.id} has a role", region=here.name)
+            trust = remedies.allowing(Principal={"Service": _EC2}, Action="sts:AssumeRole")
+            managed = f"arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
             remedy = (
+                "where there is no role for what runs there yet, make one, with the policies that"
+                " it needs; that of Systems Manager lets it be patched, too:\n"
+                "run: aws iam create-role --role-name ROLE --assume-role-policy-document"
+                f" {trust}\n"
+                f"run: aws iam attach-role-policy --role-name ROLE --policy-arn {managed}\n"
+                "run: aws iam create-instance-profile --instance-profile-name PROFILE\n"
+                "run: aws iam add-role-to-instance-profile --instance-profile-name PROFILE"
+                " --role-name ROLE\n"
+                "then:\n"
                 f"run: aws ec2 associate-iam-instance-profile --region {here.name}"
                 f" --instance-id {instance.id} --iam-instance-profile Name=PROFILE"
             )

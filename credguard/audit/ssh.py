@@ -123,7 +123,12 @@ def age(facts: Facts, limits: Limits) -> Iterator[Said]:
             length = days(facts.now - pair.created)
             if not old(facts.now, pair.created, limits.ssh_age):
                 return Said(PASS, pair.arn, f"{pair.name} is {length} old", region=here.name)
-            remedy = "credguard ssh create --name NEW-NAME, then start machines with it"
+            remedy = (
+                "make another key, start machines with it, and move over:\n"
+                f"run: credguard ssh create --name NEW-NAME --regions {quote(here.name)}\n"
+                "when no machine has the old one any more:\n"
+                f"run: aws ec2 delete-key-pair --region {here.name} --key-name {_typed(pair.name)}"
+            )
             said = f"{pair.name} is {length} old, the limit is {days(limits.ssh_age)}"
             return Said(FAIL, pair.arn, said, remedy, here.name)
 
@@ -146,8 +151,14 @@ def orphan(facts: Facts, limits: Limits) -> Iterator[Said]:
                 said = f"the key of {instance.id} is known"
                 return Said(PASS, instance.arn, said, region=here.name)
             remedy = (
-                f"whoever has {instance.key_name} still gets in: take its line out of"
-                " ~/.ssh/authorized_keys on the machine, or start it anew with an own key"
+                f"whoever has {_typed(instance.key_name)} still gets in: start the machine anew"
+                " with an own key, and end this one when it has moved over:\n"
+                f"run: aws ec2 terminate-instances --region {here.name} --instance-ids"
+                f" {instance.id}\n"
+                "or take the key's line out of ~/.ssh/authorized_keys on the machine, and waive"
+                " this, since EC2 goes on naming it:\n"
+                f"run: credguard audit waive ssh-orphan --resource {quote(instance.arn)}"
+                " --until DAY --reason WHY"
             )
             said = f"{instance.id} was started with {instance.key_name}, which EC2 has no more"
             return Said(FAIL, instance.arn, said, remedy, here.name)

@@ -60,13 +60,29 @@ def mfa(facts: Facts, limits: Limits) -> Iterator[Said]:
         if not keys and not has_password(facts, user):
             return Said(NA, user.arn, f"{user.name} has neither a password nor an active key")
         remedy = (
-            f"let {user.name} open"
-            " https://console.aws.amazon.com/iam/home#/security_credentials\n"
-            "Multi-factor authentication (MFA) > Assign MFA device"
+            "a program cannot give a code: take its password and its keys, see automation-password"
+            " and automation-role"
+            if is_automation(user.name, limits)
+            else _assign(facts, user)
         )
         return Said(FAIL, user.arn, f"{user.name} has no MFA device", remedy)
 
     return per(known(facts.users), lambda user: user.arn, judge)
+
+
+def _assign(facts: Facts, user: User) -> str:
+    name = quote(user.name)
+    serial = quote(f"arn:{facts.partition}:iam::{facts.account}:mfa/{user.name}")
+    return (
+        f"let {user.name} open https://console.aws.amazon.com/iam/home#/security_credentials\n"
+        "Multi-factor authentication (MFA) > Assign MFA device\n"
+        "or, with an app: make a device, scan its picture, delete that, and give two codes that"
+        " follow each other:\n"
+        f"run: aws iam create-virtual-mfa-device --virtual-mfa-device-name {name}"
+        " --outfile mfa.png --bootstrap-method QRCodePNG\n"
+        f"run: aws iam enable-mfa-device --user-name {name} --serial-number {serial}"
+        " --authentication-code1 CODE1 --authentication-code2 CODE2"
+    )
 
 
 def _name(user: User, key: Key) -> str:
@@ -76,14 +92,20 @@ def _name(user: User, key: Key) -> str:
 def _deactivate(user: User, key: Key) -> str:
     return (
         f"run: credguard audit fix key-unused --resource {quote(_name(user, key))} --apply\n"
-        f"or run: aws iam update-access-key --user-name {quote(user.name)}"
+        "or, with a tool of AWS:\n"
+        f"run: aws iam update-access-key --user-name {quote(user.name)}"
         f" --access-key-id {quote(key.id)} --status Inactive"
     )
 
 
 def _renew(facts: Facts, user: User, key: Key) -> str:
     if user.name == facts.me:
-        return f"run: credguard rotate {quote(facts.profile or 'PROFILE')} --yes"
+        quoted = quote(facts.profile or "PROFILE")
+        return (
+            f"run: credguard rotate {quoted} --yes\n"
+            "the old key is stopped after a grace; at once, where nothing uses it any more:\n"
+            f"run: credguard rotate {quoted} --deactivate --yes"
+        )
     return (
         f"ask {user.name} to run, at their machine: credguard rotate PROFILE\n"
         "or, by hand: make a second key, move what uses this one, then:\n"

@@ -1,6 +1,6 @@
 """EC2: key pairs, which are regional, and the instances that were launched with them.
 
-Pairs are named by name, and compared by public key.
+Pairs are named by name, and compared by public key. What launches instances is in `launching`.
 """
 
 from collections.abc import Iterator

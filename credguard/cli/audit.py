@@ -1,6 +1,7 @@
 """`credguard audit`: the account against the list of good habits."""
 
 import contextlib
+import shlex
 from typing import Any
 
 import click
@@ -77,6 +78,11 @@ def _audit(
         options["scope"] or "",
         _names(options["only"]),
         _names(options["skip"]),
+        " ".join(
+            f"--{name} {shlex.quote(options[name])}"
+            for name in ("profile", "regions")
+            if options[name]
+        ),
     )
     if hub_region and not security_hub:
         raise click.UsageError("--hub-region goes with --security-hub")

@@ -2,12 +2,13 @@
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import click
 
 from credguard.app.baseline import Known, load
-from credguard.app.findings import Verdict, make_report, rendered, told
+from credguard.app.findings import Maker, Verdict, pieces, told
 from credguard.app.scan import Result
 from credguard.cli import terminal
 from credguard.errors import CredguardError
@@ -28,6 +29,10 @@ class Shown:
     explain: bool = False
     known: Known | None = None
 
+    def maker(self) -> Maker:
+        """What makes the report, after `check`."""
+        return Maker(self.style, self.known, all_signals=self.explain)
+
     def check(self) -> None:
         """Load the baseline, and see that the output can be written. Raises CredguardError."""
         if self.baseline is not None:
@@ -41,23 +46,24 @@ class Shown:
                 )
 
 
-def show(shown: Shown, result: Result, started: float, noun: str = "file") -> int:
+def show(
+    shown: Shown, result: Result, started: float, noun: str = "file", maker: Maker | None = None
+) -> int:
     """Print or write the report, and tell the person what it leaves out; how many it shows.
 
-    `started`: Unix seconds; `noun`: what was scanned. Raises CredguardError.
+    `started`: Unix seconds; `noun`: what was scanned; `maker`: has what was spilled. Raises
+    CredguardError.
     """
     found = result.findings
     verified = _verified(shown, found) if shown.verify else None
-    report = make_report(
-        found, result.problems, result.scanned, style=shown.style, known=shown.known,
-        verified=verified, all_signals=shown.explain,
-    )  # fmt: skip
+    maker = maker or shown.maker()
+    report = maker.report(found, result.problems, result.scanned, verified)
     report.notes += result.notices
     report.noun = noun
     hidden = len(report.hidden)
     if not shown.allowed:
         report.hidden = []
-    text = rendered(
+    text = pieces(
         report,
         shown.style,
         width=terminal.columns(0) if shown.output is None else 0,
@@ -66,7 +72,8 @@ def show(shown: Shown, result: Result, started: float, noun: str = "file") -> in
         ended=time.time(),
     )
     if shown.output is None:
-        click.echo(text, nl=False)
+        for piece in text:
+            click.echo(piece, nl=False)
     else:
         _write(shown.output, text)
     for line in told(report, hidden, allowed=shown.allowed, quiet=shown.quiet):
@@ -89,7 +96,7 @@ def _verified(shown: Shown, found: list[Finding]) -> dict[int, Verdict]:
     return carry_out(todo)
 
 
-def _write(path: str, text: str) -> None:
+def _write(path: str, text: Iterator[str]) -> None:
     from credguard.atomic import open_mode, write_private
 
     try:
@@ -99,10 +106,10 @@ def _write(path: str, text: str) -> None:
             with open(descriptor, "w", encoding="utf-8", newline="") as file:
                 if hasattr(os, "set_blocking"):
                     os.set_blocking(descriptor, True)
-                file.write(text)
+                file.writelines(text)
         else:
             real = os.path.realpath(path)
-            write_private(real, text.encode(), open_mode(real))
+            write_private(real, (each.encode() for each in text), open_mode(real))
     except OSError as exc:
         raise CredguardError(
             f"cannot write {path}: {exc.strerror}", hint="check the folder and its free space"

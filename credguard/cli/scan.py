@@ -80,12 +80,14 @@ def scan(
     options = app.Options(least, include, exclude, not no_gitignore, jobs or 0, deep)
     started = time.time()
     progress = _Progress(quiet, what.noun)
-    result = what.scan(options, progress)
+    # Whom an issuer can be asked about is known only when all are found, so then all are held.
+    maker = shown.maker()
+    result = what.scan(options, progress, None if shown.verify else maker)
     progress.close()
     if (include or exclude) and not result.scanned and not result.problems:
         result.notices.append("nothing was scanned: no file is left by --include and --exclude")
     what.follow(result)
-    if show(shown, result, started, what.noun):
+    if show(shown, result, started, what.noun, maker):
         raise click.exceptions.Exit(1)
     if result.problems and not lenient:
         raise click.exceptions.Exit(2)
@@ -145,8 +147,10 @@ class _What:
             " credguard leak list"
         )
 
-    def scan(self, options: app.Options, progress: app.Progress) -> app.Result:
-        """Scan it. Raises CredguardError."""
+    def scan(
+        self, options: app.Options, progress: app.Progress, spill: app.Spill | None
+    ) -> app.Result:
+        """Scan it; of files too many findings go into `spill`. Raises CredguardError."""
         if self.stdin:
             return app.scan_stream(pieces(), os.fsencode(self.name or "<stdin>"), options)
         if self.staged:
@@ -159,7 +163,7 @@ class _What:
                 where, options, progress,
                 branches=self.branch, since=self.since, resume=not self.no_resume,
             )  # fmt: skip
-        return app.scan_paths(list(self.path), options, progress)
+        return app.scan_paths(list(self.path), options, progress, spill)
 
 
 class _Progress(terminal.Progress):
@@ -173,5 +177,5 @@ class _Progress(terminal.Progress):
         if seconds := self.due():
             megabytes = result.size / 1e6
             text = f"{result.scanned:,} {self._noun}s, {megabytes:,.0f} MB"
-            text += f", {megabytes / seconds:,.0f} MB/s, {len(result.findings):,} found"
+            text += f", {megabytes / seconds:,.0f} MB/s, {result.count:,} found"
             self.show(text)

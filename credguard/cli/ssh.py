@@ -47,6 +47,7 @@ def create(
     none of them.
     """
     from credguard.app import ssh as app
+    from credguard.app import ssh_agent
 
     if windows:
         if kind not in {"", "rsa"}:
@@ -58,22 +59,18 @@ def create(
     ctx = Context()
     wanted = app.Wanted(kind, bits if bits is not None else 4096, no_file)
     result = app.create(
-        ctx, name, regions, profile, _told,
+        ctx, name, regions, profile,
         wanted=wanted, everywhere=everywhere, codes=ssh_options.codes(ctx, profile),
     )  # fmt: skip
+    ssh_agent.reconfigure(ctx)
     _show(result, as_json)
-    failed = [region for region, error in result.regions.items() if error is not None]
+    failed = {region: error for region, error in result.regions.items() if error is not None}
+    ssh_options.show_errors(failed)
     if failed:
         raise CredguardError(
-            f"key {result.key.name} is not registered in {', '.join(failed)}",
+            f"key {result.key.name} is not registered in {ssh_options.places(list(failed))}",
             hint="correct the cause, then run the same command again: the rest is kept",
         )
-
-
-def _told(region: str, error: CredguardError | None) -> None:
-    click.echo(f"{region}: {'registered' if error is None else error}", err=True)
-    if error is not None and error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
 
 
 def _show(result: object, as_json: bool) -> None:
@@ -99,7 +96,9 @@ def _show(result: object, as_json: bool) -> None:
         click.echo(json.dumps(row))
     else:
         click.echo(f"{key.path or f'{key.name} (in the vault, in no file)'}  {key.fingerprint}")
-    click.echo("use it: credguard ssh add, then ssh as usual", err=True)
+    if done := [region for region, error in result.regions.items() if error is None]:
+        click.echo(f"registered in {ssh_options.places(done)} as {app.pair(key.name)}", err=True)
+    click.echo("use it: credguard ssh config (once), or ssh add; then ssh as usual", err=True)
     if not result.regions:
         click.echo(
             "EC2 does not import keys of a security key. Ways in: a line of user data that puts it"
@@ -107,11 +106,9 @@ def _show(result: object, as_json: bool) -> None:
             " credguard ssh connect INSTANCE",
             err=True,
         )
-    elif None in result.regions.values():
+    elif done:
         click.echo(
-            f"instances launched from now on can use the key pair {app.pair(key.name)};"
-            " no running instance is changed",
-            err=True,
+            "instances launched from now on can use it; no running instance is changed", err=True
         )
 
 
@@ -187,13 +184,20 @@ def _line(fish: bool, name: str, value: str) -> str:
 @click.option("--host", "hosts", multiple=True, metavar="PATTERN", help="Besides EC2's own names.")
 @click.option("--user", help="Whom to log in as there.")
 def config_(hosts: tuple[str, ...], user: str | None) -> None:
-    """Write one file for ssh and include it first in ~/.ssh/config; asks ssh whether it took it."""
+    """Write one file for ssh and include it first in ~/.ssh/config; asks ssh whether it took it.
+
+    For these hosts ssh then gets the keys from the vault at their first use.
+    """
     from credguard.app import ssh_agent as app
 
     done = app.configure(Context(), list(hosts), user)
     click.echo(f"{done.path}: for {' '.join(done.hosts)}", err=True)
     if done.included:
         click.echo("~/.ssh/config includes it now, before the first Host", err=True)
+    if done.unlocks:
+        click.echo("ssh has your keys unlocked at their first use there", err=True)
+    else:
+        click.echo("hand the keys over before you use them: credguard ssh add", err=True)
 
 
 for _command in (*ssh_view.COMMANDS, *ssh_change.COMMANDS, *ssh_reach.COMMANDS):

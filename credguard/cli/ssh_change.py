@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -11,11 +12,12 @@ import click
 from credguard.app.context import Context
 from credguard.cli import complete, ssh_options
 from credguard.cli.ask import confirm, show_error
-from credguard.errors import Aborted
+from credguard.errors import Aborted, CredguardError
 
 if TYPE_CHECKING:
     from credguard.app.ssh_account import Caller
     from credguard.app.ssh_push import Pusher
+    from credguard.app.ssh_rotate import Wanted
     from credguard.keypairs.driver import Outcome
     from credguard.keypairs.machine import Step
     from credguard.keypairs.revocation import Record
@@ -63,10 +65,12 @@ def _pusher(
 @_user
 @_private
 @ssh_options.ssh_option
-@click.option("--finish", is_flag=True, help="Delete the old pair though instances name it.")
+@click.option("--finish", is_flag=True, help="Delete the old pair though something names it.")
 @click.option("--yes", is_flag=True, help="Answer --finish's question beforehand.")
 @ssh_options.profile
-@click.option("--json", "as_json", is_flag=True, help="Print where it stands as JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print where it stands as JSON, one an account."
+)
 def rotate(
     name: str | None,
     push: bool,
@@ -83,8 +87,9 @@ def rotate(
 
     A key pair is only read when an instance is launched: running instances keep letting the old key
     in. They are listed, and --push changes them: the new line is added and proven, then the old one
-    is taken out. The old pair is deleted where no instance names it any more. Run it again to go
-    on. The old private key stays; `credguard ssh revoke` takes it away.
+    is taken out. The old pair is deleted where no instance and no launch template names it any
+    more. All of it in each account where the key was registered from here; with --profile, in that
+    one. Run it again to go on. The old private key stays; `credguard ssh revoke` takes it away.
     """
     from credguard.app import ssh_rotate as app
 
@@ -92,18 +97,52 @@ def rotate(
     pusher = _pusher(ctx, push, user, ssm, private, options)
     if finish:
         _agree(
-            "Delete the old key pair? What instances it still opens is not to be seen in EC2 then.",
+            "Delete the old key pair? What instances it still opens is not to be seen in EC2 then,"
+            " and launches fail from templates that still name it.",
             yes=yes,
         )
     wanted = app.Wanted(pusher, finish, user or ctx.config.ssh.user if push else "")
-    outcome = app.rotate(ctx, name, profile, wanted, ssh_options.codes(ctx, profile), _tell)
+    chosen, missing = ([profile], []) if profile else app.reach(ctx, name)
+    code = _replace(ctx, name, chosen, wanted, as_json=as_json)
+    for account in missing:
+        text = f"the key is registered in account {account} too, which no profile here is of"
+        hint = "register the new one there: credguard ssh create --name NEW --profile PROFILE"
+        show_error(CredguardError(text, hint=hint))
+    return 2 if missing else code
+
+
+def _replace(
+    ctx: Context, name: str | None, chosen: list[str | None], wanted: Wanted, *, as_json: bool
+) -> int:
+    """One account after the other; gives the exit code."""
+    from credguard.app import ssh_rotate as app
+
+    outcomes: list[Outcome] = []
+    code = 0
+    for each in chosen:
+        try:
+            codes = ssh_options.codes(ctx, each)
+            tell = partial(_tell, first=not outcomes)
+            outcomes.append(app.rotate(ctx, name, each, wanted, codes, tell))
+        except CredguardError as error:
+            if len(chosen) == 1:
+                raise
+            show_error(error, f"profile {each}: ")
+            code = 2
+            continue
+        if not as_json:
+            _show_outcome(outcomes[-1], several=len(chosen) > 1)
+        code = max(code, _told(outcomes[-1]))
     if as_json:
-        click.echo(json.dumps(_outcome_json(outcome), indent=2))
-    else:
-        _show_outcome(outcome)
-    for where, error in outcome.failed.items():
-        show_error(error, f"{where}: ")
-    return 2 if outcome.failed else 0
+        click.echo(json.dumps([_outcome_json(each) for each in outcomes], indent=2))
+    return code
+
+
+def _told(outcome: Outcome) -> int:
+    """Show what went wrong; gives the exit code."""
+    ssh_options.show_errors(outcome.failed)
+    ssh_options.show_errors(outcome.look.untold, "UNKNOWN: launch templates in ")
+    return 2 if outcome.failed or (outcome.look.untold and not outcome.over) else 0
 
 
 def _agree(question: str, *, yes: bool) -> None:
@@ -113,14 +152,15 @@ def _agree(question: str, *, yes: bool) -> None:
         raise Aborted("nothing was changed", hint="")
 
 
-def _tell(step: Step) -> None:
+def _tell(step: Step, *, first: bool) -> None:
     from credguard.keypairs.machine import Action
 
+    where = ssh_options.places(step.regions)
     words = {
-        Action.MAKE: "making the new key",
-        Action.REGISTER: f"registering it in {', '.join(step.regions)}",
+        Action.MAKE: "making the new key" if first else "",
+        Action.REGISTER: f"registering it in {where}",
         Action.SWITCH: "the new key is the one in use now",
-        Action.DELETE: f"deleting the old pair in {', '.join(step.regions)}",
+        Action.DELETE: f"deleting the old pair in {where}",
     }
     if step.instance is not None:
         what = {Action.ADD: "adding the new line", Action.PROVE: "proving it"}
@@ -136,6 +176,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
     record, look = outcome.record, outcome.look
     opened = still_open(record, look)
     return {
+        "account": record.account,
         "state": "replaced" if outcome.over else str(record.state),
         "old": record.old,
         "new": record.new,
@@ -154,24 +195,46 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
             }
             for each in look.carrying
         ],
+        "launch_templates": [
+            {
+                "id": each.id,
+                "name": each.name,
+                "version": each.version,
+                "region": each.region,
+            }
+            for each in look.templates
+        ],
+        "launch_templates_not_read": {where: str(error) for where, error in look.untold.items()},
         "failed": {where: str(error) for where, error in outcome.failed.items()},
     }
 
 
-def _show_outcome(outcome: Outcome) -> None:
+def _show_outcome(outcome: Outcome, *, several: bool) -> None:
+    from credguard.app import ssh
     from credguard.keypairs.machine import still_open
     from credguard.report.text import printable
 
     record, left = outcome.record, still_open(outcome.record, outcome.look)
+    of = f"account {record.account}: " if several else ""
     but = f" but where nobody could look: {', '.join(outcome.look.unseen)}"
     but = but if outcome.look.unseen else ""
     if outcome.over:
-        click.echo(f"{record.new} replaced {record.old}; its key pair is gone everywhere{but}")
+        click.echo(
+            f"{of}{record.new} replaced {record.old}; its key pair is gone from every region{but}"
+        )
     else:
-        click.echo(f"{record.new} takes over from {record.old}: {outcome.why}")
+        click.echo(f"{of}{record.new} takes over from {record.old}: {outcome.why}")
     for each in outcome.look.carrying:
         said = "still lets the old key in" if each in left else "takes the new key, not the old one"
         click.echo(printable(f"  {each.region}  {each.id}  {each.name or '-'}  {said}"))
+    for template in outcome.look.templates:
+        click.echo(printable(f"  {template.region}  {template.title}  launches with the old pair"))
+    if outcome.look.templates and not outcome.over:
+        click.echo(
+            f"have them name {ssh.pair(record.new)}, in the version that is the default or that an"
+            " Auto Scaling group takes; then run it again",
+            err=True,
+        )
     if left and not outcome.over:
         click.echo(
             "no running instance is changed by a key pair; to change them:"
@@ -233,18 +296,24 @@ def revoke(
     if named != 1:
         raise click.UsageError("name one: NAME, --owner OWNER or --device DEVICE")
 
-    def agreed(records: list[Record]) -> None:
-        titles = ", ".join(each.title for each in records)
-        _agree(f"Take away {titles}? Deleted keys cannot be brought back.", yes=yes)
-
     records, failed = app.revoke(
-        ctx, target, profile,
-        push=pusher, regions=regions, codes=ssh_options.codes(ctx, profile), agreed=agreed,
+        ctx, target, profile, push=pusher, regions=regions, codes=ssh_options.codes(ctx, profile),
+        agreed=partial(_agree_to, yes=yes),
     )  # fmt: skip
     code = _show_lists(records, as_json)
-    for region, error in failed.items():
-        show_error(error, f"UNKNOWN: {region}: ")
+    ssh_options.show_errors(failed, "UNKNOWN: ")
     return 2 if failed else code
+
+
+def _agree_to(records: list[Record], *, yes: bool) -> None:
+    from credguard.keypairs.revocation import Kind
+    from credguard.report.text import printable
+
+    for item in (item for each in records for item in each.left):
+        if item.kind is Kind.TEMPLATE:
+            click.echo(printable(f"{item.where}: {item.text}"), err=True)
+    titles = ", ".join(each.title for each in records)
+    _agree(f"Take away {titles}? Deleted keys cannot be brought back.", yes=yes)
 
 
 def _show_lists(records: list[Record], as_json: bool) -> int:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from credguard.cli import complete
+from credguard.errors import CredguardError
 
 if TYPE_CHECKING:
     from credguard.app.context import Context
     from credguard.app.mfa import Codes
+
+
+_NAMED = 4
 
 
 def _split(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
@@ -33,6 +39,29 @@ profile = click.option(
 ssh_option = click.option(
     "-o", "--ssh-option", "options", multiple=True, metavar="OPTION", help="As ssh's -o."
 )
+
+
+def places(regions: Sequence[str]) -> str:
+    """A few regions by name, more by their number."""
+    return ", ".join(regions) if len(regions) <= _NAMED else f"{len(regions)} regions"
+
+
+def show_errors(failed: Mapping[str, CredguardError], about: str = "") -> None:
+    """Show what failed and where, after `about`; what is the same in several regions once.
+
+    The keys are regions, or words that end with one.
+    """
+    from credguard.cli.ask import show_error
+
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for where, error in failed.items():
+        what, _, region = where.rpartition(" ")
+        text = re.sub(rf" (?:in|on) {re.escape(region)}(?![\w-])", "", str(error))
+        alike.setdefault((what, text, error.hint), []).append(region)
+    for (what, text, hint), regions in alike.items():
+        first = failed[f"{what} {regions[0]}".lstrip()]
+        shown = first if len(regions) == 1 else CredguardError(text, hint=hint)
+        show_error(shown, f"{about}{what} {places(regions)}: ".replace("  ", " ").lstrip())
 
 
 def one_choice(regions: list[str] | None, everywhere: bool) -> None:

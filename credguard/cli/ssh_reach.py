@@ -6,6 +6,7 @@ import click
 
 from credguard.app.context import Context, HandingOut
 from credguard.cli import complete, ssh_options, takeover
+from credguard.cli.ask import show_error
 from credguard.errors import CredguardError
 
 
@@ -102,4 +103,27 @@ def askpass(prompt: str) -> int:
     return 0
 
 
-COMMANDS = (connect, proxy, askpass)
+@click.command(
+    hidden=True,
+    short_help="What ssh runs before it looks for keys.",
+    epilog="Example: credguard ssh unlock /run/user/1000/credguard/ssh-agent.sock",
+)
+@click.argument("socket")
+def unlock(socket: str) -> int:
+    """Put the keys in use into the agent at SOCKET; not for use by hand.
+
+    Exit code 0: it holds one.
+    """
+    from credguard.app import ssh_agent as app
+
+    ctx = HandingOut()
+    try:
+        held, failed = app.unlock(ctx, socket)
+    finally:
+        ctx.close()
+    for error in failed:
+        show_error(error)
+    return 0 if held else 2
+
+
+COMMANDS = (connect, proxy, askpass, unlock)

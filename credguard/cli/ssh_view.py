@@ -9,7 +9,6 @@ import click
 
 from credguard.app.context import Context
 from credguard.cli import ssh_options
-from credguard.cli.ask import show_error
 
 if TYPE_CHECKING:
     from credguard.app.ssh_look import Look, Row
@@ -46,19 +45,25 @@ def list_(local_only: bool, regions: list[str] | None, profile: str | None, as_j
     return _unread(seen)
 
 
-def _look(ctx: Context, local_only: bool, regions: list[str] | None, profile: str | None) -> Look:
+def _look(
+    ctx: Context,
+    local_only: bool,
+    regions: list[str] | None,
+    profile: str | None,
+    *,
+    launching: bool = False,
+) -> Look:
     from credguard.app import ssh_look as app
     from credguard.store import profiles
 
     # Without a profile there is no account to ask, and nothing is left out.
     local_only = local_only or (profile is None and not profiles.profiles(ctx.db))
     codes = ssh_options.codes(ctx, profile)
-    return app.look(ctx, profile, regions, local_only=local_only, codes=codes)
+    return app.look(ctx, profile, regions, local_only=local_only, launching=launching, codes=codes)
 
 
 def _unread(seen: Look) -> int:
-    for what, error in seen.failed.items():
-        show_error(error, f"UNKNOWN: {what}: ")
+    ssh_options.show_errors(seen.failed, "UNKNOWN: ")
     return 2 if seen.failed else 0
 
 
@@ -138,7 +143,7 @@ def check(
 
     ssh_options.one_choice(regions, everywhere)
     ctx = Context()
-    seen = _look(ctx, local_only, None if everywhere else regions, profile)
+    seen = _look(ctx, local_only, None if everywhere else regions, profile, launching=True)
     problems = app.found(ctx, seen)
     if as_json:
         unknown = [{"what": what, "why": str(error)} for what, error in seen.failed.items()]

@@ -18,10 +18,11 @@ def _agent() -> click.Command:
 
 
 def _audit() -> click.Command:
-    from credguard.cli import audit, audit_fix
+    from credguard.cli import audit, audit_fix, audit_waive
 
     audit.audit.add_command(audit_fix.fix)
     audit.audit.add_command(audit_fix.undo)
+    audit.audit.add_command(audit_waive.waive)
     return audit.audit
 
 

@@ -37,6 +37,7 @@ def problems(facts: Facts, now: float, max_age_s: float) -> list[Problem]:
         *_without_owner(facts),
         *_old_pairs(facts, now, max_age_s),
         *_deleted_pairs(facts),
+        *_launching(facts),
         *_claimed_by_others(facts),
         *_local(facts.local, now, max_age_s),
     ]
@@ -126,6 +127,23 @@ def _deleted_pairs(facts: Facts) -> Iterator[Problem]:
             )
             hint = "take its line out of authorized_keys there, or launch the instance anew"
             yield Problem("deleted-pair", instance.region, instance.id, text, hint)
+
+
+def _launching(facts: Facts) -> Iterator[Problem]:
+    known = {(each.region, each.name) for each in facts.pairs}
+    successors = {(each.region, each.tags.get("supersedes", "")): each.name for each in facts.pairs}
+    for each in facts.templates:
+        if (each.region, each.key_name) not in known:
+            text = f"{each.title} names the key pair {each.key_name}, which is not there"
+            yield Problem(
+                "launch-without-pair", each.region, each.name, f"{text}: its launches fail",
+                "have it name another key pair, or none",
+            )  # fmt: skip
+        elif new := successors.get((each.region, each.key_name)):
+            text = f"{each.title} names the key pair {each.key_name}, which {new} replaces"
+            yield Problem(
+                "launch-with-old-pair", each.region, each.name, text, f"have it name {new}"
+            )
 
 
 def _claimed_by_others(facts: Facts) -> Iterator[Problem]:

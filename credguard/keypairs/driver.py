@@ -39,8 +39,8 @@ class Effects(Protocol):
     def remove(self, record: Record, instance: Instance) -> None:
         """The old line is not in authorized_keys; the new one is."""
 
-    def delete(self, record: Record, region: str) -> None:
-        """The old pair is not registered in `region`."""
+    def delete(self, record: Record, regions: tuple[str, ...]) -> dict[str, CredguardError]:
+        """The old pair is not registered in `regions`; what failed, by region."""
 
     def end(self, record: Record) -> None:
         """The journal holds nothing more, and the old key counts as replaced."""
@@ -107,18 +107,13 @@ class Driver:
                 done = look.new_in | (set(step.regions) - set(failed))
                 return record, replace(look, new_in=done, unread=look.unread | set(failed))
             case Action.DELETE:
-                return record, self._delete(step.regions[0], record, look)
+                failed = self._effects.delete(record, step.regions)
+                self._failed.update(failed)
+                look = look.without(set(step.regions) - set(failed))
+                return record, replace(look, unread=look.unread | set(failed))
             case _:
                 assert step.instance is not None  # noqa: S101 - of ADD, PROVE and REMOVE
                 return self._push(step.action, step.instance, record, look)
-
-    def _delete(self, region: str, record: Record, look: Look) -> Look:
-        try:
-            self._effects.delete(record, region)
-        except CredguardError as error:
-            self._failed[region] = error
-            return replace(look, unread=look.unread | {region})
-        return look.without(region)
 
     def _push(
         self, action: Action, instance: Instance, record: Record, look: Look

@@ -2,15 +2,18 @@
 
 A key pair is only read when an instance is launched: no running one changes when a pair is
 registered or deleted. So the new pair is registered beside the old one, which then drains: it stays
-until no instance of its region names it, since it tells who can enter, or until a person says so.
+until no instance of its region names it, since it tells who can enter, and no launch template,
+since launches from one that names a deleted pair fail; or until a person says so.
 On an instance the old line goes only after the new one is proven there.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from credguard.keypairs.model import Instance
+from credguard.errors import CredguardError
+from credguard.keypairs.model import Instance, Template
 
 # Of a key's name.
 LONGEST = 100
@@ -92,7 +95,8 @@ class Look:
     `old_in`, `new_in`: regions where the pair of that key is registered. `unread`: regions that
     could not be read, or where something failed in this run. `carrying`: the instances that were
     launched with the old pair. `stuck`: ids where a push failed in this run. `unseen`: what else
-    could not be looked at; nothing is known to be there.
+    could not be looked at; nothing is known to be there. `templates`: what launches instances with
+    the old pair; `untold`: regions where that could not be read, and why.
     """
 
     old_in: frozenset[str]
@@ -101,10 +105,12 @@ class Look:
     carrying: tuple[Instance, ...] = ()
     stuck: frozenset[str] = frozenset()
     unseen: tuple[str, ...] = ()
+    templates: tuple[Template, ...] = ()
+    untold: dict[str, CredguardError] = field(default_factory=dict)
 
-    def without(self, region: str) -> "Look":
-        """Where the old pair of `region` was deleted."""
-        return replace(self, old_in=self.old_in - {region})
+    def without(self, regions: Iterable[str]) -> "Look":
+        """Where the old pair of `regions` was deleted."""
+        return replace(self, old_in=self.old_in - set(regions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +141,15 @@ def next_step(record: Record, look: Look, *, push: bool) -> Step:
         return Step(Action.SWITCH)
     if push and (step := _push(record, look)) is not None:
         return step
+    kept = {each.region for each in look.carrying} | {each.region for each in look.templates}
+    kept |= set(look.untold)
     deletable = [
         region
         for region in sorted(look.old_in & look.new_in - look.unread)
-        if record.finish or not any(each.region == region for each in look.carrying)
+        if record.finish or region not in kept
     ]
     if deletable:
-        return Step(Action.DELETE, (deletable[0],))
+        return Step(Action.DELETE, tuple(deletable))
     if look.old_in or look.unread:
         return Step(Action.WAIT, why=_why(record, look))
     return Step(Action.END)
@@ -172,13 +180,17 @@ def _why(record: Record, look: Look) -> str:
     if replaced:
         names, lets = _verb("name", replaced), _verb("let", replaced)
         parts.append(f"{_count(replaced)} {names} the old pair, and {lets} only the new key in")
+    if named := len(look.templates):
+        parts.append(f"{_count(named, 'launch template')} {_verb('name', named)} the old pair")
+    if untold := sorted(look.old_in & set(look.untold)):
+        parts.append(f"launch templates in {', '.join(untold)} could not be read")
     if look.unread:
         parts.append(f"not done in {', '.join(sorted(look.unread))}")
     return "; ".join(parts) or "the new pair is not registered everywhere"
 
 
-def _count(number: int) -> str:
-    return f"{number} instance{'s' if number != 1 else ''}"
+def _count(number: int, what: str = "instance") -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def _verb(word: str, number: int) -> str:

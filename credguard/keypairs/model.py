@@ -45,6 +45,28 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """What instances are launched from, which names a key pair: without it no launch succeeds.
+
+    `version`: of a launch template; None: a launch configuration of EC2 Auto Scaling, which has
+    none. `id`: the configuration's is its name.
+    """
+
+    region: str
+    id: str
+    name: str
+    key_name: str
+    version: int | None = None
+
+    @property
+    def title(self) -> str:
+        """What a person knows it by."""
+        if self.version is None:
+            return f"launch configuration {self.name}"
+        return f"launch template {self.name}, version {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
 class LocalKey:
     """A private key on this machine. `path`: None: only in the vault.
 
@@ -80,4 +102,5 @@ class Facts:
     pairs: tuple[Pair, ...] = ()
     instances: tuple[Instance, ...] = ()
     local: tuple[LocalKey, ...] = ()
+    templates: tuple[Template, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()

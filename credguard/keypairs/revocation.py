@@ -7,9 +7,9 @@ every instance that was launched with it. The list says so, and keeps what is le
 from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
-from credguard.keypairs.model import Instance, Pair
+from credguard.keypairs.model import Instance, Pair, Template
 
 
 class Kind(StrEnum):
@@ -19,9 +19,13 @@ class Kind(StrEnum):
     AGENT = "agent"
     FILE = "file"
     INSTANCE = "instance"
+    TEMPLATE = "template"
     IMAGES = "images"
     SESSIONS = "sessions"
     ELSEWHERE = "elsewhere"
+
+
+_Named = TypeVar("_Named", Instance, Template)
 
 
 class State(StrEnum):
@@ -33,9 +37,10 @@ class State(StrEnum):
     OPEN = "open"
 
 
-BY_HAND = (Kind.INSTANCE, Kind.IMAGES, Kind.SESSIONS, Kind.ELSEWHERE)
+BY_HAND = (Kind.INSTANCE, Kind.TEMPLATE, Kind.IMAGES, Kind.SESSIONS, Kind.ELSEWHERE)
+_NAMED = {Kind.PAIR, Kind.INSTANCE, Kind.TEMPLATE}
 _TEXTS = {
-    Kind.IMAGES: "images and launch templates may hold the key, or name its pair",
+    Kind.IMAGES: "images and older template versions may hold the key, or name its pair",
     Kind.SESSIONS: "sessions that are open now go on until they end",
     Kind.ELSEWHERE: "other machines and git hosts that know the key are not known here",
 }
@@ -43,10 +48,9 @@ _TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of the list. `where`: a region, or ""; `subject`: a pair's name, an instance's id.
-
-    `text`: in words; `why`: of a failure. `account`: of a pair or an instance, when it is another
-    than the list's.
+    """One line of the list. `where`: a region, or ""; `subject`: a pair's name, an instance's id,
+    a template's. `text`: in words; `why`: of a failure. `account`: of these three, when it is
+    another than the list's.
     """
 
     kind: Kind
@@ -60,7 +64,7 @@ class Item:
     @property
     def id(self) -> str:
         """Names the item for a person to tick off."""
-        return self.subject if self.kind in {Kind.INSTANCE, Kind.PAIR} else str(self.kind)
+        return self.subject if self.kind in _NAMED else str(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,32 +124,43 @@ def seen(
     """
     account = other(record, account)
     items = _Items(record)
-    named = {
-        (each.where, each.subject)
-        for each in record.items
-        if each.kind is Kind.PAIR and each.account == account
-    }
     for owner, region in elsewhere:
         items.want(_elsewhere(record, owner, region, pair_name))
     for pair in pairs:
-        named.add((pair.region, pair.name))
         items.want(_registered(pair, account), again=True)
     if here:
         items.want(
             Item(Kind.AGENT, "", "", "ssh-agent here may hold the key", State.TODO), again=True
         )
         items.want(Item(Kind.FILE, "", "", "its private half is here", State.TODO), again=True)
-    there = {
-        (each.region, each.id): each
-        for each in instances
-        if (each.region, each.key_name) in named or (pair_name and each.key_name == pair_name)
-    }
+    there = items.naming(instances, pair_name, account)
     for each in there.values():
-        text = f"{each.name or each.id} was launched with it: its line is in authorized_keys there"
+        name = each.name or each.id
+        text = f"{name} was launched with it: its line was put into authorized_keys there"
         items.want(Item(Kind.INSTANCE, each.region, each.id, text, State.OPEN, "", account))
     for kind, text in _TEXTS.items():
         items.want(Item(kind, "", "", text, State.OPEN))
     kept = (_closed(each, account, there, regions_read) for each in items.all())
+    return replace(record, items=tuple(kept))
+
+
+def launching(
+    record: Record,
+    templates: Iterable[Template],
+    regions_read: frozenset[str],
+    *,
+    pair_name: str = "",
+    account: str = "",
+) -> Record:
+    """`record`, as `seen` gave it, with what launches instances; the rest as there."""
+    account = other(record, account)
+    items = _Items(record)
+    there = items.naming(templates, pair_name, account)
+    for each in there.values():
+        text = f"{each.title} names the pair: without it its launches fail"
+        item = Item(Kind.TEMPLATE, each.region, each.id, text, State.OPEN, "", account)
+        items.want(item, again=True)
+    kept = (_closed(each, account, there, regions_read, Kind.TEMPLATE) for each in items.all())
     return replace(record, items=tuple(kept))
 
 
@@ -160,6 +175,18 @@ class _Items:
         known = self._items.get(self._key(item))
         if known is None or (again and known.state is State.DONE):
             self._items[self._key(item)] = item
+
+    def naming(
+        self, them: Iterable[_Named], pair_name: str, account: str
+    ) -> dict[tuple[str, str], _Named]:
+        """Those of `them` that name a pair of the list, or `pair_name`, by region and id."""
+        pairs = [each for each in self._items.values() if each.kind is Kind.PAIR]
+        known = {(each.where, each.subject) for each in pairs if each.account == account}
+        return {
+            (each.region, each.id): each
+            for each in them
+            if (each.region, each.key_name) in known or (pair_name and each.key_name == pair_name)
+        }
 
     def all(self) -> list[Item]:
         """In the order to be shown in."""
@@ -186,14 +213,19 @@ def other(record: Record, account: str) -> str:
 
 
 def _closed(
-    item: Item, account: str, there: Container[tuple[str, str]], regions_read: frozenset[str]
+    item: Item,
+    account: str,
+    there: Container[tuple[str, str]],
+    regions_read: frozenset[str],
+    kind: Kind = Kind.INSTANCE,
 ) -> Item:
-    """`item`, done when it is of an instance of `account` that is no more."""
+    """`item`, done when it is of that `kind`, in `account`, and no more."""
     if item.account != account:
         return item
     gone = item.where in regions_read and (item.where, item.subject) not in there
-    if item.kind is Kind.INSTANCE and item.state is not State.DONE and gone:
-        return replace(item, state=State.DONE, why="the instance is gone")
+    if item.kind is kind and item.state is not State.DONE and gone:
+        why = "the instance is gone" if kind is Kind.INSTANCE else "it names the pair no more"
+        return replace(item, state=State.DONE, why=why)
     return item
 
 

@@ -13,6 +13,7 @@ _COLOURS = {FAIL: "red", UNKNOWN: "yellow", PASS: "green", WAIVED: "blue", NA: "
 _SEVERE = {"critical": "red", "high": "red", "medium": "yellow", "low": ""}
 _MOST = 5
 _INDENT = 8
+_ACCEPT = "what you accept, with a reason and an end: credguard audit waive --help"
 
 
 def plain(text: str, _colour: str, _bold: bool) -> str:
@@ -39,6 +40,8 @@ def audit_text(audit: Audit, width: int, paint: Paint = plain, *, every: bool = 
     lines += _unknown(audit, width, paint)
     lines += _change(audit, checks, width, paint)
     lines += [each for note in audit.notes for each in _wrapped(f"note: {note}", width, 0)]
+    if counts(audit)[FAIL]:
+        lines += _wrapped(_ACCEPT, width, 0)
     lines += [_summary(audit, paint)]
     return "\n".join(lines) + "\n"
 
@@ -87,12 +90,26 @@ def _check(
         yield f"            and {len(rows) - limit} more, see them: credguard audit --verbose"
     if failed:
         yield from _wrapped(f"why: {check.why}", width, _INDENT)
+        before: list[str] = []
         for text_of in remedies:
-            yield from _remedy(text_of, width, paint)
+            lines = text_of.split("\n")
+            # How one begins is said once, not for each thing anew.
+            yield from _remedy(lines, _alike(before, lines), width, paint)
+            before = lines
 
 
-def _remedy(text: str, width: int, paint: Paint) -> Iterator[str]:
-    for number, line in enumerate(text.split("\n")):
+def _alike(before: list[str], lines: list[str]) -> int:
+    """With how many lines both begin."""
+    same = (one == other for one, other in zip(before, lines, strict=False))
+    return next(
+        (number for number, each in enumerate(same) if not each), min(len(before), len(lines))
+    )
+
+
+def _remedy(lines: list[str], said: int, width: int, paint: Paint) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        if number < said:
+            continue
         if line.startswith("run: "):
             # A command stays on its line, so that it can be copied whole.
             yield " " * _INDENT + paint("$ " + line.removeprefix("run: "), "cyan", False)

@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Collection, Iterator
 from html import escape
 
 from credguard.report.model import Report, Row
@@ -65,7 +66,7 @@ for(const row of body.rows)row.hidden=!row.textContent.toLowerCase().includes(wa
 """
 
 
-def findings_html(report: Report) -> str:
+def findings_html(report: Report) -> Iterator[str]:
     """The page. Its policy forbids every request and every script but the one it holds."""
     script = b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script}'"
@@ -83,32 +84,35 @@ def findings_html(report: Report) -> str:
         cards += f"<li><b>{report.known}</b><span>known, in the baseline</span></li>"
     if report.hidden:
         cards += f"<li><b>{len(report.hidden)}</b><span>allowed</span></li>"
-    return (
+    yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>credguard: {title}</title><style>{_STYLE}</style></head>\n<body><main>"
         f'<h1>{title}</h1><p class="about">credguard {escape(report.version)}. '
         "Values are masked: no more than four characters of each are shown.</p>"
-        f'<ul class="counts">{cards}</ul>\n{_table(report.rows)}{_unread(report)}'
-        f"</main><script>{_SCRIPT}</script></body></html>\n"
+        f'<ul class="counts">{cards}</ul>\n'
     )
+    yield from _table(report.rows)
+    yield f"{_unread(report)}</main><script>{_SCRIPT}</script></body></html>\n"
 
 
-def _table(rows: list[Row]) -> str:
+def _table(rows: Collection[Row]) -> Iterator[str]:
     if not rows:
-        return '<div class="wide clean">Nothing was found.</div>'
+        yield '<div class="wide clean">Nothing was found.</div>'
+        return
     heads = "".join(
         f'<th scope="col" aria-sort="none"><button type="button">{name}</button></th>'
         for name in ("Severity", "Place", "What it is", "Value", "Confidence")
     )
-    cells = "".join(_cells(each) for each in rows)
-    return (
+    yield (
         '<form class="filter" hidden><label for="filter">Show only rows that contain</label>'
         '<input id="filter" type="search" autocomplete="off"></form>'
-        f'<div class="wide"><table><thead><tr>{heads}</tr></thead>\n<tbody>{cells}</tbody>'
-        "</table></div>"
+        f'<div class="wide"><table><thead><tr>{heads}</tr></thead>\n<tbody>'
     )
+    for each in rows:
+        yield _cells(each)
+    yield "</tbody></table></div>"
 
 
 def _cells(each: Row) -> str:

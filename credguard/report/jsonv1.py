@@ -1,8 +1,10 @@
 """Findings for a program: JSON, version 1. Fields are added, never renamed or dropped."""
 
 import json
+from collections.abc import Iterator
 
 from credguard.report.model import Report, Row
+from credguard.report.streamed import Streamed, json_pieces
 
 
 def _fields(each: Row) -> dict[str, object]:
@@ -32,23 +34,22 @@ def _fields(each: Row) -> dict[str, object]:
     return fields
 
 
-def findings_json(report: Report) -> str:
+def findings_json(report: Report) -> Iterator[str]:
     r"""An object: version, scanned (files), findings, unread (files and why). No secret value.
 
     `path` is text; bytes that are not UTF-8 and control characters are turned to \\xNN.
     """
-    found = [{**_fields(each), "end_line": each.end} for each in report.rows]
     document: dict[str, object] = {
         "version": 1,
         "scanned": report.scanned,
-        "findings": found,
+        "findings": Streamed(report.rows, lambda each: {**_fields(each), "end_line": each.end}),
         "unread": [{"path": path, "why": why} for path, why in report.unread],
         "known": report.known,
-        "allowed": [_fields(each) for each in report.hidden],
+        "allowed": Streamed(report.hidden, _fields),
     }
-    return json.dumps(document, indent=2) + "\n"
+    return json_pieces(document)
 
 
-def findings_jsonl(report: Report) -> str:
+def findings_jsonl(report: Report) -> Iterator[str]:
     """One finding a line, each an object; nothing where there is none."""
-    return "".join(json.dumps(_fields(each)) + "\n" for each in report.rows)
+    return (json.dumps(_fields(each)) + "\n" for each in report.rows)

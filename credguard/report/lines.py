@@ -1,6 +1,7 @@
 """Findings for a person, masked: one line each in a pipe, some short ones on a terminal."""
 
 import textwrap
+from collections.abc import Iterator
 
 from credguard.report.model import Report, Row
 
@@ -8,16 +9,15 @@ _COLOURS = {"critical": "1;31", "high": "31", "medium": "33", "low": "36"}
 _NARROWEST = 40
 
 
-def findings_text(report: Report, *, width: int = 0, colour: bool = False) -> str:
+def findings_text(report: Report, *, width: int = 0, colour: bool = False) -> Iterator[str]:
     """Each finding: place, rule, confidence, masked value, the rule in words, and why.
 
-    `width`: columns of the terminal, which no line passes; 0: a pipe, one line a finding. Ends with
-    a line end, or "". What was let pass (`report.hidden`) follows with what lets it pass.
+    `width`: columns of the terminal, which no line passes; 0: a pipe, one line a finding. Piece by
+    piece, the last ends with a line end. What was let pass (`report.hidden`) follows with what lets
+    it pass.
     """
-    rows = [*report.rows, *report.hidden]
-    if width:
-        return "".join(_block(each, max(width, _NARROWEST), colour) for each in rows)
-    return "".join(_line(each) for each in rows)
+    for each in report.all_rows():
+        yield _block(each, max(width, _NARROWEST), colour) if width else _line(each)
 
 
 def _line(each: Row) -> str:

@@ -1,6 +1,6 @@
 """What every report of findings is made from. Pure data; no value of a secret is in it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from credguard.report.text import path_text, printable
@@ -60,19 +60,25 @@ class Row:
 class Report:
     """A scan's outcome. `unread`: names and why; `scanned`: how many of `noun`; `version`: ours.
 
-    `rules`: facts of every rule there is, by id. `hidden`: what marks and settings let pass;
-    `known`: how many the baseline hides; `notes`: what else a person must be told.
+    `rows` may lie on the disk: go through them. `hidden`: what marks and settings let pass.
+    `rules`: facts of every rule there is, by id. `known`: how many the baseline hides; `notes`:
+    what else a person must be told.
     """
 
-    rows: list[Row]
+    rows: Collection[Row]
     version: str
     rules: Mapping[str, RuleFacts] = field(default_factory=dict)
     unread: list[tuple[str, str]] = field(default_factory=list)
     scanned: int = 0
-    hidden: list[Row] = field(default_factory=list)
+    hidden: Collection[Row] = field(default_factory=list)
     known: int = 0
     notes: list[str] = field(default_factory=list)
     noun: str = "file"
+
+    def all_rows(self) -> Iterator[Row]:
+        """`rows`, then `hidden`."""
+        yield from self.rows
+        yield from self.hidden
 
 
 def row(

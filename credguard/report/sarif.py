@@ -5,9 +5,10 @@ listed, `results` is there when clean, security-severity is a number in a text, 
 to the source root. `primaryLocationLineHash` is left out: the upload action makes it from the file.
 """
 
-import json
+from collections.abc import Iterator
 
 from credguard.report.model import Report, Row, RuleFacts, message, uri
+from credguard.report.streamed import Chained, Streamed, json_pieces
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -18,10 +19,10 @@ SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
 _PRECISION = {"high": "very-high", "medium": "high", "low": "low"}
 
 
-def findings_sarif(report: Report) -> str:
+def findings_sarif(report: Report) -> Iterator[str]:
     """The report as one run. A value shows as its mask only; what was let pass is suppressed."""
     rules = dict(report.rules)
-    for each in [*report.rows, *report.hidden]:
+    for each in report.all_rows():
         if each.rule not in rules:
             rules[each.rule] = RuleFacts(each.title, each.severity, each.confidence)
     names = sorted(rules)
@@ -47,10 +48,12 @@ def findings_sarif(report: Report) -> str:
         "invocations": [
             {"executionSuccessful": not failed, "toolExecutionNotifications": failed},
         ],
-        "results": [_result(each, number) for each in [*report.rows, *report.hidden]],
+        "results": Streamed(
+            Chained(report.rows, report.hidden), lambda each: _result(each, number)
+        ),
     }
     document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(document, indent=2) + "\n"
+    return json_pieces(document)
 
 
 def _rule(name: str, facts: RuleFacts) -> dict[str, object]:

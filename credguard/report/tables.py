@@ -3,11 +3,12 @@
 import csv
 import hashlib
 import io
-import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
 
 from credguard.report.model import Report, Row, message
+from credguard.report.streamed import Streamed, json_pieces
 
 _COLUMNS = (
     "path", "line", "end", "column", "rule", "title", "confidence", "severity", "fingerprint",
@@ -17,37 +18,41 @@ _COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def findings_csv(report: Report) -> str:
+def findings_csv(report: Report) -> Iterator[str]:
     """RFC 4180 with a header; a cell that a spreadsheet would run as a formula begins with '."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
     for each in report.rows:
         writer.writerow(_cell(getattr(each, name)) for name in _COLUMNS)
-    return text.getvalue()
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()
 
 
 def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def findings_junit(report: Report) -> str:
+def findings_junit(report: Report) -> Iterator[str]:
     """One suite: a failing case for each finding, an error for what was not read, else one pass."""
-    cases = [_junit_case(each) for each in report.rows]
-    cases += [
-        f'    <testcase classname={quoteattr(_xml(path))} name="read">\n'
-        f"      <error message={quoteattr(_xml(why))}/>\n    </testcase>\n"
-        for path, why in report.unread
-    ]
-    if not cases:
-        cases = ['    <testcase classname="credguard" name="no secrets"/>\n']
-    counts = f'tests="{len(cases)}" failures="{len(report.rows)}" errors="{len(report.unread)}"'
-    return (
+    failures, errors = len(report.rows), len(report.unread)
+    counts = f'tests="{failures + errors or 1}" failures="{failures}" errors="{errors}"'
+    yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<testsuites name="credguard" {counts}>\n  <testsuite name="credguard" {counts}>\n'
-        + "".join(cases)
-        + "  </testsuite>\n</testsuites>\n"
     )
+    for each in report.rows:
+        yield _junit_case(each)
+    for path, why in report.unread:
+        yield (
+            f'    <testcase classname={quoteattr(_xml(path))} name="read">\n'
+            f"      <error message={quoteattr(_xml(why))}/>\n    </testcase>\n"
+        )
+    if not failures and not errors:
+        yield '    <testcase classname="credguard" name="no secrets"/>\n'
+    yield "  </testsuite>\n</testsuites>\n"
 
 
 def _junit_case(each: Row) -> str:
@@ -74,23 +79,21 @@ def _xml(text: str) -> str:
     )
 
 
-def findings_github(report: Report) -> str:
+def findings_github(report: Report) -> Iterator[str]:
     """Workflow commands that GitHub Actions turns into annotations, one line each.
 
     Escaped as actions/toolkit does (packages/core/src/command.ts).
     """
     level = {"critical": "error", "high": "error", "medium": "warning", "low": "notice"}
-    lines = []
     for each in report.rows:
         place = _property(each.path.removeprefix("./"))
         where = f"file={place},line={each.line},endLine={each.end},col={each.column}"
         if each.end_column:
             where += f",endColumn={each.end_column}"
         title = _property(f"credguard: {each.rule}")
-        lines.append(f"::{level[each.severity]} {where},title={title}::{_data(message(each))}\n")
+        yield f"::{level[each.severity]} {where},title={title}::{_data(message(each))}\n"
     for path, why in report.unread:
-        lines.append(f"::warning file={_property(path)}::{_data(f'not read: {why}')}\n")
-    return "".join(lines)
+        yield f"::warning file={_property(path)}::{_data(f'not read: {why}')}\n"
 
 
 def _data(text: str) -> str:
@@ -101,7 +104,7 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def findings_gitlab(report: Report, started: float, ended: float) -> str:
+def findings_gitlab(report: Report, started: float, ended: float) -> Iterator[str]:
     """GitLab's secret detection report, schema 15: docs.gitlab.com and its security-report-schemas.
 
     `started`, `ended`: Unix seconds; shown in UTC as the schema asks.
@@ -126,9 +129,9 @@ def findings_gitlab(report: Report, started: float, ended: float) -> str:
                 for path, why in report.unread
             ],
         },
-        "vulnerabilities": [_vulnerability(each) for each in report.rows],
+        "vulnerabilities": Streamed(report.rows, _vulnerability),
     }
-    return json.dumps(document, indent=2) + "\n"
+    return json_pieces(document)
 
 
 def _moment(at: float) -> str:

@@ -1,7 +1,8 @@
 """Why a finding was judged so: in a few words, or every signal with its weight."""
 
+from credguard.scan.checksums import aws_account
 from credguard.scan.general.score import explain
-from credguard.scan.model import Finding
+from credguard.scan.model import KEY_IDS, Finding
 
 _SAID = 3
 # What a person understands at once; the rest is told by --explain. By signal, or by its group.
@@ -36,12 +37,15 @@ _WORDS = {
 def why(finding: Finding, *, all_signals: bool = False) -> str:
     """The strongest reasons for `finding` in words; "" for a rule that names a vendor's format.
 
-    `all_signals`: every signal that was weighed, with what it adds to the logarithm of the odds.
+    `all_signals`: every signal that was weighed, with what it adds to the logarithm of the odds; of
+    an AWS key id the account that it holds.
     """
     weighed = explain(finding.signals) if finding.signals else []
     if all_signals:
         if not weighed:
-            return f"has the format of rule {finding.rule_id}"
+            account = aws_account(finding.value) if finding.rule_id in KEY_IDS else None
+            of = f", of AWS account {account}" if account else ""
+            return f"has the format of rule {finding.rule_id}{of}"
         return ", ".join(f"{weight:+.2f} {name}" for name, weight in weighed)
     said: list[str] = []
     for name, weight in weighed:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 # Which of two that overlap is kept, the lowest first: a vendor's format, 0 to 2, before a name.
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
+MARKS = (b"\xff\xfe", b"\xfe\xff")
+"""The byte order marks of UTF-16."""
+_WIDE, _TOLD = 65_536, 32
+_PRINTABLE = bytes(range(32, 127)) + b"\t\r\n"
 SHORT = 4096
 """Up to this size, in bytes, a text is searched for base64 though no probe asks for it."""
 ONE_VALUE = 300
@@ -175,9 +179,18 @@ def plain(data: bytes) -> bytes:
     """`data` as the rules see it: UTF-16 and UTF-32 with their byte order mark become UTF-8."""
     if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
         return data.decode("utf-32", "replace").encode("utf-8", "replace")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if data[:2] in MARKS and is_wide(data):
         return data.decode("utf-16", "replace").encode("utf-8", "replace")
     return data
+
+
+def is_wide(data: bytes) -> bool:
+    """Whether what begins with the mark of UTF-16 is that, by its start; a short one always is.
+
+    Of a text in any script far fewer of its bytes than of ASCII are printable ones.
+    """
+    start = data[2:_WIDE]
+    return len(start) < _TOLD or 8 * len(start.translate(None, _PRINTABLE)) > len(start)
 
 
 def layered(data: bytes, probed: Collection[str]) -> bool:

@@ -10,6 +10,8 @@ import os
 import stat
 
 from credguard.errors import GitError
+from credguard.scan.engine import MARKS as _MARKS
+from credguard.scan.engine import is_wide
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ MOST = 64 << 30
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _FLAGS |= getattr(os, "O_BINARY", 0)
 _BLOCK = 1 << 20
-_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Unreadable(Exception):
@@ -85,6 +86,71 @@ def blocks(path: bytes) -> Iterator[bytes | int]:
             os.close(descriptor)
     except (OSError, ValueError) as exc:
         raise Unreadable(getattr(exc, "strerror", None) or "not readable") from exc
+
+
+class Held:
+    """A regular file that is sought in, as `bytes` are; use as a context. Raises Unreadable.
+
+    It has the size that it had when it was opened; what it lost since then reads as less.
+    """
+
+    def __init__(self, path: bytes) -> None:
+        """Open it."""
+        try:
+            self._descriptor = os.open(path, _FLAGS)
+        except (OSError, ValueError) as exc:
+            raise Unreadable(getattr(exc, "strerror", None) or "not readable") from exc
+        status = os.fstat(self._descriptor)
+        self._size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            os.close(self._descriptor)
+            raise Unreadable("not a regular file")
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, where: slice) -> bytes:
+        start, stop, _ = where.indices(self._size)
+        parts = []
+        try:
+            while start < stop:
+                os.lseek(self._descriptor, start, os.SEEK_SET)
+                part = os.read(self._descriptor, stop - start)
+                if not part:
+                    break
+                parts.append(part)
+                start += len(part)
+        except OSError as exc:
+            raise Unreadable(exc.strerror or "not readable") from exc
+        return b"".join(parts)
+
+    def find(self, what: bytes, start: int) -> int:
+        """As `bytes.find`."""
+        while start < self._size:
+            at = self[start : start + _BLOCK].find(what)
+            if at >= 0:
+                return start + at
+            start += _BLOCK - len(what) + 1
+        return -1
+
+    def rfind(self, what: bytes, start: int, end: int | None = None) -> int:
+        """As `bytes.rfind`."""
+        last = self._size if end is None else min(end, self._size)
+        while last - start >= len(what):
+            first = max(start, last - _BLOCK)
+            at = self[first:last].rfind(what)
+            if at >= 0:
+                return first + at
+            if first == start:
+                break
+            last = first + len(what) - 1
+        return -1
 
 
 def _blocks(descriptor: int, status: os.stat_result) -> Iterator[bytes | int]:
@@ -243,7 +309,7 @@ def _plain(pieces: Iterable[bytes | int]) -> Iterator[bytes | int]:
     for piece in pieces:
         if first:
             first = False
-            if isinstance(piece, bytes) and piece[:2] in _MARKS:
+            if isinstance(piece, bytes) and piece[:2] in _MARKS and is_wide(piece):
                 from codecs import getincrementaldecoder
 
                 decoder = getincrementaldecoder("utf-16")("replace")

@@ -232,25 +232,28 @@ def run(
     inherit: bool = False,
     hooks: bool = False,
     ok: tuple[int, ...] = (0,),
+    given: bytes = b"",
+    quiet_s: float = QUIET_S,
 ) -> bytes:
     """The standard output of `git args` in `cwd` (None: here).
 
     `inherit` keeps GIT_DIR, GIT_INDEX_FILE and the like, which a hook's git gives; `hooks` leaves
-    core.hooksPath readable, for commands that run no hook. Raises GitError: no git, an exit code
-    not in `ok`, or `QUIET_S` seconds of silence.
+    core.hooksPath readable, for commands that run no hook. `given`: see `feed`. Raises GitError: no
+    git, an exit code not in `ok`, `quiet_s` seconds of silence.
     """
-    command = git_command(cwd, args, hooks=hooks)
-    environment = git_environment(inherit=inherit)
+    command, variables = git_command(cwd, args, hooks=hooks), git_environment(inherit=inherit)
     if sys.platform == "win32":
-        return run_portable(command, environment, b"", ok)
-    process = Process(command, environment)
-    process.close_stdin()
-    parts = []
-    while data := process.read():
-        parts.append(data)
-    if process.finish() not in ok:
-        raise failed(args[0], process.errors())
-    return b"".join(parts)
+        return run_portable(command, variables, given, ok)
+    process = Process(command, variables)
+    process.quiet_s = quiet_s
+    try:
+        process.feed(given)
+        said = b"".join(chunks(process))
+        if process.finish() in ok:
+            return said
+    finally:
+        process.kill()
+    raise failed(args[0], process.errors())
 
 
 def run_portable(

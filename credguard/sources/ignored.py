@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 
 from credguard.paths import home, xdg
-from credguard.sources.git import Process, failed, git_command, git_environment, run_portable
+from credguard.sources.git import run
 
 PRUNED = frozenset(
     {
@@ -120,22 +119,5 @@ def _among(folder: str, paths: list[str]) -> set[str] | None:
 
 
 def _ask(folder: str, args: tuple[str, ...], request: bytes) -> bytes:
-    command = git_command(folder, args, hooks=False)
-    environment = git_environment(inherit=False)
-    if sys.platform == "win32":
-        return run_portable(command, environment, request, ok=(0, 1))
-    process = Process(command, environment)
-    process.quiet_s = DEADLINE_S
-    try:
-        if request:
-            process.write(request)
-        process.close_stdin()
-        parts = []
-        while data := process.read():
-            parts.append(data)
-    except BaseException:
-        process.kill()
-        raise
-    if process.finish() not in (0, 1):  # check-ignore: 1, none is ignored
-        raise failed(args[0], process.errors())
-    return b"".join(parts)
+    # check-ignore gives 1 where none is ignored, config where there is no such setting.
+    return run(folder, *args, ok=(0, 1), given=request, quiet_s=DEADLINE_S)

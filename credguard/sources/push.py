@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from credguard.errors import GitError
 from credguard.sources.commits import CommittedFile, committed
-from credguard.sources.git import (
-    Process,
-    blobs,
-    chunks,
-    failed,
-    git_command,
-    git_environment,
-    printable,
-    run,
-)
+from credguard.sources.git import blobs, printable, run
 from credguard.sources.staging import entries, is_oid
 
 TYPE_CHECKING = False
@@ -179,25 +168,11 @@ def _unwrapped(cwd: str | None, tips: list[str], commits: list[str]) -> Iterator
 
 def _kinds(cwd: str | None, oids: list[str]) -> list[str]:
     """What each object is: commit, tree, blob or tag. Raises GitError: one is not here."""
-    command = git_command(cwd, ("cat-file", "--batch-check=%(objecttype)"), hooks=False)
-    environment = git_environment(inherit=True)
     found: list[str] = []
     for at in range(0, len(oids), _TOGETHER):
         asked = oids[at : at + _TOGETHER]  # so few that what git answers fits a pipe
         request = "".join(f"{oid}\n" for oid in asked).encode()
-        if sys.platform == "win32":
-            from credguard.sources.git import run_portable
-
-            said = run_portable(command, environment, request)
-        else:
-            process = Process(command, environment)
-            try:
-                process.feed(request)
-                said = b"".join(chunks(process))
-                if process.finish() != 0:
-                    raise failed("cat-file", process.errors())
-            finally:
-                process.kill()
+        said = run(cwd, "cat-file", "--batch-check=%(objecttype)", inherit=True, given=request)
         rows = said.decode("ascii", "replace").splitlines()
         for row in rows:
             if row.endswith(" missing"):

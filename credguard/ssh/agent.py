@@ -36,6 +36,11 @@ def answers(socket: str) -> bool:
         return False
 
 
+def held(socket: str) -> list[str]:
+    """The public lines of the keys in the agent at `socket`; none where it does not answer."""
+    return _ssh_add(["-L"], b"", socket).stdout.decode("utf-8", "replace").splitlines()
+
+
 def add(
     private: Secret, name: str, seconds: int, *, confirm: bool = False, socket: str | None = None
 ) -> None:

@@ -51,15 +51,24 @@ def check_host(pattern: str) -> str:
     return pattern
 
 
-def text(hosts: list[str], files: list[str], lifetime: str, user: str) -> str:
+def text(
+    hosts: list[str], files: list[str], lifetime: str, user: str, unlock: tuple[str, str] | None
+) -> str:
     """Our file's text: for `hosts`, the keys `files`, and no others that an agent may offer.
 
-    `files`: private files, or public ones of keys that are only in the agent.
+    `files`: private files, or public ones of keys that are only in the agent; none where every key
+    was taken away. `unlock`: a command,
+    and the agent that has the keys where it ends with 0.
     """
-    lines = [_HEAD, "Host " + " ".join(hosts) + "\n"]
+    lines = [_HEAD]
+    if unlock is not None:
+        lines.append(f'Match originalhost "{",".join(hosts)}" exec "{unlock[0]}"\n')
+        lines.append(f'    IdentityAgent "{unlock[1]}"\n')
+    lines.append("Host " + " ".join(hosts) + "\n")
     lines += [f'    IdentityFile "{each}"\n' for each in files]
-    kept = "yes" if lifetime.startswith("0") else lifetime
-    lines += ["    IdentitiesOnly yes\n", f"    AddKeysToAgent {kept}\n"]
+    if files:
+        kept = "yes" if lifetime.startswith("0") else lifetime
+        lines += ["    IdentitiesOnly yes\n", f"    AddKeysToAgent {kept}\n"]
     if user:
         lines.append(f"    User {user}\n")
     return "".join(lines)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from credguard import paths, reading
 from credguard.atomic import sync_dir
 from credguard.errors import AlreadyExists, CredguardError, StoreError, Unsupported
-from credguard.keypairs.public import RSA_BITS
+from credguard.keypairs.public import RSA_BITS, same_key
 from credguard.secret import Secret
 
 ED25519 = "ed25519"
@@ -185,3 +185,16 @@ def write_new(path: str, data: bytes, mode: int) -> None:
         raise AlreadyExists(f"{path} exists", hint="choose another --name") from None
     except OSError as exc:
         raise StoreError(f"cannot write {path}: {exc.strerror}") from exc
+
+
+def write_public(path: str, line: str, mode: int = 0o644) -> None:
+    """Write the public half; one that is there stays. Raises AlreadyExists: it is another's."""
+    try:
+        present = reading.content(path).decode()
+    except FileNotFoundError:
+        write_new(path, f"{line}\n".encode(), mode)
+        return
+    except (OSError, UnicodeDecodeError) as exc:
+        raise CredguardError(f"cannot read {path}: {exc}") from exc
+    if not same_key(present, line):
+        raise AlreadyExists(f"{path} holds another public key", hint="choose another --name")

@@ -73,13 +73,15 @@ def check_askpass() -> None:
         )
 
 
-def settings_for(host: str, config: str | None) -> dict[str, list[str]]:
+def settings_for(
+    host: str, config: str | None, environment: dict[str, str] | None = None
+) -> dict[str, list[str]]:
     """What `ssh -G` says of `host`, by lower-case keyword. `config`: -F; None: ssh's own files.
 
-    Raises CredguardError: the configuration is not valid.
+    `environment`: besides our own. Raises CredguardError: the configuration is not valid.
     """
     chosen = [] if config is None else ["-F", config]
-    done = run(["ssh", *chosen, "-G", host])
+    done = run(["ssh", *chosen, "-G", host], environment=environment)
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise CredguardError(

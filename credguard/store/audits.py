@@ -60,8 +60,15 @@ def recent(connection: sqlite3.Connection, account: str, scope: str, limit: int 
 
 
 def newest(connection: sqlite3.Connection) -> Run | None:
-    """The newest audit of any account; None: none was made from here."""
-    row = connection.execute("SELECT * FROM audit_run ORDER BY at DESC, id DESC LIMIT 1").fetchone()
+    """The newest audit; None: none was made from here.
+
+    Of an account that a key in the vault is of, where there is one: an organization's other
+    accounts may have been audited after it.
+    """
+    row = connection.execute(
+        "SELECT * FROM audit_run ORDER BY account IN (SELECT account FROM key) DESC,"
+        " at DESC, id DESC LIMIT 1"
+    ).fetchone()
     return None if row is None else _run(row)
 
 

@@ -206,6 +206,12 @@ def last(connection: sqlite3.Connection, key_id: str) -> float | None:
     return found
 
 
+def count(connection: sqlite3.Connection, key_id: str, since: float) -> int:
+    """How often `key_id` was handed out from `since` (Unix seconds) on, as far as is kept."""
+    sql = "SELECT count(*) FROM handout WHERE key_id = ? AND at >= ?"
+    return int(connection.execute(sql, (key_id, since)).fetchone()[0])
+
+
 def sessions_until(connection: sqlite3.Connection, key_id: str) -> float:
     """When the last session ends that was got with `key_id` and handed out; 0.0: there was none."""
     row = connection.execute("SELECT until FROM session_end WHERE key_id = ?", (key_id,)).fetchone()

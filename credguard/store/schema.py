@@ -172,4 +172,16 @@ MIGRATIONS = (
         state TEXT NOT NULL           -- begun, done, undone
     );
     """,
+    # One row an account where the key is registered. The account's 12 digits are in the record.
+    """
+    ALTER TABLE ssh_rotation RENAME TO ssh_rotation_of_one;
+    CREATE TABLE ssh_rotation (
+        old TEXT NOT NULL, account TEXT NOT NULL, record TEXT NOT NULL, updated REAL NOT NULL,
+        PRIMARY KEY (old, account)
+    );
+    INSERT INTO ssh_rotation
+        SELECT old, substr(record, instr(record, '"account": "') + 12, 12), record, updated
+        FROM ssh_rotation_of_one;
+    DROP TABLE ssh_rotation_of_one;
+    """,
 )

@@ -114,27 +114,24 @@ def registrations(connection: sqlite3.Connection, name: str) -> list[Registratio
 
 
 def rotations(connection: sqlite3.Connection) -> list[machine.Record]:
-    """Every replacement under way. Raises StoreError for one that cannot be read."""
-    rows = connection.execute("SELECT record FROM ssh_rotation ORDER BY old")
+    """Every replacement under way, one an account. Raises StoreError: one cannot be read."""
+    rows = connection.execute("SELECT record FROM ssh_rotation ORDER BY old, account")
     return [_read(row["record"], machine.from_json, "SSH keys' replacement") for row in rows]
-
-
-def rotation(connection: sqlite3.Connection, old: str) -> machine.Record | None:
-    """The replacement of the key `old`; None: none is under way. Raises StoreError."""
-    return next((each for each in rotations(connection) if each.old == old), None)
 
 
 def put_rotation(connection: sqlite3.Connection, record: machine.Record, now: float) -> None:
     """Journal `record`."""
     connection.execute(
-        "INSERT OR REPLACE INTO ssh_rotation VALUES (?,?,?)",
-        (record.old, json.dumps(record.to_json()), now),
+        "INSERT OR REPLACE INTO ssh_rotation VALUES (?,?,?,?)",
+        (record.old, record.account, json.dumps(record.to_json()), now),
     )
 
 
-def end_rotation(connection: sqlite3.Connection, old: str) -> None:
-    """It is over."""
-    connection.execute("DELETE FROM ssh_rotation WHERE old = ?", (old,))
+def end_rotation(connection: sqlite3.Connection, record: machine.Record) -> None:
+    """It is over in its account."""
+    connection.execute(
+        "DELETE FROM ssh_rotation WHERE old = ? AND account = ?", (record.old, record.account)
+    )
 
 
 def revocations(connection: sqlite3.Connection) -> list[revocation.Record]:

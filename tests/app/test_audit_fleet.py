@@ -66,6 +66,17 @@ def audited(
     return app.fleet(ctx, credentials, wanted, asked, keep=kept.append, **more), kept
 
 
+def test_a_fix_of_another_account_is_not_made_in_one_s_own(ctx: Context, account: Account) -> None:
+    (number,) = organization(account, 1)
+    only = run.Wanted(only=("password-length",), typed="--profile work")
+    _, kept = audited(ctx, account, app.Fleet((number, ACCOUNT), ROLE), wanted=only)
+    told = {each.account: each.results[0].remedy for each in kept}
+    assert told == {
+        number: ("run: credguard audit fix password-policy --apply --profile PROFILE",),
+        ACCOUNT: ("run: credguard audit fix password-policy --apply --profile work",),
+    }
+
+
 def test_all_accounts_of_the_organization_are_audited(ctx: Context, account: Account) -> None:
     numbers = organization(account, 3)
     steps: list[tuple[int, int]] = []

@@ -10,7 +10,7 @@ from credguard.app.context import Context
 from credguard.audit.model import FAIL, PASS, UNKNOWN
 from tests.app.test_audit import audited, ctx
 from tests.support import audit_seeds
-from tests.support.audited import REGION, Account
+from tests.support.audited import REGION, Account, seeded_image
 from tests.support.simulator import ACCOUNT
 
 __all__ = ["ctx"]
@@ -105,7 +105,7 @@ def test_a_region_without_instances_is_not_asked_for_patches(
 ) -> None:
     audited(ctx, account, app.Wanted(regions=(REGION,), only=("patches", "config-recorder")))
     assert "ListResourceComplianceSummaries" not in account.calls
-    account.client("ec2").run_instances(ImageId=audit_seeds._image(), MinCount=1, MaxCount=1)
+    account.client("ec2").run_instances(ImageId=seeded_image(), MinCount=1, MaxCount=1)
     audited(ctx, account, app.Wanted(regions=(REGION,), only=("patches",)))
     assert "ListResourceComplianceSummaries" in account.calls
 
@@ -120,3 +120,14 @@ def test_config_and_security_hub_are_looked_for_in_each_region(
         ("security-hub", REGION, PASS), ("security-hub", "eu-west-1", FAIL),
         ("config-recorder", REGION, FAIL), ("config-recorder", "eu-west-1", FAIL),
     }  # fmt: skip
+
+
+def test_a_region_without_instances_takes_sixteen_requests_at_most(
+    ctx: Context, account: Account
+) -> None:
+    account.client("guardduty", "eu-north-1").create_detector(Enable=True)
+    one, two = (
+        audited(ctx, account, app.Wanted(regions=regions)).calls
+        for regions in (("eu-west-1",), ("eu-west-1", "eu-north-1"))
+    )
+    assert two - one <= 16

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,32 @@ def test_a_waiver_holds_to_the_end_of_its_day() -> None:
         results = judge.run(facts, Limits(), [check], [found])
         assert [each.status for each in results] == [status, FAIL]
     assert list(judge.expired([found], end)) == [found]
+
+
+def test_a_waiver_is_written_beside_what_a_person_wrote() -> None:
+    ctx = written(f"# ours\n[[waiver]]\n{ENTRY}until = 2027-03-01  # a day\n")
+    day = date(2999, 1, 1)
+    odd = 'it"s \\ a\n[[reason]]'
+    path = waivers.add(ctx, "root-mfa", "*", odd, day)
+    assert [(each.check, each.reason, each.day) for each in waivers.load(ctx)] == [
+        ("s3-bucket-block", "the website", "2027-03-01"), ("root-mfa", odd, "2999-01-01"),
+    ]  # fmt: skip
+    assert Path(path).read_text().startswith(f"# ours\n[[waiver]]\n{ENTRY}until = 2027-03-01  # a")
+    before = Path(path).read_bytes()
+    for check, reason, until, said in (
+        ("no-such", "x", day, "no check"), ("root-mfa", " ", day, "no reason"),
+        ("root-mfa", "x", date(2020, 1, 1), "is over"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=said):
+            waivers.add(ctx, check, "*", reason, until)
+    assert Path(path).read_bytes() == before
+
+
+def test_the_first_waiver_makes_the_file() -> None:
+    ctx = Context()
+    path = Path(waivers.add(ctx, "root-mfa", "arn:aws:*", "x", date(2999, 1, 1)))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.resource for each in waivers.load(ctx)] == ["arn:aws:*"]
 
 
 def test_a_waiver_hides_no_pass() -> None:

@@ -7,7 +7,7 @@ import pytest
 from credguard.app import audits as made
 from credguard.app.audit.trend import compared, trend
 from credguard.app.context import Context
-from credguard.store import audits
+from credguard.store import audits, profiles
 
 HERE, THERE = ("user-mfa", "", "ada"), ("ebs-encryption", "eu-west-1", "disk")
 
@@ -55,6 +55,16 @@ def test_the_report_has_the_account_that_was_audited_last_alone(ctx: Context) ->
     last = made.last(ctx)
     assert last is not None
     assert (last.at, last.account, last.passed) == (3.0, "1", 1)
+
+
+def test_an_organization_s_other_accounts_do_not_take_the_place_of_one_s_own(ctx: Context) -> None:
+    key = profiles.Key("AKIA" + "0" * 16, "aws", "1", "ada", "AIDA", None, "add")
+    profiles.add_key(ctx.db, key, 0.0)
+    for at, account in ((1.0, "1"), (2.0, "2")):
+        audits.add(ctx.db, run(at, {HERE: "FAIL"}, account))
+    last = made.last(ctx)
+    assert last is not None
+    assert (last.at, last.account) == (1.0, "1")
 
 
 def test_no_more_than_two_hundred_are_told(ctx: Context) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from credguard.app import items, ssh, vaults
+from credguard.app import items, ssh, ssh_unlock, vaults
 from credguard.app.context import Context
 from credguard.aws import ec2
 from credguard.aws.model import Credentials
@@ -120,9 +120,31 @@ def test_two_at_once_make_one_key(ctx: Context, no_file: bool) -> None:
     assert public.same_key(line, one.public_key)
 
 
+@pytest.mark.parametrize("path", ["", "/home/o'brien/k.pub", "/home/$x/k.pub", "/home/50%/k.pub"])
+def test_a_path_that_ssh_or_a_shell_would_read_otherwise_is_not_run(path: str) -> None:
+    assert ssh_unlock.command("/run/agent", [path] if path else []) is None
+    assert not os.path.exists(ssh_unlock.path())
+
+
+@pytest.mark.parametrize("no_file", [True, False])
+def test_a_public_file_that_is_there_already_leaves_nothing_half_made(
+    ctx: Context, poisoned: Path, no_file: bool
+) -> None:
+    file = poisoned / ".ssh" / "credguard_k.pub"
+    file.parent.mkdir(mode=0o700)
+    file.write_text("ssh-ed25519 AAAA another\n")
+    with pytest.raises(AlreadyExists, match=r"credguard_k\.pub exists"):
+        ssh.create(ctx, "k", ["us-east-1"], wanted=ssh.Wanted(no_file=no_file))
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+    assert file.read_text() == "ssh-ed25519 AAAA another\n"
+    assert table.keys(ctx.db) == []
+    assert [item for item in ctx.vault.items if item.startswith("ssh")] == []  # type: ignore[attr-defined]
+
+
 def test_a_fifo_in_place_of_a_file_is_not_waited_for(ctx: Context, poisoned: Path) -> None:
     folder = poisoned / ".ssh"
-    folder.mkdir(mode=0o700)
+    ssh.create(ctx, "k", ["us-east-1"])
+    (folder / "credguard_k.pub").unlink()
     os.mkfifo(folder / "credguard_k.pub")
     with pytest.raises(CredguardError, match="it is no file"):
         ssh.create(ctx, "k", ["us-east-1"])
@@ -205,12 +227,9 @@ def test_a_region_that_is_not_enabled_is_told_apart_from_a_wrong_key(
     ctx: Context, cloud: Cloud, simulator: Simulator
 ) -> None:
     cloud.disabled = {"eu-west-1"}
-    told: list[str] = []
-    made = ssh.create(
-        ctx, "k", ["eu-west-1", "us-east-1"], on_region=lambda region, _: told.append(region)
-    )
+    made = ssh.create(ctx, "k", ["eu-west-1", "us-east-1"])
     assert "not enabled" in str(made.regions["eu-west-1"])
-    assert sorted(told) == ["eu-west-1", "us-east-1"]
+    assert made.regions["us-east-1"] is None
     cloud.disabled = {"eu-west-1", "us-east-1"}
     alone = ssh.create(ctx, "k", ["eu-west-1", "us-east-1"])
     assert {type(each) for each in alone.regions.values()} == {InvalidKey}

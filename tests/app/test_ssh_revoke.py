@@ -63,6 +63,8 @@ def test_revoking_an_own_key(ctx: Context, simulator: Simulator, cloud: Cloud, a
     with pytest.raises(Aborted):
         ssh_revoke.revoke(ctx, target, agreed=no)
     assert Path(key.path).exists()
+    assert ssh_revoke.listed(ctx) == []
+    assert ssh.create(ctx, "k", ["us-east-1"]).regions == {"us-east-1": None}  # it is as it was
     records, unread = ssh_revoke.revoke(ctx, target)
     assert unread == {}
     assert sorted(item(records, Kind.PAIR)) == [State.DONE, State.FAILED]

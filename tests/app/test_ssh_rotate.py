@@ -18,13 +18,17 @@ from credguard.errors import AlreadyExists, CredguardError
 from credguard.keypairs.machine import Line
 from credguard.keypairs.revocation import Kind
 from credguard.store import ssh as table
+from tests.support import in_memory
 from tests.support.cloud import (
     REGIONS,
     Cloud,
     client,
+    configuration,
     launch,
     pairs,
+    pinned,
     successor,
+    template,
     terminate,
     with_key,
 )
@@ -36,6 +40,9 @@ from tests.support.simulator import Simulator
 @pytest.fixture
 def ctx(simulator: Simulator, cloud: Cloud) -> Context:
     return with_key(simulator)
+
+
+OTHER = "222222222222"
 
 
 def pusher(ctx: Context, by: str, user: str = "root") -> ssh_rotate.Wanted:
@@ -91,6 +98,32 @@ def test_a_persons_word_deletes_it_all_the_same(ctx: Context, simulator: Simulat
     # Whoever takes the old key away later is still told of the machine that it opens.
     records, _ = ssh_revoke.revoke(ctx, ssh_revoke.Target("k"))
     assert [each.subject for each in records[0].left if each.kind is Kind.INSTANCE] == [number]
+
+
+def test_the_old_pair_stays_while_what_launches_names_it(
+    ctx: Context, simulator: Simulator, cloud: Cloud
+) -> None:
+    number = template(simulator, "us-east-1", "web", "credguard_k", None, "credguard_k", None)
+    pinned(simulator, "us-east-1", number, 3)
+    configuration(simulator, "eu-west-1", "batch", "credguard_k")
+    outcome = ssh_rotate.rotate(ctx, "k", None, NOTHING)
+    # The first version launches nothing, the third does for an Auto Scaling group.
+    assert [each.title for each in outcome.look.templates] == [
+        "launch configuration batch",
+        "launch template web, version 3",
+    ]
+    assert outcome.why == "2 launch templates name the old pair"
+    assert "credguard_k" in pairs(simulator, "us-east-1")
+    cloud.script(Fault("DescribeLaunchConfigurations", "denied", region="eu-west-1"))
+    outcome = ssh_rotate.rotate(ctx, None, None, NOTHING)
+    assert list(outcome.look.untold) == ["eu-west-1"]
+    assert "launch templates in eu-west-1 could not be read" in outcome.why
+    assert "credguard_k" in pairs(simulator, "eu-west-1")
+    assert ssh_rotate.rotate(ctx, None, None, ssh_rotate.Wanted(finish=True)).over
+    assert "credguard_k" not in pairs(simulator, "us-east-1")
+    # Whoever takes it away is told what launches no more.
+    records, failed = ssh_revoke.revoke(ctx, ssh_revoke.Target("k"))
+    assert (records[0].left, list(failed)) != ([], [])
 
 
 def test_a_region_that_refuses_is_done_later(
@@ -234,6 +267,35 @@ def test_instances_get_the_new_line_by_systems_manager(
     assert outcome.record.lines == {number: Line.REPLACED}
     assert file.read_text() == successor(ctx).public_key + "\n"
     assert cloud.sent == []
+
+
+def test_a_key_of_several_accounts_is_replaced_by_one_in_each(
+    ctx: Context, simulator: Simulator, cloud: Cloud
+) -> None:
+    in_memory.add_profile(ctx, "other", *simulator.elsewhere(OTHER, "dev"))
+    ssh.create(ctx, "k", ["us-east-1"], "other")
+    number = launch(simulator, "us-east-1", "credguard_k")
+    assert ssh_rotate.reach(ctx, "k") == (["work", "other"], [])
+    assert not ssh_rotate.rotate(ctx, "k", "work", NOTHING).over
+    new = successor(ctx)
+    assert ssh_rotate.reach(ctx, None) == (["work", "other"], [])
+    outcome = ssh_rotate.rotate(ctx, "k", "other", NOTHING)
+    assert (outcome.over, outcome.record.account) == (True, OTHER)
+    assert {each.account for each in table.registrations(ctx.db, new.name)} == {
+        simulator.account, OTHER,
+    }  # fmt: skip
+    old = table.key(ctx.db, "k")
+    assert old is not None
+    assert old.state == table.DRAINING  # in the first account an instance has it
+    terminate(simulator, "us-east-1", number)
+    assert ssh_rotate.reach(ctx, None) == (["work"], [])
+    assert ssh_rotate.rotate(ctx, None, "work", NOTHING).over
+    old = table.key(ctx.db, "k")
+    assert old is not None
+    assert old.state == table.REPLACED
+    # An account that no profile is of is told, and holds nothing up.
+    table.add_registration(ctx.db, table.Registration(new.name, "333333333333", "us-east-1", 1.0))
+    assert ssh_rotate.reach(ctx, None) == (["work", "other"], ["333333333333"])
 
 
 def test_a_replacement_tells_where_it_could_not_look(

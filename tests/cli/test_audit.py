@@ -53,7 +53,8 @@ def test_the_bad_account(profile: Account, caplog: pytest.LogCaptureFixture) -> 
     assert f"Audit of account {profile.simulator.account}" in text
     assert [tip for tip in TIPS.values() if tip not in text] == []
     assert "  Root signs in with MFA  [root-mfa critical IAM.9]" in text
-    assert "        $ credguard audit fix password-policy --apply" in text
+    # What was typed here has to be typed there, too.
+    assert "        $ credguard audit fix password-policy --apply --regions us-east-1\n" in text
     assert re.match(r"\d+ wrong, \d+ well", text.rstrip().splitlines()[-1])
     assert "requests in" in done.stderr
     assert "\x1b" not in text
@@ -189,9 +190,10 @@ def test_the_list_names_every_check() -> None:
 def test_a_waived_result_is_told_with_its_reason(profile: Account) -> None:
     folder = Path(paths.private_dir(paths.config_dir()))
     (folder / "audit-waivers.toml").write_text(
-        '[[waiver]]\ncheck = "root-no-keys"\nreason = "until the move"\nuntil = 2999-01-01\n'
         '[[waiver]]\ncheck = "root-mfa"\nreason = "old"\nuntil = 2020-01-01\n'
     )
+    made = run("waive", "root-no-keys", "--reason", "until the move", "--until", "2999-01-01")
+    assert "audit-waivers.toml" in made.stdout
     profile.root_keys = True
     done = run("--only", "root-no-keys,root-mfa")
     assert done.exit_code == 1

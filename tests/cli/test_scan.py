@@ -1,3 +1,4 @@
+import base64
 import gzip
 import json
 import os
@@ -229,6 +230,15 @@ def test_on_a_terminal_the_place_comes_first_and_colour_can_be_switched_off(
     _, shown = at_terminal("scan", "a.ini", answers={})
     assert "\x1b[3" not in shown
     assert "a.ini:1:25\r\n  AWS secret access key  " in shown
+
+
+def test_explain_tells_the_account_of_a_key_id(tmp_path: Path) -> None:
+    number = base64.b32encode(((1 << 40 | 123456789012) << 7).to_bytes(6, "big") + bytes(4))
+    key_id = "AK" + "IA" + number.decode()[:10] + samples.aws_key_id()[-6:]
+    (tmp_path / "a").write_text(f"{key_id}\n{samples.aws_key_id(prefix='AK' + 'IA' + 'J')[:20]}\n")
+    first, second = run(str(tmp_path), "--explain").stdout.splitlines()
+    assert first.endswith("of AWS account 123456789012")
+    assert "of AWS account" not in second
 
 
 def test_explain_tells_every_signal(tmp_path: Path) -> None:

@@ -76,6 +76,18 @@ def test_a_secret_is_blocked_with_place_rule_and_advice(repo: Path) -> None:
         assert way in said
 
 
+def test_the_secret_of_a_key_id_in_another_file_is_told_too(repo: Path) -> None:
+    (repo / "id.txt").write_text(samples.aws_key_id())
+    (repo / "s3").write_text(samples.aws_secret())
+    (repo / "s3.old").write_text(samples.aws_secret(2) + "  # credguard:allow\n")
+    ok(repo, "add", ".")
+    said = blocked(repo, "commit", "-qm", "leak")
+    assert "s3:1:1  AWS secret access key; its key id is in id.txt" in said
+    assert "s3.old" not in said
+    ok(repo, "rm", "-q", "--cached", "id.txt")
+    ok(repo, "commit", "-qm", "a value alone says nothing")
+
+
 def test_the_first_commit_is_checked(tmp_path: Path) -> None:
     ok(tmp_path, "init", "-q")
     hook.install(Context(), str(tmp_path), global_=False)

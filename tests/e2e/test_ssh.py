@@ -78,7 +78,7 @@ def test_an_agent_that_went_away_and_a_locked_one(
 
 def test_an_unknown_name_and_a_missing_file(key: Path, agent: str) -> None:
     done = credguard("ssh", "add", "other", ok=2)
-    assert "hint: name one: credguard ssh add k" in done.stderr
+    assert "hint: name one: k" in done.stderr
     key.unlink()
     done = credguard("ssh", "add", ok=2)
     assert f"cannot read {key}" in done.stderr
@@ -89,7 +89,7 @@ def test_what_is_registered_nowhere_is_not_said_to_be_usable(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     done = credguard("ssh", "create", "--name", "other", "--regions", "us-east-1", ok=2)
-    assert "can use the key pair" not in done.stderr
+    assert "can use it" not in done.stderr
     assert "is not registered in us-east-1" in done.stderr
 
 
@@ -113,7 +113,7 @@ def test_the_life_of_a_key_as_a_person_types_it(
     vault_with_key(simulator, poisoned, monkeypatch).close()
     out, err = typed("ssh", "create", "--name", "k", "--all-regions")
     assert out.startswith(str(poisoned / ".ssh" / "credguard_k") + "  SHA256:")
-    assert "use it: credguard ssh add" in err
+    assert "registered in eu-west-1, us-east-1 as credguard_k\n" in err
     number = launch(simulator, "us-east-1", "credguard_k", Name="web-1")
     (row,) = json.loads(typed("ssh", "list", "--json")[0])
     assert (row["name"], row["type"], row["owner"], row["running_instances"]) == (
@@ -125,7 +125,7 @@ def test_the_life_of_a_key_as_a_person_types_it(
     assert out == f"in {machine.home}\n"
     machine.authorized.write_bytes((poisoned / ".ssh" / "credguard_k.pub").read_bytes())
     words = ["--push", "--user", "root", "-o", "LogLevel=ERROR"]
-    outcome = json.loads(typed("ssh", "rotate", "k", *words, "--json")[0])
+    (outcome,) = json.loads(typed("ssh", "rotate", "k", *words, "--json")[0])
     assert (outcome["state"], outcome["old_pair_in"]) == ("draining", ["us-east-1"])
     (instance,) = outcome["instances"]
     assert (instance["id"], instance["line"], instance["lets_old_key_in"]) == (

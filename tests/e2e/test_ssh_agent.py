@@ -103,6 +103,44 @@ def test_a_key_that_lies_in_no_file(ctx: Context, agent: str, sshd: Server, pois
                 assert not any(line in path.read_bytes() for line in lines), path
 
 
+def test_ssh_unlocks_a_key_of_the_vault_at_its_first_use(
+    ctx: Context, sshd: Server, poisoned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No agent runs, nothing was typed, and the shell has no variable of ours."""
+    credguard("ssh", "create", "--name", "other", "--regions", "us-east-1")
+    credguard("ssh", "config", "--host", "loopback")
+    credguard("ssh", "create", "--name", "k", "--no-file", "--regions", "us-east-1")
+    sshd.authorized.write_text(ssh.chosen(ctx, "k").public_key + "\n")
+    assert not os.path.exists(ssh_agent.socket())  # ssh was only asked for its settings
+    settings = ["-F", str(poisoned / ".ssh" / "config")]
+    assert sshd.login("echo", "in", settings=settings).stdout == "in\n"
+    # From now on the vault is not asked.
+    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(tmp_path / "gone"))
+    done = sshd.login("echo", "in", settings=settings)
+    assert (done.stdout, done.stderr) == ("in\n", "")
+    assert ssh_agent.stop()
+    done = sshd.login("echo", "in", settings=settings)
+    assert done.returncode == 255
+    assert "credguard: " in done.stderr
+    assert "UNPROTECTED" not in done.stderr  # of a public half, that would be
+
+
+def test_a_persons_own_agent_is_used_and_given_nothing(
+    ctx: Context, agent: str, sshd: Server, poisoned: Path
+) -> None:
+    credguard("ssh", "create", "--name", "k", "--no-file", "--regions", "us-east-1")
+    sshd.authorized.write_text(ssh.chosen(ctx, "k").public_key + "\n")
+    credguard("ssh", "config", "--host", "loopback")
+    settings = ["-F", str(poisoned / ".ssh" / "config")]
+    credguard("ssh", "add", "--lifetime", "1h")
+    assert sshd.login("echo", "in", settings=settings).stdout == "in\n"
+    assert not os.path.exists(ssh_agent.socket())
+    subprocess.run(["ssh-add", "-q", "-D"], check=True, timeout=20, capture_output=True)
+    assert sshd.login("echo", "in", settings=settings).stdout == "in\n"
+    assert held() == []  # it may be forwarded from another machine
+    assert ssh_agent.stop()
+
+
 @pytest.mark.parametrize("yes", [True, False])
 def test_each_use_is_asked_about(
     ctx: Context, sshd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: bool
@@ -120,6 +158,8 @@ def test_each_use_is_asked_about(
     key = ssh.create(ctx, "k", ["us-east-1"]).key
     sshd.authorized.write_text(key.public_key + "\n")
     ssh_agent.add_to_agent(ctx, "k", None, confirm=True)
+    ssh.create(ctx, "other", ["us-east-1"])
+    assert ssh_agent.unlock(ctx, ssh_agent.socket()) == (2, [])  # what is there stays as it is
     done = login(sshd, key.path + ".pub", "BatchMode=yes")
     assert (done.stdout == "in\n") == yes
     assert key.fingerprint in (tmp_path / "asked").read_text()

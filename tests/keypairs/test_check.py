@@ -3,7 +3,7 @@
 import pytest
 
 from credguard.keypairs.check import UNTAGGED_INSTANCES, problems
-from credguard.keypairs.model import Facts, Instance, LocalKey, Pair
+from credguard.keypairs.model import Facts, Instance, LocalKey, Pair, Template
 from tests.keypairs.test_public import KNOWN_ED25519, KNOWN_RSA, KNOWN_RSA_IMPORTED
 
 NOW = 1_000_000_000.0
@@ -75,6 +75,21 @@ def test_an_instance_whose_pair_was_deleted() -> None:
     assert found(instances=on("gone", "ada"), unknown=(("r1", "denied"),)) == []
     other = (pair("gone", KNOWN_RSA, region="r2"),)
     assert found(pairs=other, instances=on("gone", "ada")) == [("deleted-pair", "i-gone-0")]
+
+
+def test_what_launches_with_a_pair_that_is_gone_or_replaced() -> None:
+    new = Pair("r1", "k-2", "rsa", "", KNOWN_ED25519, {"owner": "ada", "supersedes": "k"}, NOW)
+    pairs = (pair("k", KNOWN_RSA), new, pair("k-2", KNOWN_ED25519, region="r2"))
+    templates = [
+        Template("r1", "lt-1", "web", "k", 3),
+        Template("r1", "lt-2", "db", "k-2", 1),
+        Template("r2", "batch", "batch", "k"),
+        Template("r2", "lt-3", "r2", "k-2", 1),
+    ]
+    assert found(pairs=pairs, templates=tuple(templates)) == [
+        ("launch-with-old-pair", "web"),
+        ("launch-without-pair", "batch"),
+    ]
 
 
 def test_a_private_key_that_another_one_claims() -> None:

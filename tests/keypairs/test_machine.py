@@ -7,8 +7,17 @@ import pytest
 
 from credguard.errors import CredguardError, NetworkDown
 from credguard.keypairs.driver import Driver, Outcome
-from credguard.keypairs.machine import Line, Look, Record, State, from_json, successor
-from credguard.keypairs.model import Instance
+from credguard.keypairs.machine import (
+    Action,
+    Line,
+    Look,
+    Record,
+    State,
+    from_json,
+    next_step,
+    successor,
+)
+from credguard.keypairs.model import Instance, Template
 
 OLD, NEW = "k", "k-202611"
 
@@ -114,8 +123,14 @@ class World:
     def remove(self, record: Record, instance: Instance) -> None:
         self.effect("remove", lambda: self.lines[instance.id].discard(OLD))
 
-    def delete(self, record: Record, region: str) -> None:
-        self.effect("delete", lambda: self.pairs.discard((OLD, region)))
+    def delete(self, record: Record, regions: tuple[str, ...]) -> dict[str, CredguardError]:
+        failed: dict[str, CredguardError] = {}
+        for region in regions:
+            try:
+                self.effect("delete", lambda region=region: self.pairs.discard((OLD, region)))  # type: ignore[misc]
+            except CredguardError as error:
+                failed[region] = error
+        return failed
 
     def end(self, record: Record) -> None:
         def gone() -> None:
@@ -238,6 +253,22 @@ def test_a_stopped_or_windows_instance_is_not_pushed_to() -> None:
     assert outcome is not None
     assert outcome.why.startswith("2 instances still let the old key in")
     assert where.lines == {"i-0": {OLD}, "i-1": {OLD}}
+
+
+def test_the_old_pair_stays_while_a_launch_template_names_it_or_may() -> None:
+    record = Record(OLD, NEW, "1", State.DRAINING, 1.0, ("r1", "r2"))
+    both = Look(frozenset({"r1", "r2"}), frozenset({"r1", "r2"}))
+    named = replace(both, templates=(Template("r1", "lt-1", "web", OLD, 3),))
+    assert next_step(record, named, push=False).regions == ("r2",)
+    waits = next_step(record, named.without(["r2"]), push=True)
+    assert (waits.action, waits.why) == (Action.WAIT, "1 launch template names the old pair")
+    untold = replace(both, untold={"r2": NetworkDown("no answer")})
+    assert next_step(record, untold, push=False).regions == ("r1",)
+    waits = next_step(record, untold.without(["r1"]), push=False)
+    assert waits.why == "launch templates in r2 could not be read"
+    for look in (named, untold):
+        done = next_step(replace(record, finish=True), look, push=False)
+        assert (done.action, done.regions) == (Action.DELETE, ("r1", "r2"))
 
 
 def test_what_is_waited_for_is_told() -> None:

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from credguard.keypairs.model import Instance, Pair
+from credguard.keypairs.model import Instance, Pair, Template
 from credguard.keypairs.revocation import (
     Item,
     Kind,
     Record,
     State,
     from_json,
+    launching,
     seen,
     ticked,
     with_state,
@@ -53,6 +54,22 @@ def test_a_list_from_its_beginning_to_its_end() -> None:
         assert ticked_off is not None
         record = ticked_off
     assert record.left == []
+
+
+def test_a_launch_template_is_left_until_it_names_the_pair_no_more() -> None:
+    web = Template("r1", "lt-1", "web", "p", 3)
+    other = Template("r1", "lt-2", "db", "q", 1)
+    record = launching(seen(START, (PAIR,), (), READ, here=False), (web, other), READ)
+    record = done(record, Kind.PAIR)
+    assert states(record)["lt-1"] is State.OPEN
+    assert "lt-2" not in states(record)
+    assert launching(record, (), frozenset()) == record
+    ticked_off = ticked(record, "lt-1")
+    assert ticked_off is not None
+    assert states(ticked_off)["lt-1"] is State.DONE
+    again = launching(ticked_off, (web,), READ)  # it was looked at, and still does
+    assert states(again)["lt-1"] is State.OPEN
+    assert states(launching(again, (), READ))["lt-1"] is State.DONE
 
 
 def test_a_region_that_was_not_read_tells_nothing() -> None:

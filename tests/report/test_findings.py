@@ -67,18 +67,18 @@ def test_a_mask_shows_at_most_four_characters_and_a_fifth(value: str) -> None:
 
 
 def test_text_in_a_pipe_is_one_line_each() -> None:
-    text = findings_text(report(b"a/b", b"c"))
+    text = "".join(findings_text(report(b"a/b", b"c")))
     assert text.splitlines()[0].startswith("a/b:3:4  rule-id  medium  ")
     assert text.splitlines()[0].endswith("  A rule; active (of x)")
-    assert findings_text(report()) == ""
+    assert list(findings_text(report())) == []
 
 
 @pytest.mark.parametrize("width", [40, 57, 80, 200])
 def test_text_on_a_terminal_keeps_its_width(width: int) -> None:
     made = report(b"a/" + b"long-name/" * 20 + b"b", hidden="credguard:allow, line 3")
-    plain = findings_text(made, width=width)
+    plain = "".join(findings_text(made, width=width))
     assert max(map(len, plain.splitlines())) <= width
-    coloured = findings_text(made, width=width, colour=True)
+    coloured = "".join(findings_text(made, width=width, colour=True))
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
     assert coloured != plain
 

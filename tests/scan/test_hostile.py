@@ -1,5 +1,6 @@
 """No bytes break the decoders and readers, hide what stands in the text, or cost too much."""
 
+import base64
 import bz2
 import gzip
 import hashlib
@@ -37,7 +38,8 @@ FUZZ = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-SECRET = f"aws_secret_access_key = {samples.aws_secret(3)}\n".encode()
+VALUE = samples.aws_secret(3).encode()
+SECRET = b"aws_secret_access_key = " + VALUE + b"\n"
 
 
 def _pdf(text: bytes) -> bytes:
@@ -291,3 +293,24 @@ def test_a_long_value_of_a_database_goes_over_pages(engine: Engine) -> None:
     for shift in range(3980, 4100, 20):
         data = _sqlite(b"y" * shift + b" " + SECRET + b"z" * 9000)
         assert secret in {each.value for each in scan_all(engine, data, b"x.db").findings}, shift
+
+
+MARKS = {"little": (b"\xff\xfe", "utf-16-le"), "big": (b"\xfe\xff", "utf-16-be")}
+WIDE = {"latin": "line of a log\n", "cyrillic": "строка журнала\n", "chinese": "日志中的一行\n"}
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_of_utf_16_hides_nothing(engine: Engine, mark: str) -> None:
+    """ASCII behind the mark, and ASCII that was added to UTF-16."""
+    sign, encoding = MARKS[mark]
+    for data in (sign + SECRET, sign + b" " + SECRET, sign + base64.b64encode(SECRET)):
+        (found,) = scan_all(engine, data, b"a.txt").findings
+        assert found.value == VALUE
+    for script in WIDE.values():
+        text = script.encode(encoding)
+        for more in (b"", b"\0"):
+            (found,) = scan_all(engine, sign + text * 9 + more + SECRET + text, b"a").findings
+            assert (found.value, found.line) == (VALUE, 10)
+        wide = SECRET.decode().encode(encoding)
+        (found,) = scan_all(engine, sign + text * 9 + wide + text, b"a").findings
+        assert (found.value, found.line) == (VALUE, 10)

@@ -1,8 +1,10 @@
 """Databases of released schema versions, brought to the newest with everything in them kept."""
 
 import hashlib
+import json
 import os
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +12,8 @@ from credguard import paths
 from credguard.app import upgrade
 from credguard.app.context import Context
 from credguard.errors import StoreError
-from credguard.store import db, findings, hooks, profiles, watches
+from credguard.keypairs.machine import Record, State
+from credguard.store import db, findings, hooks, profiles, ssh, watches
 from tests.support import samples
 
 # SHA-256 of each released migration with whitespace folded: one that changes after its release
@@ -96,6 +99,18 @@ def test_every_version_reaches_the_newest_shape(number: int) -> None:
     of_version(number).close()
     fresh = db.connect(os.path.join(paths.state_dir(), "fresh.db"))
     assert shape(db.connect()) == shape(fresh)
+
+
+def test_a_replacement_of_an_ssh_key_that_is_under_way_goes_on_in_its_account() -> None:
+    number = next(n for n, script in enumerate(db._MIGRATIONS) if "ssh_rotation_of_one" in script)
+    old = of_version(number)
+    record = Record("k", "k-202611", "123456789012", State.DRAINING, 1.0, ("eu-west-1",))
+    text = json.dumps(record.to_json())
+    old.execute("INSERT INTO ssh_rotation VALUES (?,?,?)", ("k", text, 1.0))
+    old.close()
+    new = db.connect()
+    ssh.put_rotation(new, replace(record, finish=True), 2.0)
+    assert ssh.rotations(new) == [replace(record, finish=True)]
 
 
 def test_a_migration_that_fails_leaves_the_old_version(monkeypatch: pytest.MonkeyPatch) -> None:

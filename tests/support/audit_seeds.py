@@ -2,11 +2,11 @@
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.support import samples
-from tests.support.audited import DAY, REGION, Account
+from tests.support.audited import DAY, Account, backend, seeded_image
 from tests.support.simulator import ACCOUNT
 
 BLOCK = dict.fromkeys(
@@ -33,6 +33,11 @@ def _days_ago(days: float) -> str:
     return datetime.fromtimestamp(time.time() - days * DAY, UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
+def _ago(days: float) -> datetime:
+    """As moto keeps times."""
+    return (datetime.now(UTC) - timedelta(days=days)).replace(tzinfo=None)
+
+
 def user_data(secret: str) -> str:
     return f"#!/bin/sh\nexport DB_PASSWORD={secret}\n"
 
@@ -40,7 +45,6 @@ def user_data(secret: str) -> str:
 def bad(account: Account) -> None:
     """Every check fails."""
     account.root_mfa, account.root_keys = "", True
-    account.image_age, account.pair_age = 1500, 500
     _bad_users(account)
     s3 = account.client("s3")
     s3.create_bucket(Bucket="data")
@@ -95,7 +99,9 @@ def _bad_machines(account: Account) -> None:
     public = "ssh-ed25519 " + _ed25519()
     for name in ("master", "master-copy"):
         ec2.import_key_pair(KeyName=name, PublicKeyMaterial=public.encode())
-    image = _image()
+        backend().key_pairs[name].create_time = _ago(500)
+    image = seeded_image()
+    backend().amis[image].creation_date = _ago(1500)
     group = ec2.create_security_group(GroupName="web", Description="web")["GroupId"]
     ec2.create_security_group(GroupName="left", Description="left")
     ec2.authorize_security_group_ingress(
@@ -110,12 +116,6 @@ def _bad_machines(account: Account) -> None:
             ImageId=image, MinCount=1, MaxCount=1, KeyName=key, SecurityGroupIds=[group],
             UserData=user_data(samples.text(24)),
         )  # fmt: skip
-
-
-def _image() -> str:
-    from moto.ec2.models import ec2_backends
-
-    return str(next(iter(ec2_backends[ACCOUNT][REGION].amis)))
 
 
 def _ed25519() -> str:
@@ -201,7 +201,9 @@ def _good_users(account: Account) -> None:
     iam.add_user_to_group(GroupName="people", UserName="dev")
     for name in ("SecurityAudit", "AWSSupportAccess", "web"):
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
-    _attach_aws_policies(iam)
+    aws_policies(iam, "SecurityAudit", "AWSSupportAccess")
+    for name in ("SecurityAudit", "AWSSupportAccess"):
+        iam.attach_role_policy(RoleName=name, PolicyArn=f"arn:aws:iam::aws:policy/{name}")
     iam.create_instance_profile(InstanceProfileName="web")
     iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
     device = iam.create_virtual_mfa_device(VirtualMFADeviceName="dev")["VirtualMFADevice"]
@@ -212,19 +214,21 @@ def _good_users(account: Account) -> None:
     account.report = {"dev": {"password_last_used": _days_ago(1)}}
 
 
-def _attach_aws_policies(iam: Any) -> None:
+def aws_policies(iam: Any, *names: str) -> None:
+    """Make AWS's own policies of these names known.
+
+    moto knows them only when it was started so, which costs seconds.
+    """
     from moto.iam.models import iam_backends
 
     backend = iam_backends[ACCOUNT]["aws"]
-    for name in ("SecurityAudit", "AWSSupportAccess"):
-        # moto knows AWS's own policies only when it was started so, which costs seconds.
+    for name in names:
         arn = f"arn:aws:iam::aws:policy/{name}"
         made = iam.create_policy(PolicyName=name, PolicyDocument=READ)["Policy"]["Arn"]
         policy = backend.managed_policies.pop(made)
         policy.path = "/"
         policy.__class__ = type("AwsPolicy", (type(policy),), {"arn": arn})
         backend.managed_policies[arn] = policy
-        iam.attach_role_policy(RoleName=name, PolicyArn=arn)
 
 
 def _good_logs(account: Account, key: str) -> None:
@@ -258,7 +262,8 @@ def _good_machines(account: Account) -> None:
         GroupId=group,
         IpPermissions=[{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": WORLD}],
     )
-    image = _image()
+    image = seeded_image()
+    backend().amis[image].creation_date = _ago(1)
     made = ec2.run_instances(
         ImageId=image, MinCount=1, MaxCount=1, KeyName="dev", SecurityGroupIds=[group],
         IamInstanceProfile={"Name": "web"}, UserData="#!/bin/sh\necho hello\n",

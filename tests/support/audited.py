@@ -13,7 +13,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -40,6 +39,7 @@ _REST = (
     ("GET", r"/detector$", "ListDetectors"),
     ("GET", r"/detector/", "GetDetector"),
     ("GET", r"/analyzer", "ListAnalyzers"),
+    ("PUT", r"/analyzer", "CreateAnalyzer"),
     ("GET", r"/accounts", "DescribeHub"),
     ("POST", r"/getAlternateContact", "GetAlternateContact"),
     ("POST", r"/service/[^/]*/operation/(\w+)", ""),
@@ -80,6 +80,18 @@ def _refused(request: Request, kind: str) -> Answer:
     return wire.refusal("denied" if kind == "denied" else "500", request)
 
 
+def backend() -> Any:
+    """moto's EC2 of the region, for what no request can say."""
+    from moto.ec2.models import ec2_backends
+
+    return ec2_backends[ACCOUNT][REGION]
+
+
+def seeded_image() -> str:
+    """An image that is there."""
+    return str(next(iter(backend().amis)))
+
+
 @cache
 def _client(service: str, region: str, url: str) -> Any:
     import boto3
@@ -93,7 +105,7 @@ class Account:
     """The account and its switches.
 
     `refused`: operation, or "*", -> "denied" or "500". `root`: MFA ("", app, hardware) and keys.
-    `report`: columns of the credential report, by user. `ages`: in days, of images and key pairs.
+    `report`: columns of the credential report, by user.
     `boundaries`: of users, as ARNs.
     `calls`: every operation asked for, in order.
     """
@@ -103,7 +115,6 @@ class Account:
         self.refused: dict[str, str] = {}
         self.root_mfa, self.root_keys = "", False
         self.report: dict[str, dict[str, str]] = {}
-        self.image_age = self.pair_age = 1.0
         self.protected: set[str] = set()
         self.patches: dict[str, int] = {}
         self.analyzers = False
@@ -121,6 +132,10 @@ class Account:
         """A client past the front, for seeding."""
         # Making a client costs more than most of what a test does with it.
         return _client(service, region, self.simulator.url)
+
+    def front(self, service: str, region: str = REGION) -> Any:
+        """A client of what an audit sees."""
+        return _client(service, region, self.url)
 
     def _handle(self, request: Request) -> Reply:
         name = operation(request)
@@ -185,16 +200,6 @@ class Account:
             body = body.replace(user.encode(), put.encode())
         return body
 
-    def _dated(self, body: bytes, tag: str, age: float) -> bytes:
-        at = datetime.fromtimestamp(time.time() - age * DAY, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        return re.sub(rf"(<{tag}>)[^<]*".encode(), lambda m: m[1] + at.encode(), body)
-
-    def _after_DescribeImages(self, body: bytes) -> bytes:
-        return self._dated(body, "creationDate", self.image_age)
-
-    def _after_DescribeKeyPairs(self, body: bytes) -> bytes:
-        return self._dated(body, "createTime", self.pair_age)
-
     def _after_DescribeLogGroups(self, body: bytes) -> bytes:
         found = json.loads(body)
         for each in found["logGroups"]:
@@ -217,6 +222,28 @@ class Account:
             for name, missing in self.patches.items()
         ]  # fmt: skip
         return self._json({"ResourceComplianceSummaryItems": items})
+
+    def _StopInstances(self, request: Request) -> Answer:
+        """moto stops one that is terminated."""
+        wanted = [v for k, v in request.parameters.items() if k.startswith("InstanceId.")]
+        for name in wanted:
+            if backend().get_instance(name).state == "terminated":
+                error = "<Code>IncorrectInstanceState</Code><Message>it is terminated</Message>"
+                body = f"<Response><Errors><Error>{error}</Error></Errors></Response>"
+                return Answer(400, body.encode(), {"Content-Type": "text/xml"})
+        return wire.forward(self._upstream, request)
+
+    def _SendCommand(self, request: Request) -> Answer:
+        """A scan finds two patches missing, until they were installed."""
+        wanted = json.loads(request.body)
+        for name in wanted["Targets"][0]["Values"]:
+            found = 0 if wanted["Parameters"]["Operation"] == ["Install"] else 2
+            self.patches[name] = min(found, self.patches.get(name, found))
+        return self._json({"Command": {"CommandId": "1" * 36, "Status": "Pending"}})
+
+    def _CreateAnalyzer(self, request: Request) -> Answer:
+        self.analyzers = True
+        return self._json({"arn": "a"})
 
     def _ListAnalyzers(self, request: Request) -> Answer:
         one = {"arn": "a", "name": "account", "type": "ACCOUNT", "status": "ACTIVE",

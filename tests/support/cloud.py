@@ -105,12 +105,12 @@ class Cloud(FaultProxy):
         become.chmod(0o700)
 
 
-def client(simulator: Simulator, region: str) -> Any:
-    """A plain EC2 client of the simulator's user."""
+def client(simulator: Simulator, region: str, service: str = "ec2") -> Any:
+    """A plain client of the simulator's user."""
     import boto3
 
     return boto3.client(
-        "ec2", region, aws_access_key_id=simulator.key_id,
+        service, region, aws_access_key_id=simulator.key_id,
         aws_secret_access_key=simulator.secret.reveal(), endpoint_url=simulator.url,
     )  # fmt: skip
 
@@ -124,6 +124,40 @@ def launch(simulator: Simulator, region: str, key_name: str | None, **tags: str)
     made = ec2.run_instances(ImageId="ami-760aaa0f", MinCount=1, MaxCount=1, **keyed, **tagged)
     ec2.close()
     return str(made["Instances"][0]["InstanceId"])
+
+
+def template(simulator: Simulator, region: str, name: str, *keys: str | None) -> str:
+    """A launch template, a version for each of `keys`, of which the second is the default."""
+    ec2 = client(simulator, region)
+    first, *others = ({"KeyName": key} if key else {"ImageId": "ami-760aaa0f"} for key in keys)
+    made = ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=first)
+    number = str(made["LaunchTemplate"]["LaunchTemplateId"])
+    for data in others:
+        ec2.create_launch_template_version(LaunchTemplateId=number, LaunchTemplateData=data)
+    if others:
+        ec2.modify_launch_template(LaunchTemplateId=number, DefaultVersion="2")
+    ec2.close()
+    return number
+
+
+def pinned(simulator: Simulator, region: str, template_id: str, version: int) -> None:
+    """An Auto Scaling group, of no instance, that stays with that version."""
+    scaling = client(simulator, region, "autoscaling")
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName=template_id, MinSize=0, MaxSize=1, DesiredCapacity=0,
+        AvailabilityZones=[f"{region}a"],
+        LaunchTemplate={"LaunchTemplateId": template_id, "Version": str(version)},
+    )  # fmt: skip
+    scaling.close()
+
+
+def configuration(simulator: Simulator, region: str, name: str, key: str) -> None:
+    """A launch configuration of EC2 Auto Scaling."""
+    scaling = client(simulator, region, "autoscaling")
+    scaling.create_launch_configuration(
+        LaunchConfigurationName=name, ImageId="ami-760aaa0f", InstanceType="t3.nano", KeyName=key
+    )
+    scaling.close()
 
 
 REGIONS = ["eu-west-1", "us-east-1"]

@@ -4,6 +4,7 @@ import pytest
 
 from credguard.app import keys
 from credguard.app.context import Context
+from credguard.secret import Secret
 from credguard.store import profiles
 from credguard.vault.base import key_item
 from credguard.vault.memory import MemoryVault
@@ -20,6 +21,13 @@ def context(simulator: Simulator, *names: str, consent: bool = True) -> Context:
     for name in names:
         profiles.add_profile(made.db, name, key, 1.0, consent=consent)
     return made
+
+
+def add_profile(ctx: Context, name: str, key_id: str, secret: Secret) -> None:
+    """A profile of another key, which may be of another account."""
+    key = keys.prove(key_id, secret, None, "import")
+    ctx.vault.put(key_item("aws", key.account, key_id), secret)
+    profiles.add_profile(ctx.db, name, key, 1.0, consent=True)
 
 
 def later(monkeypatch: pytest.MonkeyPatch, ctx: Context, seconds: float) -> None:

@@ -61,11 +61,16 @@ class Server:
         self.admitted.write_text("")
 
     def login(
-        self, *command: str, options: list[str] | None = None, batch: bool = True
+        self,
+        *command: str,
+        options: list[str] | None = None,
+        batch: bool = True,
+        settings: list[str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run `command` through ssh and a server of its own (inetd mode: no port is taken).
 
-        `options`: ssh's, before ours; `batch`: ssh asks nobody and no helper.
+        `options`: ssh's, before ours; `batch`: ssh asks nobody and no helper. `settings`: its -F
+        (None: it reads no file).
         """
         proxy = f"{SERVER} -i -f {self.folder / 'config'}"
         chosen = (
@@ -77,7 +82,13 @@ class Server:
         )
         flags = [word for option in chosen for word in ("-o", option)]
         return subprocess.run(
-            ["ssh", "-F", "none", *flags, f"{getpass.getuser()}@loopback", *command],
+            [
+                "ssh",
+                *(settings or ["-F", "none"]),
+                *flags,
+                f"{getpass.getuser()}@loopback",
+                *command,
+            ],
             capture_output=True,
             text=True,
             timeout=60,

@@ -113,6 +113,32 @@ class Simulator:
         key_id, secret = local_aws.seed_user(self.url, user_name)
         return key_id, Secret(secret)
 
+    def elsewhere(self, account: str, user_name: str) -> tuple[str, Secret]:
+        """The same user in another account, with a key of its own."""
+        import boto3
+
+        self.enforce(False)
+        mine = {"endpoint_url": self.url, "region_name": "us-east-1"}
+        role = f"arn:aws:iam::{account}:role/way-in"
+        sts = boto3.client(
+            "sts", aws_access_key_id=self.key_id, aws_secret_access_key=self.secret.reveal(), **mine
+        )
+        handed = sts.assume_role(RoleArn=role, RoleSessionName="seed")["Credentials"]
+        iam = boto3.client(
+            "iam", aws_access_key_id=handed["AccessKeyId"],
+            aws_secret_access_key=handed["SecretAccessKey"],
+            aws_session_token=handed["SessionToken"], **mine,
+        )  # fmt: skip
+        iam.create_user(UserName=user_name)
+        iam.put_user_policy(
+            UserName=user_name, PolicyName="everything", PolicyDocument=local_aws._ALLOW_ALL
+        )
+        made = iam.create_access_key(UserName=user_name)["AccessKey"]
+        sts.close()
+        iam.close()
+        self.enforce(True)
+        return made["AccessKeyId"], Secret(made["SecretAccessKey"])
+
 
 @pytest.fixture(scope="session")
 def simulator_server() -> Iterator[local_aws.Server]:

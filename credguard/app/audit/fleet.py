@@ -7,6 +7,7 @@ their number.
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from credguard import __version__
 from credguard.app.audit import hub
@@ -112,7 +113,8 @@ def _one(
         if account.id != identity.account:
             arn = f"arn:{identity.partition}:iam::{account.id}:role/{asked.role}"
             entered = sts.assume_role(credentials, arn, _SESSION).credentials
-            wanted = replace(wanted, profile=None)  # no profile leads there for a remedy to name
+            # No profile that is known here leads there, for a remedy to name.
+            wanted = replace(wanted, profile=None, typed=_typed(wanted.regions))
         made = audit_with(ctx, entered, wanted)
         if made.account != account.id:
             raise ConfigError(f"the role led into account {made.account}")
@@ -124,6 +126,11 @@ def _one(
         return _Done(account, made)
     note = _published(entered, made, asked.hub_region)
     return _Done(account, made, note)
+
+
+def _typed(regions: tuple[str, ...]) -> str:
+    chosen = f" --regions {quote(','.join(regions))}" if regions else ""
+    return f"--profile PROFILE{chosen}"
 
 
 def _published(credentials: Credentials, made: Audit, region: str) -> str:

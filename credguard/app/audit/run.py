@@ -37,11 +37,15 @@ if TYPE_CHECKING:
     from credguard.aws.model import Credentials, Identity
 
 
+_FIX = "run: credguard audit fix "
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a person asked for. `profile` None: the only one, or default; `regions`: none: all.
 
-    `only`: the checks, none: all; `skip`: those left out. `scope`: account or self.
+    `only`: the checks, none: all; `skip`: those left out. `scope`: account or self. `typed`: the
+    options, as typed, that a fix has to be given as well.
     """
 
     profile: str | None = None
@@ -49,6 +53,7 @@ class Wanted:
     scope: str = ""
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
+    typed: str = ""
 
 
 def limits_of(config: AuditConfig) -> Limits:
@@ -154,7 +159,10 @@ def audit_with(
             changed_here=_changed_here(ctx, identity), progress=progress,
         ),
     )  # fmt: skip
-    results = judge.run(facts, limits_of(config), checks, accepted)
+    results = [
+        _as_typed(each, wanted.typed)
+        for each in judge.run(facts, limits_of(config), checks, accepted)
+    ]
     took = time.monotonic() - started
     made = _made(reader, identity, scope, now, took, facts.regions, checks, results)
     whole = not wanted.only and not wanted.skip
@@ -168,6 +176,15 @@ def audit_with(
         audits.add(ctx.db, done)
         events.record(ctx.db, now, "audit.done", identity.account, scope=scope, **_counted(results))
     return report.with_change(made, change, notes)
+
+
+def _as_typed(result: Result, typed: str) -> Result:
+    """With the options of this audit at each fix that it names."""
+    if not typed or _FIX not in result.said.remedy:
+        return result
+    lines = result.said.remedy.split("\n")
+    remedy = "\n".join(f"{line} {typed}" if line.startswith(_FIX) else line for line in lines)
+    return replace(result, said=replace(result.said, remedy=remedy))
 
 
 def _known_partition(credentials: "Credentials", identity: "Identity") -> None:

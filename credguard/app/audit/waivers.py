@@ -8,6 +8,7 @@ import msgspec
 
 from credguard import paths
 from credguard.app.context import Context
+from credguard.atomic import open_mode, write_private
 from credguard.audit.model import Waiver
 from credguard.audit.table import BY_ID
 from credguard.errors import ConfigError
@@ -44,18 +45,60 @@ def load(ctx: Context) -> list[Waiver]:
     """
     path = file(ctx)
     try:
-        found = msgspec.convert(tomllib.loads(content(path, _LARGEST).decode()), _File)
+        return _parsed(_read(path), path)
     except FileNotFoundError:
         if ctx.config.audit.waivers:
             raise ConfigError(
                 f"there is no file {path}", hint="see: credguard config get audit.waivers"
             ) from None
         return []
+
+
+def add(ctx: Context, check: str, resource: str, reason: str, until: date) -> str:
+    """Write one more waiver; gives the file. What stands in it stays as it is, comments too.
+
+    Raises ConfigError: the check is none, the reason says nothing, the day is over, or the file is
+    not one of waivers.
+    """
+    import tomlkit  # only here: reading takes tomllib
+
+    path = os.path.realpath(file(ctx))
+    if until < datetime.fromtimestamp(ctx.now(), UTC).date():
+        raise ConfigError(f"{until} is over", hint="name a day to come: --until")
+    try:
+        before = _read(path)
+    except FileNotFoundError:
+        before = ""
+    entry = {"check": check, "resource": resource, "reason": reason, "until": until}
+    after = f"{before.rstrip()}\n\n{tomlkit.dumps({'waiver': [entry]})}".lstrip()
+    _parsed(after, path)
+    try:
+        paths.private_dir(paths.config_dir())
+        write_private(path, after.encode(), open_mode(path) if before else 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {path}: {error.strerror}", hint="make room, or see its mode"
+        ) from error
+    return path
+
+
+def _read(path: str) -> str:
+    try:
+        return content(path, _LARGEST).decode()
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise ConfigError(
             f"cannot read {path}: {error.strerror}", hint="see: credguard config get audit.waivers"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: {error}", hint=EXAMPLE) from None
+
+
+def _parsed(text: str, path: str) -> list[Waiver]:
+    try:
+        found = msgspec.convert(tomllib.loads(text), _File)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"{path}: {error}", hint=EXAMPLE) from None
     return [_waiver(each, path) for each in found.waiver]
 

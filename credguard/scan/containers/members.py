@@ -7,13 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from credguard.scan.containers import pdf, sqlite, tars, zips
-from credguard.scan.decode.streams import kind, unpack
+from credguard.scan.decode.streams import kind, stem, unpack
 
 STREAMS = ("gzip", "zlib", "bz2", "xz", "zstd")
-_SUFFIXES = {
-    "gzip": (b".gz", b".tgz"), "bz2": (b".bz2", b".tbz2"), "xz": (b".xz", b".txz"),
-    "zstd": (b".zst", b".tzst"), "zlib": (b".zz",),
-}  # fmt: skip
 
 
 class Member(NamedTuple):
@@ -36,16 +32,8 @@ def members(name: str, data: bytes, path: bytes, cap: Cap) -> Iterator[Member]:
     if name in STREAMS:
         limit = cap()
         text, problem = unpack(name, data, limit)
-        yield Member(None if kind(text) == "tar" else _stem(path, name), text, problem)
+        yield Member(None if kind(text) == "tar" else stem(path, name), text, problem)
         return
     reader = {"zip": zips.read, "tar": tars.read, "pdf": pdf.read, "sqlite": sqlite.read}[name]
     for each in reader(data, cap):
         yield Member(*each)
-
-
-def _stem(path: bytes, name: str) -> bytes:
-    base = path.rsplit(b"!", 1)[-1].rsplit(b"/", 1)[-1]
-    for suffix in _SUFFIXES[name]:
-        if base.lower().endswith(suffix) and len(base) > len(suffix):
-            return base[: -len(suffix)] + (b".tar" if suffix[1:2] == b"t" else b"")
-    return base

@@ -6,26 +6,52 @@ first is read, and refuses an archive whose end is missing. Format: PKWARE's APP
 
 import struct
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from credguard.scan.decode.streams import unpack
+
+
+class Source(Protocol):
+    """Bytes that can be sought in, on the disk or in memory, with the methods of `bytes`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, where: slice, /) -> bytes: ...
+
+    def find(self, what: bytes, start: int, /) -> int: ...  # noqa: D102
+
+    def rfind(self, what: bytes, start: int, end: int | None = ..., /) -> int: ...  # noqa: D102
+
 
 _END, _ENTRY, _LOCAL = b"PK\5\6", b"PK\1\2", b"PK\3\4"
 _END_SIZE, _ENTRY_SIZE, _LOCAL_SIZE = 22, 46, 30
 _COMMENT = 65_535
-_METHODS = {8: "deflate", 12: "bz2", 93: "zstd", 95: "xz"}
+METHODS = {8: "deflate", 12: "bz2", 93: "zstd", 95: "xz"}
+LZMA = 14
 _ENCRYPTED, _LATER_SIZES = 1, 8
 
 # size told, name, offset of its local header, compressed size (None: told nowhere), flags, method
 _Entry = tuple[int, bytes, int, int | None, int, int]
 _Found = tuple[bytes, bytes, str]
+# name, start and end of its packed bytes, method, what is wrong with it
+Located = tuple[bytes, int, int, int, str]
 _MOST_SORTED = 20_000
 
 
 def read(data: bytes, cap: Callable[[], int]) -> Iterator[_Found]:
     """Name, bytes and what is wrong of each file in the archive, small ones first."""
+    for found in located(data):
+        if isinstance(found, str):
+            yield b"", b"", found
+        else:
+            yield _member(data, found, cap())
+
+
+def located(data: Source) -> Iterator[Located | str]:
+    """Where each file in the archive lies, small ones first; a text: what is wrong with it all."""
     entries = _directory(data)
     if entries is None:
-        yield b"", b"", "the archive's end is missing; its files are read one by one"
+        yield "the archive's end is missing; its files are read one by one"
         entries = _locals(data)
     first: list[_Entry] = []
     for entry in entries:
@@ -34,22 +60,22 @@ def read(data: bytes, cap: Callable[[], int]) -> Iterator[_Found]:
             break
     first.sort(key=lambda entry: entry[0])
     for entry in first:
-        yield _member(data, entry, cap())
+        yield _place(data, entry)
     for entry in entries:
-        yield _member(data, entry, cap())
+        yield _place(data, entry)
 
 
-def _directory(data: bytes) -> Iterator[_Entry] | None:
+def _directory(data: Source) -> Iterator[_Entry] | None:
     """The entries of the central directory; None when it cannot be found."""
     at = data.rfind(_END, max(0, len(data) - _COMMENT - _END_SIZE))
     if at < 0 or at + _END_SIZE > len(data):
         return None
-    size, start = struct.unpack_from("<II", data, at + 12)
+    size, start = struct.unpack("<II", data[at + 12 : at + 20])
     if start == 0xFFFFFFFF or size == 0xFFFFFFFF:  # zip64: its record stands before its locator
         record = data.rfind(b"PK\6\6", 0, at)
         if record < 0 or record + 56 > at:
             return None
-        size, start = struct.unpack_from("<QQ", data, record + 40)
+        size, start = struct.unpack("<QQ", data[record + 40 : record + 56])
         at = record
     # What stands before an archive, such as a program that unpacks itself, shifts every offset.
     begin = at - size
@@ -60,11 +86,14 @@ def _directory(data: bytes) -> Iterator[_Entry] | None:
     return _entries(data, begin, at, begin - start)
 
 
-def _entries(data: bytes, at: int, end: int, shift: int) -> Iterator[_Entry]:
-    while at + _ENTRY_SIZE <= end and data[at : at + 4] == _ENTRY:
-        flags, method = struct.unpack_from("<HH", data, at + 8)
-        packed, size, named, extra, comment = struct.unpack_from("<IIHHH", data, at + 20)
-        (offset,) = struct.unpack_from("<I", data, at + 42)
+def _entries(data: Source, at: int, end: int, shift: int) -> Iterator[_Entry]:
+    while at + _ENTRY_SIZE <= end:
+        head = data[at : at + _ENTRY_SIZE]
+        if head[:4] != _ENTRY or len(head) < _ENTRY_SIZE:
+            return
+        flags, method = struct.unpack_from("<HH", head, 8)
+        packed, size, named, extra, comment = struct.unpack_from("<IIHHH", head, 20)
+        (offset,) = struct.unpack_from("<I", head, 42)
         name = data[at + _ENTRY_SIZE : at + _ENTRY_SIZE + named]
         following = at + _ENTRY_SIZE + named
         if 0xFFFFFFFF in (packed, size, offset):
@@ -91,12 +120,15 @@ def _wide(extra: bytes, *told: int) -> tuple[int, int, int]:
     return values[0], values[1], values[2]
 
 
-def _locals(data: bytes) -> Iterator[_Entry]:
+def _locals(data: Source) -> Iterator[_Entry]:
     """The entries by their own headers, in an archive that is cut."""
-    at = data.find(_LOCAL)
+    at = data.find(_LOCAL, 0)
     while 0 <= at <= len(data) - _LOCAL_SIZE:
-        flags, method = struct.unpack_from("<HH", data, at + 6)
-        packed, size, named, extra = struct.unpack_from("<IIHH", data, at + 18)
+        head = data[at : at + _LOCAL_SIZE]
+        if len(head) < _LOCAL_SIZE:
+            return
+        flags, method = struct.unpack_from("<HH", head, 6)
+        packed, size, named, extra = struct.unpack_from("<IIHH", head, 18)
         name = data[at + _LOCAL_SIZE : at + _LOCAL_SIZE + named]
         unknown = bool(flags & _LATER_SIZES) or packed == 0xFFFFFFFF
         begin = at + _LOCAL_SIZE + named + extra
@@ -105,28 +137,35 @@ def _locals(data: bytes) -> Iterator[_Entry]:
         at = data.find(_LOCAL, begin if unknown else begin + packed)
 
 
-def _member(data: bytes, entry: _Entry, limit: int) -> _Found:
+def _place(data: Source, entry: _Entry) -> Located:
     _, name, offset, packed, flags, method = entry
-    if data[offset : offset + 4] != _LOCAL or offset < 0 or offset + _LOCAL_SIZE > len(data):
-        return name, b"", "is not where the archive says"
+    head = data[offset : offset + _LOCAL_SIZE] if offset >= 0 else b""
+    if head[:4] != _LOCAL or len(head) < _LOCAL_SIZE:
+        return name, 0, 0, method, "is not where the archive says"
     if flags & _ENCRYPTED:
-        return name, b"", "is encrypted"
-    named, extra = struct.unpack_from("<HH", data, offset + 26)
+        return name, 0, 0, method, "is encrypted"
+    named, extra = struct.unpack_from("<HH", head, 26)
     start = offset + _LOCAL_SIZE + named + extra
     end = len(data) if packed is None else start + packed
-    cut = "ends too early" if end > len(data) else ""
+    if method == 0 and packed is None:
+        end = data.find(b"PK", start)
+        end = len(data) if end < 0 else end
+    return name, start, end, method, ""
+
+
+def _member(data: bytes, found: Located, limit: int) -> _Found:
+    name, start, end, method, problem = found
+    if problem:
+        return name, b"", problem
     if method == 0:
-        if packed is None:
-            end = data.find(b"PK", start)
-            end = len(data) if end < 0 else end
-        over = end - start > limit
-        text = data[start : min(end, start + limit)]
-        return name, text, cut or (f"is larger than {limit:,} bytes" if over else "")
-    if method == 14:
+        over = f"is larger than {limit:,} bytes" if end - start > limit else ""
+        cut = "ends too early" if end > len(data) else ""
+        return name, data[start : min(end, start + limit)], cut or over
+    if method == LZMA:
         return name, *_lzma(data[start:end], limit)
-    if method not in _METHODS:
+    if method not in METHODS:
         return name, b"", f"is packed by a method that is not read ({method})"
-    text, problem = unpack(_METHODS[method], data[start:end], limit)
+    text, problem = unpack(METHODS[method], data[start:end], limit)
     return name, text, problem
 
 
@@ -136,3 +175,16 @@ def _lzma(data: bytes, limit: int) -> tuple[bytes, str]:
         return b"", "ends too early"
     (size,) = struct.unpack_from("<H", data, 2)
     return unpack("lzma", data[4 : 4 + size] + b"\xff" * 8 + data[4 + size :], limit)
+
+
+def lzma_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same stream with the header that `streams.unpacked` reads as lzma."""
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= 9:
+            (size,) = struct.unpack_from("<H", head, 2)
+            if len(head) >= 4 + size:
+                yield head[4 : 4 + size] + b"\xff" * 8 + head[4 + size :]
+                break
+    yield from pieces

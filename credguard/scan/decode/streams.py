@@ -3,13 +3,24 @@
 import bz2
 import lzma
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _STEP = 1 << 20
 _FED = 1 << 16
 _STREAMS = 20_000
 _MEMORY = 128 << 20  # what an xz stream may ask for its dictionary
+# Streams that stand alone: what follows their end is no other of them.
+_SINGLE = ("zlib", "deflate", "lzma")
+
+_SUFFIXES = {
+    "gzip": (b".gz", b".tgz"), "bz2": (b".bz2", b".tbz2"), "xz": (b".xz", b".txz"),
+    "zstd": (b".zst", b".tzst"), "zlib": (b".zz",),
+}  # fmt: skip
+
+
+class Cut(Exception):
+    """Why no more can be read; `args[0]`: in words for a person."""
 
 
 def zstd() -> Any:
@@ -96,7 +107,7 @@ def unpack(name: str, data: bytes, limit: int) -> tuple[bytes, str]:
                 return bytes(out), f"unpacks to more than {limit:,} bytes"
             if not ended:
                 return bytes(out), "ends too early"
-            if name in ("zlib", "deflate", "lzma") or kind(data[at : at + 512]) != name:
+            if name in _SINGLE or kind(data[at : at + 512]) != name:
                 break
         else:
             return bytes(out), f"is more than {_STREAMS:,} streams, one after the other"
@@ -125,3 +136,57 @@ def _one(stream: Any, data: bytes, at: int, out: bytearray, limit: int) -> tuple
             if stream.eof or not (part or (text and not getattr(stream, "needs_input", True))):
                 break
     return stream.eof, at - len(stream.unused_data)
+
+
+def unpacked(name: str, feed: Iterator[bytes]) -> Iterator[bytes]:
+    """What the stream that comes in pieces by `feed` holds, in pieces of up to 1 MiB.
+
+    Streams that follow one another are one; rubbish after is left. Raises Cut for what is wrong,
+    after all that can be read, and what `feed` raises.
+    """
+    opener = _opener(name)
+    if opener is None:
+        raise Cut(f"{name} is not read here: install the package backports.zstd")
+    make, errors = opener
+    pending = b""
+    try:
+        for _ in range(_STREAMS):
+            stream, size = make(), 512
+            while not stream.eof:
+                pending = pending or next(feed, b"")
+                if not pending:
+                    raise Cut("ends too early")
+                part, pending = pending[:size], pending[size:]
+                size = min(2 * size, _FED)
+                yield from _drained(stream, part)
+            pending = stream.unused_data + pending
+            while len(pending) < 512 and (more := next(feed, b"")):
+                pending += more
+            if name in _SINGLE or kind(pending[:512]) != name:
+                return
+    except errors as exc:
+        raise Cut(f"is damaged: {exc}") from exc
+    except MemoryError as exc:
+        raise Cut("asks for too much memory") from exc
+    raise Cut(f"is more than {_STREAMS:,} streams, one after the other")
+
+
+def _drained(stream: Any, part: bytes) -> Iterator[bytes]:
+    """All that the stream gives for `part`, in pieces of up to 1 MiB."""
+    while True:
+        text = stream.decompress(part, _STEP)
+        if text:
+            yield text
+        # zlib gives back what it has not taken, the others keep it.
+        part = getattr(stream, "unconsumed_tail", b"")
+        if stream.eof or not (part or (text and not getattr(stream, "needs_input", True))):
+            return
+
+
+def stem(path: bytes, name: str) -> bytes:
+    """How the file `path`, a stream `name`, is called without its ending."""
+    base = path.rsplit(b"!", 1)[-1].rsplit(b"/", 1)[-1]
+    for suffix in _SUFFIXES[name]:
+        if base.lower().endswith(suffix) and len(base) > len(suffix):
+            return base[: -len(suffix)] + (b".tar" if suffix[1:2] == b"t" else b"")
+    return base

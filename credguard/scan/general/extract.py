@@ -7,6 +7,7 @@ those patterns are written for reversed text.
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from credguard.scan.general import names, places
@@ -87,7 +88,8 @@ _HEADER = re.compile(
     rb"(?:\s|%20|\\u0020|=){1,2}[\"'<]?\Z"
 )
 _HEADER_NAME = re.compile(rb"(?i)(?:authorization|auth|header|token|curl|bearer)")
-_BYTES = re.compile(rb"(?P<name>[\w.]{1,60})[^\n]{0,40}?[\[{(]\s{0,24}(?=(?:0x|-|[0-9]))")
+_BYTES = re.compile(rb"[\[{(]\s{0,24}(?=(?:0x|-|[0-9]))")
+_WORD = re.compile(rb"[\w.]{1,60}")
 _LEAST_NUMBERS = 16
 _LIST_END = re.compile(rb"[0-9a-fA-Fx,\s\-]{0,4096}")
 
@@ -188,6 +190,13 @@ def _more(data: bytes, first: Candidate) -> Iterator[Candidate]:
         at = end
 
 
+def rest_of_line(data: bytes, at: int) -> bytes:
+    """What stands from `at` to the end of the line or a comment, without `,` or `;` at its end."""
+    rest = line[0] if (line := _REST_OF_LINE.match(data, at)) else b""
+    cut = rest.find(b" #")
+    return (rest if cut < 0 else rest[:cut]).rstrip(b" \t,;")
+
+
 def literal_end(data: bytes, at: int, quote: bytes) -> int | None:
     """Where the literal that begins at `at` ends; None: it does not end on its line."""
     if len(quote) == 1:
@@ -233,19 +242,14 @@ def _bare(text: Text, at: int, kind: str) -> Iterator[Candidate]:
         return
     end = value.end()
     if where == "line":
-        line = _REST_OF_LINE.match(data, at)
-        rest = line[0] if line else b""
-        cut = rest.find(b" #")
-        rest = (rest if cut < 0 else rest[:cut]).rstrip(b" \t,;")
+        rest = rest_of_line(data, at)
         end = max(end, at + len(rest)) if rest[:1] not in b"|>" else end
     while end > at and data[end - 1 : end] in b".,:;":
         end -= 1
     if end <= at:
         return
-    yield Candidate(
-        at, end, data[at:end], _name(name), where if kind == "bare" else "weak-" + where, op,
-        close=match["close"][::-1],
-    )  # fmt: skip
+    where = where if kind == "bare" else "weak-" + where
+    yield Candidate(at, end, data[at:end], _name(name), where, op, close=match["close"][::-1])
 
 
 # A line of code up to a bare value, without a mark of a comment, literal, query or shell in it.
@@ -359,20 +363,32 @@ def _url(text: Text, at: int, kind: str) -> Iterator[Candidate]:
         )
 
 
+def _is_rising(numbers: bytes) -> bool:
+    """Whether each of the first numbers is above the one before: a set or a table, no key."""
+    try:
+        first = [int(each, 0) for each in numbers.split(b",", _LEAST_NUMBERS)[:_LEAST_NUMBERS]]
+    except ValueError:
+        return False
+    return all(one < next_ for one, next_ in itertools.pairwise(first))
+
+
 def _bytes(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     data = text.data
     first = max(0, at - 700)
     window = data[first:at]
     opening = max(window.rfind(b"["), window.rfind(b"{"), window.rfind(b"("))
     begin = max(window.rfind(b"\n", 0, max(0, opening)) + 1, opening - 120, 0)
-    match = _BYTES.search(data, first + begin, at)
-    if match is None:
+    match = _BYTES.match(data, first + opening) if opening >= 0 else None
+    words = [word[0] for word in _WORD.finditer(data, first + begin, first + max(0, opening))]
+    # The last that names a secret: what declares and types it stands around.
+    name = next((word for word in reversed(words) if names.judge(word)[0]), None)
+    if match is None or name is None:
         return
     body = _LIST_END.match(data, match.end())
-    if body is None or body[0].count(b",") < _LEAST_NUMBERS - 1:
+    if body is None or body[0].count(b",") < _LEAST_NUMBERS - 1 or _is_rising(body[0]):
         return
     end = body.end()
-    yield Candidate(match.end(), end, data[match.end() : end].rstrip(), match["name"], kind, b"[")
+    yield Candidate(match.end(), end, data[match.end() : end].rstrip(), name, kind, b"[")
 
 
 READERS: dict[str, tuple[Any, int]] = {

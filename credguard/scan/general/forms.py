@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from credguard.scan.general import names
-from credguard.scan.general.extract import Candidate, literal_end
+from credguard.scan.general.extract import Candidate, literal_end, rest_of_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _BACK = 400
 _ROWS = 10_000  # so many rows of one INSERT are read: more than are weighed, which is told
-_REST_OF_LINE = re.compile(rb"[^\r\n]{1,512}")
 _WORD = re.compile(rb"[^\s\"'`;,)]{1,256}")
 _SET = re.compile(
     rb"(?i)(?:default(?:_?value)?|value)[\"']?\s{0,8}(?P<op>[:=])\s{0,4}(?P<q>[\"']?)\Z"
@@ -62,18 +61,20 @@ _KUBE_WINDOW, _KUBE_VALUES, _KUBE_LEAST = 65_536, 500, 12
 
 
 def _value(
-    data: bytes, at: int, quote: bytes, bare: re.Pattern[bytes] = _REST_OF_LINE
+    data: bytes, at: int, quote: bytes, bare: re.Pattern[bytes] | None = None
 ) -> tuple[int, bytes] | None:
-    """End and value of what begins at `at`: the literal in `quote`, or what `bare` takes."""
+    """End and value of what begins at `at`: the literal in `quote`, or what `bare` takes.
+
+    `bare` None: the rest of the line.
+    """
     if quote:
         end = literal_end(data, at, quote)
         return None if end is None else (end, data[at:end])
-    match = bare.match(data, at)
-    if match is None:
-        return None
-    value = match[0]
-    cut = value.find(b" #")
-    value = (value if cut < 0 else value[:cut]).rstrip(b" \t,;")
+    if bare is None:
+        value = rest_of_line(data, at)
+    else:
+        match = bare.match(data, at)
+        value = match[0] if match else b""
     return (at + len(value), value) if value else None
 
 

@@ -22,7 +22,6 @@ _GRAMMARS = {
 _BY_END = {end: name for name, ends in _GRAMMARS.items() for end in ends.split()}
 _NAMES = {b"dockerfile": "shell", b"makefile": "shell", b"jenkinsfile": "shell"}
 _COMMENT = re.compile(rb"\s*(?:#|//|/\*|\*|--\s|;|<!--|%|REM\b|\.\.\s|>)")
-_HASH = {"yaml", "config", "shell", "template"}
 
 
 def grammar(path: bytes) -> str:
