@@ -57,6 +57,10 @@ class StoreError(CredguardError):
     hint = "check the free space and the modes of the folder, then run: credguard status"
 
 
+class DatabaseDamaged(StoreError):
+    """What stands in the state database's file is no whole database."""
+
+
 class Busy(CredguardError):
     """Another process of credguard holds what is needed."""
 

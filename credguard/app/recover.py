@@ -7,6 +7,7 @@ profiles' names come from ~/.aws/config, where each stands with credguard's cred
 import json
 from dataclasses import dataclass
 
+from credguard.app import rebuilding
 from credguard.app.context import Context
 from credguard.errors import CredguardError, VaultCorrupt
 from credguard.store import events, profiles
@@ -41,6 +42,8 @@ def recover(ctx: Context) -> list[Found]:
             found.append(Found(name, _put_back(ctx, name)))
         except CredguardError as error:
             found.append(Found(name, "", str(error)))
+    if not any(each.problem for each in found):
+        rebuilding.recovered(ctx)
     return found
 
 

@@ -21,6 +21,7 @@ from credguard.report.overview import (
     SshStatus,
     Status,
 )
+from credguard.sources import mounts
 from credguard.store import findings, leaks, profiles, schedule, ssh, watches
 from credguard.store import problems as table
 
@@ -185,6 +186,7 @@ def _roots(ctx: Context, found: list[str]) -> list[RootStatus]:
                 looked.files,
                 looked.at,
                 sum(path.startswith(below) for path in found),
+                sorted(mounts.below(root)),
             )
         )
     return rows
@@ -203,6 +205,8 @@ def _finding(each: findings.StoredFinding) -> FindingRow:
 
 
 def _root_state(root: str) -> str:
+    if kind := mounts.network(root):
+        return f"left out: a network file system ({kind})"
     if not os.path.isdir(root):
         return "missing"
     return "ok" if os.access(root, os.R_OK | os.X_OK) else "not readable"

@@ -4,6 +4,7 @@ import os
 
 from credguard.app.context import Context
 from credguard.errors import CredguardError
+from credguard.sources import mounts
 from credguard.store import events, findings, watches
 
 _SHORTEST_ID = 8
@@ -15,6 +16,12 @@ def add(ctx: Context, path: str) -> str:
     Raises CredguardError: no such folder, or a name that is not UTF-8.
     """
     full = _full(path)
+    kind = mounts.network(full)
+    if kind:
+        raise CredguardError(
+            f"{path} lies on a network file system ({kind}), which is not watched",
+            hint="the git hook works there, and: credguard scan PATH",
+        )
     if not os.path.isdir(full):
         raise CredguardError(f"no folder {path}", hint="name an existing folder")
     if full == "/":
@@ -37,7 +44,9 @@ def roots(ctx: Context) -> list[str]:
 
 
 def _full(path: str) -> str:
-    full = os.path.realpath(os.path.expanduser(path))
+    full = os.path.abspath(os.path.expanduser(path))
+    if not mounts.network(full):  # one that does not answer is not asked where links lead
+        full = os.path.realpath(full)
     try:
         full.encode()
     except UnicodeEncodeError:

@@ -58,7 +58,8 @@ def status(as_json: bool, live: bool) -> None:
 
         raise CredguardError(
             "; ".join(current.unreadable),
-            hint="free space, correct the file or put back a copy of it; the vault is not touched",
+            hint="free space, or correct the file; a damaged database: credguard vault recover;"
+            " the vault is not touched",
         )
 
 

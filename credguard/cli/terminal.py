@@ -14,8 +14,11 @@ def coloured() -> bool:
 
 
 def columns(pipe: int, widest: int | None = None) -> int:
-    """The columns of the terminal, from 40 to `widest`; `pipe` where standard output is none."""
-    if not sys.stdout.isatty():
+    """The columns of the terminal, from 40 to `widest`; `pipe` where standard output is none.
+
+    COLUMNS holds in both cases: shells do not hand theirs on, so whoever set it wants it.
+    """
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
         return pipe
     from shutil import get_terminal_size
 

@@ -108,13 +108,19 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 @vault.command(epilog="Example: credguard vault recover")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def recover(as_json: bool) -> None:
-    """Find the keys again after the state database was lost.
+    """Find the keys again after the state database was lost or damaged.
 
-    Each profile of ~/.aws/config that asks credguard is looked up in the vault, its key proven.
+    A damaged one is first made anew from what can be read of it. Each profile of ~/.aws/config that
+    asks credguard is looked up in the vault, its key proven.
     """
+    from credguard.app import rebuilding
     from credguard.app import recover as app
 
-    found = app.recover(Context())
+    ctx = Context()
+    done = rebuilding.if_damaged(ctx)
+    if done is not None:
+        click.echo(f"{done.what}\n{done.hint}", err=True)
+    found = app.recover(ctx)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=2))
     for each in found if not as_json else []:

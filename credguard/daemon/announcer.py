@@ -155,7 +155,7 @@ class Announcer:
             return []
         if self._quiet() or (since is not None and since < self._digest_s):
             return [each for each in self._waiting if each.urgent]
-        return list(self._waiting)
+        return sorted(self._waiting, key=lambda each: not each.urgent)  # of many some are shown
 
     def _heard(self, said: Said) -> None:
         if said.number == self._number and self._showing:

@@ -26,7 +26,7 @@ from credguard.errors import ConfigError, CredguardError, GitError
 from credguard.report.text import path_text, printable
 from credguard.scan.engine import on_lines, plain
 from credguard.scan.model import MEDIUM, Finding
-from credguard.sources import reflog
+from credguard.sources import mounts, reflog
 from credguard.sources.commits import CommittedFile, committed
 from credguard.sources.git import run
 from credguard.sources.indexed import Settings
@@ -108,7 +108,7 @@ class Commits:
         From now on `log_of` knows them.
         """
         git_dir = dot_git if os.path.isdir(dot_git) else linked(dot_git)
-        if git_dir is None:
+        if git_dir is None or mounts.network(git_dir):
             return []
         trees = os.path.join(git_dir, "worktrees")
         try:
@@ -130,7 +130,8 @@ class Commits:
 
     def look(self, git_dir: str, *oids: str) -> None:
         """Something was committed in `git_dir`, perhaps `oids`."""
-        self._waiting.setdefault(git_dir, []).extend(oids)
+        if not mounts.network(git_dir):
+            self._waiting.setdefault(git_dir, []).extend(oids)
 
     def poll(self) -> None:
         """Take the notes of hooks. Raises StoreError."""

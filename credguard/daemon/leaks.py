@@ -18,7 +18,7 @@ from credguard.daemon.worker import Scanner, Tell, real, shown
 from credguard.errors import GitError
 from credguard.report.text import printable
 from credguard.scan.model import Finding
-from credguard.sources import fetched, reflog, synced
+from credguard.sources import fetched, mounts, reflog, synced
 from credguard.sources.git import run
 from credguard.sources.notes import PUSHES, Taken
 from credguard.sources.staging import is_oid
@@ -166,7 +166,7 @@ class Leaks:
 
     def _how_out(self, place: leaks.Place, around: Callable[[str], _Around]) -> str:
         """How the commit got out, in words; empty: it did not, as far as can be told."""
-        if not place.git_dir:
+        if not place.git_dir or mounts.network(place.git_dir):
             return ""
         here = around(place.git_dir)
         repository, pushes = here.repository, here.pushes

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from credguard import logs
+from credguard.app import rebuilding
 from credguard.app.context import Context
 from credguard.daemon import lock, manager
 from credguard.daemon.alone import AgentThread
@@ -33,7 +34,7 @@ from credguard.daemon.shadow import Shadow
 from credguard.daemon.tick import Tick
 from credguard.daemon.watching import Watching
 from credguard.daemon.worker import Worker
-from credguard.errors import CredguardError
+from credguard.errors import Busy, CredguardError, DatabaseDamaged
 from credguard.notify import desktop
 from credguard.store import notices
 from credguard.store.fingerprint_key import fingerprint_key
@@ -44,7 +45,10 @@ _LOG = logging.getLogger("credguard.daemon")
 _IDLE_S = 1.0
 # Until the agent listens; it takes over from one that runs alone within this.
 _AGENT_S = 10.0
-_COMPILE_S = 60.0
+# A busy machine takes a minute; compiling here instead would keep 60 MB for ever.
+_COMPILE_S = 180.0
+# For others to let go of a damaged database: a hand-out takes a moment, a command some seconds.
+_OTHERS_S = 20.0
 # At login the service is there before what shows notifications.
 _STARTING_S = 120.0
 _PATIENCE = 3  # failures in a row, with pauses of 1, 2, 4 and at last 10 seconds
@@ -61,24 +65,46 @@ def run(ctx: Context) -> None:
     held = lock.acquire()
     again = False
     passed = None
+    damaged = None
     agent = AgentThread(ctx.config)
     try:
-        logs.to_file(as_json=ctx.config.log.json)
-        if sys.stderr.isatty():
-            logs.to_stderr()
-        passed = manager.agent_socket()
-        agent.start(_AGENT_S, passed)
-        again = _daemon(ctx).serve()
+        try:
+            logs.to_file(as_json=ctx.config.log.json)
+            if sys.stderr.isatty():
+                logs.to_stderr()
+            passed = manager.agent_socket()
+            agent.start(_AGENT_S, passed)
+            again = _daemon(ctx).serve()
+        except DatabaseDamaged as error:
+            damaged = error
+        finally:
+            agent.stop()
+        if damaged is not None:  # only now: the agent has it open too
+            _rebuild(ctx, damaged)
+            again = True
     finally:
-        agent.stop()
         os.close(held)
     if again:
         manager.keep(passed)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 
+def _rebuild(ctx: Context, error: DatabaseDamaged) -> None:
+    """Make the damaged database anew. Raises Busy: others do not let go of it; StoreError."""
+    _LOG.error("%s; making it anew from what can be read", error)
+    end = time.monotonic() + _OTHERS_S
+    while True:
+        try:
+            _LOG.warning("%s", rebuilding.rebuild(ctx).what)
+            return
+        except Busy:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.2)
+
+
 def _daemon(ctx: Context) -> "Daemon":
-    """The loop with all its parts, as the settings want them."""
+    """The loop with all its parts, as the settings want them. Raises StoreError."""
     from credguard import paths
     from credguard.sources.database import load_engine
 
@@ -92,6 +118,8 @@ def _daemon(ctx: Context) -> "Daemon":
         digest_s=seconds(ctx.config.notify.digest),
         starting_s=_STARTING_S,
     )
+    if ctx.db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise DatabaseDamaged(f"the state database {paths.database_file()} is damaged")
     ctx.db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     _compile_rules()
     rules = load_engine(paths.private_dir(paths.cache_dir()))
@@ -184,7 +212,7 @@ class Daemon:
         """Loop until SIGTERM or SIGINT; True when it ended because another version is in place.
 
         Staying would load what is not loaded yet from the new version, and lose what the next
-        upgrade removes.
+        upgrade removes. Raises DatabaseDamaged.
         """
         previous = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         handlers = {number: signal.signal(number, self._stop) for number in _SIGNALS}
@@ -225,6 +253,8 @@ class Daemon:
             self._each_second()
             self._failures = 0
             self._announcer.poll()
+        except DatabaseDamaged:
+            raise
         except CredguardError as exc:
             # A busy or full disk passes; what was not stored is found again by the next look.
             _LOG.error("%s; looking at every file again in a while", exc)

@@ -10,6 +10,7 @@ from credguard.daemon.roots import gone
 from credguard.daemon.tree import Ignores, worth
 from credguard.daemon.watcher import Watcher
 from credguard.report.advice import leaks_while_ignored
+from credguard.sources import mounts
 from credguard.store import problems
 
 EVERY_S = 30.0
@@ -51,6 +52,8 @@ class Polling:
                 self._commits.look(git_dir)
             known = watcher.folders() | set(watcher.unwatched)
             for folder in list(watcher.unwatched):
+                if mounts.network(folder):
+                    continue
                 try:
                     with os.scandir(folder) as listing:
                         entries = list(listing)

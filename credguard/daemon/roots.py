@@ -5,6 +5,8 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from credguard.sources import mounts
+
 # What editors write beside the file while it is edited: vim, JetBrains, GNOME, Kate, Emacs' locks.
 _EDITORS = ("___jb_tmp___", "___jb_old___")
 _HIDDEN = (".swp", ".swo", ".swx", ".kate-swp")
@@ -33,6 +35,8 @@ def gone(path: str) -> bool:
     """Whether nothing stands at `path`; False too where that cannot be told, such as in a folder
     that may not be entered now.
     """
+    if mounts.network(path):
+        return False
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -68,7 +72,9 @@ def above(path: str, roots: Iterable[str]) -> str | None:
 
 
 def root_at(folder: str) -> Root | None:
-    """What stands at `folder`; None: no folder there, or not readable."""
+    """What stands at `folder`; None: no folder there, not readable, or on a network file system."""
+    if mounts.network(folder):
+        return None
     try:
         status = os.stat(folder)
         above = os.stat(os.path.dirname(folder))

@@ -9,6 +9,7 @@ from credguard.app import hook
 from credguard.app.context import Context
 from credguard.daemon.worker import shown
 from credguard.errors import GitError
+from credguard.sources import mounts
 from credguard.store import hooks, problems
 
 _LOG = logging.getLogger("credguard.daemon.shadow")
@@ -53,7 +54,7 @@ class Shadow:
 
     def _look_at(self, git_dir: str) -> None:
         top = os.path.dirname(git_dir) if os.path.basename(git_dir) == ".git" else git_dir
-        if not os.path.isdir(top):
+        if mounts.network(top) or not os.path.isdir(top):
             return
         try:
             state = hook.status(self._ctx, top).state

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from credguard.errors import GitError
-from credguard.sources import ignored
+from credguard.sources import ignored, mounts
 from credguard.sources.ignored import PRUNED
 
 _LOG = logging.getLogger("credguard.daemon.tree")
@@ -174,6 +174,8 @@ def kept_folders(
     stack = [(top, ignores.below(top) if asked else _NOTHING, asked)]
     while stack:
         folder, skipped, asked = stack.pop()
+        if mounts.network(folder):
+            continue
         enter(folder)
         try:
             with os.scandir(folder) as listing:
@@ -204,6 +206,8 @@ def kept_folders(
 
 
 def _enters(path: str, skipped: frozenset[str], ignores: Ignores) -> bool:
+    if mounts.network(path):
+        return False  # a server that does not answer would stop everything
     if path in skipped and not os.path.lexists(os.path.join(path, ".git")):
         return False  # a repository of its own is worth a look wherever it lies
     return worth(path, ignores)

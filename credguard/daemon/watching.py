@@ -4,9 +4,11 @@ Events are hints. What may have been missed is made good by walks that read only
 the snapshot; each has its reason in the log.
 """
 
+import contextlib
 import logging
 import os
 import sqlite3
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ from credguard.daemon.watcher import Watcher, pruned
 from credguard.daemon.worker import Worker, real, shown
 from credguard.errors import Unsupported
 from credguard.report.advice import leaks_while_ignored
+from credguard.sources import mounts
 from credguard.store import findings, watches
 
 _LOG = logging.getLogger("credguard.daemon.watching")
@@ -35,6 +38,7 @@ _VERIFY_S = 6 * 3600.0
 _PLACES_S = 10.0
 _COOL = 20  # a file that takes long to scan, such as a log, rests for so many times that
 _LEAST_COOL_S = 0.05
+_MOST_COOLING = 256  # that many are looked through for those that rested
 
 
 class Watching:
@@ -80,6 +84,8 @@ class Watching:
         self._places_at = -_PLACES_S
         # Files still to be looked at after a start, a new root or lost events; read lazily.
         self._backlog: deque[Iterator[str]] = deque()
+        # Looks at everything, beside it: new folders without an end do not keep one from ending.
+        self._walks: deque[Iterator[str]] = deque()
         self._walking = False  # a look at everything is among them
         self._again = ""  # why everything is to be looked at once more after that
         self._verified = time.monotonic()
@@ -111,19 +117,23 @@ class Watching:
                 return True
             self._handle(path, ignored=path in ignored)
         # Also while events pour in: new folders among them get their watch from here.
+        for waiting in (self._backlog, self._walks):
+            self._read_some(waiting)
+        self._commits.poll()
+        committed = self._commits.step()
+        return bool(paths or self._backlog or self._walks or committed)
+
+    def _read_some(self, waiting: deque[Iterator[str]]) -> None:
         for _ in range(_BATCH):
-            if not self._backlog or self._stopping():
+            if not waiting or self._stopping():
                 break
-            old = next(self._backlog[0], None)
+            old = next(waiting[0], None)
             if old == _PAUSE:
                 break
             if old is None:
-                self._backlog.popleft()
+                waiting.popleft()
             elif self._worker.changed(old):
                 self._scan(old)
-        self._commits.poll()
-        committed = self._commits.step()
-        return bool(paths or self._backlog or committed)
 
     def _warm(self) -> None:
         """Put what rested long enough."""
@@ -136,6 +146,8 @@ class Watching:
     # One path
 
     def _handle(self, path: str, *, ignored: bool) -> None:
+        if mounts.network(path):
+            return
         git_dir = self._commits.log_of(path)
         if git_dir is not None:
             self._watcher.add_log(git_dir)  # its folder may have come only now
@@ -186,6 +198,8 @@ class Watching:
         self._worker.scan(path, ignored)
         now = time.monotonic()
         if now - start > _LEAST_COOL_S:
+            if len(self._cooling) >= _MOST_COOLING:
+                self._cooling = {each: at for each, at in self._cooling.items() if at > now}
             self._cooling[path] = now + _COOL * (now - start)
         elif due is not None:
             del self._cooling[path]
@@ -249,7 +263,10 @@ class Watching:
             if here is None:
                 if root not in self._missing:
                     self._missing.add(root)
-                    _LOG.warning("not readable, watched as soon as it is: %s", shown(root))
+                    kind = mounts.network(root)
+                    why = f"left out while on a network file system ({kind})" if kind else ""
+                    why = why or "not readable, watched as soon as it is"
+                    _LOG.warning("%s: %s", why, shown(root))
             elif here != known:
                 self._unmounted -= {root} if here.mounted else set()
                 if root in self._missing or (known is not None and not known.mounted):
@@ -257,7 +274,7 @@ class Watching:
                 self._missing.discard(root)
                 self._roots[root] = here
                 _LOG.info("watching %s", shown(root))
-                self._backlog.append(self._watcher.add_tree(root))
+                self._backlog.append(self._walked(root))
         self._refresh_places()
 
     def _forget(self, root: str) -> None:
@@ -299,7 +316,8 @@ class Watching:
     def _look_below(self, folder: str) -> None:
         """At the files with findings at and below `folder`, soon."""
         for stored in findings.paths_below(self._db, shown(folder)):
-            self._inbox.put(real(stored))
+            if not mounts.network(stored):
+                self._inbox.put(real(stored))
 
     def _in_folder(self, place: Place) -> Iterator[str]:
         if not self._below_root(place.folder):
@@ -353,14 +371,18 @@ class Watching:
         self._walking = True
         self._verified = time.monotonic()
         _LOG.info("looking at every watched file: %s", reason)
-        self._backlog.append(self._everything())
+        self._walks.append(self._everything())
 
     def _everything(self) -> Iterator[str]:
         try:
             self._ignores.forget()
             self._letting.forget()
             # Stored paths too: a file deleted while events were lost is in no tree.
-            stored = [real(each) for each in findings.paths_below(self._db, "/")]
+            stored = [
+                real(each)
+                for each in findings.paths_below(self._db, "/")
+                if not mounts.network(each)
+            ]
             for start in range(0, len(stored), _BATCH):
                 paths = stored[start : start + _BATCH]
                 ignored = self._ignores.among(list(filter(self._worker.changed, paths)))
@@ -368,21 +390,25 @@ class Watching:
                     self._look_again(path, ignored=path in ignored)
                 yield _PAUSE
             for root in sorted(self._roots):
-                files = 0
-                for path in self._watcher.add_tree(root):
-                    files += 1
-                    yield path
-                watches.set_looked(self._db, root, files, time.time())
+                yield from self._walked(root)
             for known in list(self._places.values()):
                 for place in list(known):
                     yield from self._in_folder(place)
             tell_limit(self._db, len(self._watcher.unwatched), time.time())
             _LOG.info("every watched file was looked at; %d folders watched", self._watcher.count)
+            _give_back()
         finally:
             self._walking = False
         if self._again:
             reason, self._again = self._again, ""
             self.look_at_everything(reason)
+
+    def _walked(self, root: str) -> Iterator[str]:
+        files = 0
+        for path in self._watcher.add_tree(root):
+            files += 1
+            yield path
+        watches.set_looked(self._db, root, files, time.time())
 
     def _new_watcher(self) -> Watcher:
         try:
@@ -394,3 +420,14 @@ class Watching:
                 f"the system gives no file events: {exc.strerror or exc}",
                 hint="raise it: sysctl fs.inotify.max_user_instances",
             ) from exc
+
+
+def _give_back() -> None:
+    """Have the C library give freed memory back to the system: after a look at many files it keeps
+    some megabytes for the next one, hours later.
+    """
+    if sys.platform == "linux":
+        import ctypes  # watchdog has loaded it
+
+        with contextlib.suppress(OSError, AttributeError):  # musl has none
+            ctypes.CDLL(None).malloc_trim(0)

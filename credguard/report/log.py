@@ -69,6 +69,7 @@ SENTENCES = {
     "password.ended": "{user}: the change of the console password is over",
     "password.rebuilt": "{user}: an unreadable password journal was given up",
     "password.read": "{user}: password generation {generation} was read",
+    "database.rebuilt": "the damaged state database {subject} was made anew with {rows} rows",
     "vault.migrated": "everything in the vault {source} was moved to {subject}",
     "secret.stored": "secret {subject} was put into the vault",
     "secret.read": "secret {subject} was read",

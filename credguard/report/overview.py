@@ -3,7 +3,7 @@
 A text UNKNOWN stands where something cannot be told.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 UNKNOWN = "UNKNOWN"
 
@@ -79,9 +79,9 @@ class HookStatus:
 
 @dataclass(frozen=True, slots=True)
 class RootStatus:
-    """A watched folder. `state`: ok, missing, not readable.
+    """A watched folder. `state`: ok, missing, not readable, or why it is left out.
 
-    `files`: in it, as of `looked_at`; both None: not known.
+    `files`: in it, as of `looked_at`; both None: not known. `left_out`: network file systems below.
     """
 
     path: str
@@ -89,6 +89,7 @@ class RootStatus:
     files: int | None
     looked_at: float | None
     open_findings: int
+    left_out: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

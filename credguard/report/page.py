@@ -68,7 +68,8 @@ td.path{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhe
 td.date{white-space:nowrap}
 code{font-family:ui-monospace,monospace;font-size:.85rem;white-space:nowrap}
 @media(max-width:640px){main{padding:1.25rem .75rem 3rem}.wide{display:none}.slim{display:block}
-ul.counts b{font-size:1.2rem}}
+ul.counts b{font-size:1.2rem}th,td,td code{font-size:.8rem}th,td{padding-right:.5rem}
+td.path{min-width:6rem}td code{white-space:normal;overflow-wrap:anywhere}}
 @media print{main{max-width:none;padding:0}body,svg{print-color-adjust:exact;
 -webkit-print-color-adjust:exact}.wide{display:block}.slim{display:none}.scroll{overflow:visible}}
 """

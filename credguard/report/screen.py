@@ -341,8 +341,12 @@ def _counts(each: RootStatus, now: float) -> str:
         noun = "finding" if each.open_findings == 1 else "findings"
         parts.append(f"{each.open_findings} {noun}")
     if each.files is not None and each.looked_at is not None:
-        parts.append(f"{each.files:,} files")
-        parts.append(f"looked at {ago(now - each.looked_at)}")
+        if each.files:
+            parts.append(f"{each.files:,} {'file' if each.files == 1 else 'files'}")
+        looked = "looked at" if each.files else "empty when looked at"
+        parts.append(f"{looked} {ago(now - each.looked_at)}")
+    if each.left_out:
+        parts.append(f"without network folders: {printable(', '.join(each.left_out))}")
     return ", ".join(parts)
 
 

@@ -14,11 +14,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from credguard import paths
-from credguard.errors import StoreError
+from credguard.errors import DatabaseDamaged, StoreError
 from credguard.store import chain
 from credguard.store.schema import MIGRATIONS as _MIGRATIONS
 
 BUSY_S = 10.0
+
+REBUILT = ".rebuilt"
+"""What the name of a database ends in that is to take the place of a damaged one, see salvage."""
 
 # Primary result codes, sqlite.org/rescode.html: what failed, and what a person does about it.
 _PROBLEMS = {
@@ -29,7 +32,7 @@ _PROBLEMS = {
     sqlite3.SQLITE_FULL: ("no space is left", "free some space, then run it again"),
     sqlite3.SQLITE_CORRUPT: (
         "it is damaged",
-        "move {file} away, then: credguard vault recover (or, with a backup: vault restore FILE)",
+        "make it anew from what can still be read: credguard vault recover",
     ),
     sqlite3.SQLITE_READONLY: ("it cannot be written", "check the modes of {file} and its folder"),
     sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check the modes of {file} and its folder"),
@@ -41,6 +44,7 @@ _PROBLEMS = {
 _PROBLEMS[sqlite3.SQLITE_LOCKED] = _PROBLEMS[sqlite3.SQLITE_BUSY]
 _PROBLEMS[sqlite3.SQLITE_PERM] = _PROBLEMS[sqlite3.SQLITE_READONLY]
 _PROBLEMS[sqlite3.SQLITE_NOTADB] = _PROBLEMS[sqlite3.SQLITE_CORRUPT]
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
 
 
@@ -54,7 +58,8 @@ def _translated(file: str) -> Iterator[None]:
         code = getattr(exc, "sqlite_errorcode", 0)
         code = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & 0xFF
         what, hint = _PROBLEMS.get(code, (str(exc), None))
-        raise StoreError(
+        kind = DatabaseDamaged if code in _DAMAGED else StoreError
+        raise kind(
             f"cannot use the state database {file}: {what}",
             hint=None if hint is None else hint.format(file=file),
         ) from exc
@@ -104,30 +109,86 @@ def connect(path: str | None = None, *, wait: float = BUSY_S) -> sqlite3.Connect
     """The state database, made or upgraded where needed; rows come as sqlite3.Row.
 
     `wait`: seconds to wait for another writer. Autocommit: group writes with
-    `with transaction(connection):`. Raises StoreError: not readable, disk full, damaged, or written
-    by a newer credguard. A crash midway leaves the old version.
+    `with transaction(connection):`. Raises StoreError: not readable, disk full, damaged
+    (DatabaseDamaged), or written by a newer credguard. A crash midway leaves the old version.
     """
     file = path or paths.database_file()
     paths.private_dir(os.path.dirname(file))
     try:
-        if not os.path.exists(file):
-            # SQLite would make it with the umask's mode.
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        while True:
+            if os.path.exists(file + REBUILT):  # a crash came before it took its place
+                _finish(file)
+            if not os.path.exists(file):
+                # SQLite would make it with the umask's mode.
+                os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            opened = os.stat(file)
+            connection = _connected(file, wait)
+            # A damaged one may have been replaced while we waited for its lock.
+            if os.path.samestat(opened, os.stat(file)) and not os.path.exists(file + REBUILT):
+                return connection
+            connection.close()
     except OSError as exc:
         raise StoreError(
             f"cannot use the state database {file}: {exc.strerror}",
             hint=f"check the free space and the modes of {file} and its folder",
         ) from exc
+
+
+def _finish(file: str) -> None:
+    from credguard.atomic import locked
+
+    with locked(file + ".lock", busy="another process makes the state database anew"):
+        if os.path.exists(file + REBUILT):
+            swap(file)
+
+
+def swap(file: str) -> None:
+    """Let the rebuilt database take the place of `file`, whose lock file is held. Raises OSError.
+
+    A crash midway leaves the rebuilt one where `connect` has it take its place.
+    """
+    from credguard.atomic import remove, sync_dir
+
+    # The old log first: SQLite would read it into whatever stands at the name.
+    for ending in ("-wal", "-shm"):
+        remove(file + ending)
+    os.replace(file + REBUILT, file)
+    sync_dir(os.path.dirname(file))
+
+
+def _connected(file: str, wait: float) -> sqlite3.Connection:
+    connection = _opened(file, wait)
+    try:
+        _use_wal(connection, wait)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        upgrade(connection, file)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _opened(file: str, wait: float) -> sqlite3.Connection:
     with _translated(file):
         connection = sqlite3.connect(file, timeout=wait, isolation_level=None, factory=_Connection)
     connection.file = file
     connection.row_factory = sqlite3.Row
+    connection.create_function("chained", -1, chain.digest)
+    return connection
+
+
+def empty(file: str, version: int | None) -> sqlite3.Connection:
+    """A new database `file` (0600) of the schema `version`; None: of ours. Raises StoreError.
+
+    It has no files beside it while nothing is being written. Raises OSError: `file` is there.
+    """
+    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    connection = _opened(file, BUSY_S)
     try:
-        connection.create_function("chained", -1, chain.digest)
-        _use_wal(connection, wait)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        _migrate(connection, file)
+        upgrade(connection, file, version)
     except BaseException:
         connection.close()
         raise
@@ -226,12 +287,14 @@ def _version(connection: sqlite3.Connection, file: str) -> int:
     return version
 
 
-def _migrate(connection: sqlite3.Connection, file: str) -> None:
-    if _version(connection, file) == len(_MIGRATIONS):
+def upgrade(connection: sqlite3.Connection, file: str, to: int | None = None) -> None:
+    """Bring the schema to version `to`; None: to ours. Raises StoreError."""
+    last = len(_MIGRATIONS) if to is None else to
+    if _version(connection, file) >= last:
         return
     with transaction(connection):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for number in range(version, len(_MIGRATIONS)):
+        for number in range(version, last):
             for statement in _statements(_MIGRATIONS[number]):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={number + 1}")

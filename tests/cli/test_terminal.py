@@ -30,7 +30,11 @@ def test_a_width_is_never_absurd_and_a_pipe_has_its_own(
 ) -> None:
     with (tmp_path / "file").open("w") as file:
         monkeypatch.setattr(sys, "stdout", file)
+        monkeypatch.delenv("COLUMNS", raising=False)
         assert terminal.columns(7, 100) == 7
+        for given, said in (("60", 60), ("3", 40), ("wide", 7), ("", 7)):
+            monkeypatch.setenv("COLUMNS", given)
+            assert terminal.columns(7, 100) == said
         assert not terminal.coloured()
         monkeypatch.setattr(file, "isatty", lambda: True, raising=False)
         monkeypatch.delenv("NO_COLOR", raising=False)

@@ -209,3 +209,12 @@ def test_at_first_a_desktop_that_refuses_is_asked_again_since_it_may_be_starting
     announcer.tell("t", "c", lambda: done.append("c"))
     desktop.pass_(60)
     assert done == ["b", "c"]
+
+
+def test_of_what_is_summed_up_the_urgent_comes_first(desktop: Desktop) -> None:
+    for number in range(10):
+        desktop.announcer.tell("t", f"b{number}")
+    desktop.announcer.tell("key", "out", urgent=True)
+    desktop.announcer.poll()
+    assert desktop.shown[0][0] == "key (and 10 more)"
+    assert desktop.shown[0][1].startswith("out\n")

@@ -1,6 +1,7 @@
 """The watching part over real files and events, stepped by the test; time is passed by hand."""
 
 import ctypes
+import itertools
 import os
 import shutil
 from collections.abc import Callable
@@ -194,6 +195,23 @@ def test_counts_of_a_root_are_kept_for_who_asks(world: World) -> None:
     (looked,) = watches.looked(world.db).values()
     assert looked.files == 5
     assert looked.at is not None
+    other = world.tree.parent / "other"
+    other.mkdir()
+    (other / "a.py").write_text("a = 1\n")
+    watches.add(world.db, str(other), 1)
+    world.until(lambda: watches.looked(world.db)[str(other)].files == 1)
+
+
+def test_a_look_at_everything_ends_also_while_new_folders_come_without_an_end(
+    world: World,
+) -> None:
+    file = world.tree / "a.py"
+    file.write_text("a = 1\n")
+    world.watching._backlog.append(itertools.repeat(str(file)))
+    world.watching.look_at_everything("test")
+    for _ in range(50):
+        world.turn()
+    assert not world.watching._walking
 
 
 def test_a_place_that_was_removed_and_made_again_is_watched_again(

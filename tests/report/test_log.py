@@ -34,7 +34,7 @@ DETAIL = {
     "what": "a thing", "source": "file", "lifetime": 3600, "path": "/out",
     "generation": 2, "place": "a:1", "rule": "jwt", "commit": "0123", "reason": "a reason",
     "repository": "/r/.git", "answer": "report", "new": "k2", "instance": "i-1",
-    "region": "eu-west-1", "left": 3, "user": "ec2-user",
+    "region": "eu-west-1", "left": 3, "user": "ec2-user", "rows": 9,
     "line": 3, "fix": "password-policy", "number": 1, "passed": 3, "failed": 0, "unknown": 0,
 }  # fmt: skip
 

@@ -84,6 +84,7 @@ FULL = replace(
         RootStatus("/home/ada/src", "ok", 53111, NOW - 300, 2),
         RootStatus("/mnt/gone", "missing", None, None, 0),
         RootStatus("/home/ada/new", "ok", None, None, 0),
+        RootStatus("/home/ada/empty", "ok", 0, NOW - 300, 0, ["/home/ada/empty/nfs"]),
     ],
     open_findings=[
         FindingRow(f"/home/ada/src/a/rather/long/path/to/the/file/number{number}.env", 3,
@@ -122,7 +123,8 @@ def test_every_key_its_age_and_what_to_type_are_there_at_any_width(columns: int)
         "credguard rotate --emergency leaky", "UNKNOWN", "also-work, work", "grace: deactivate",
         "credguard leak list", "ada-laptop", "credguard ssh rotate spare",
         "credguard hook install /home/ada/src/app",
-        "2 findings", "12 open", "and 2 more: credguard status --json", "and 13 more",
+        "2 findings", "empty when", "/home/ada/empty/nfs",
+        "12 open", "and 2 more: credguard status --json", "and 13 more",
     ):  # fmt: skip
         assert part in text, part
 

@@ -127,7 +127,7 @@ def test_a_database_that_breaks_while_open_is_a_store_error(
     connection.execute("PRAGMA shrink_memory")
     with pytest.raises(StoreError, match="it is damaged") as caught:
         call(connection)
-    assert "vault restore" in caught.value.hint
+    assert "vault recover" in caught.value.hint
 
 
 def test_damage_met_only_while_fetching_is_a_store_error() -> None:

@@ -81,9 +81,8 @@ def database(facts: Database) -> list[Check]:
     if facts.error is not None:
         return [fail(str(facts.error), facts.error.hint)]
     if facts.damage:
-        file = paths.database_file()
-        fix = f"move {file} away, then: credguard vault restore FILE"
-        return [fail(f"the state database {file}: {facts.damage}", fix)]
+        fix = "make it anew from what can still be read: credguard vault recover"
+        return [fail(f"the state database {paths.database_file()}: {facts.damage}", fix)]
     return [ok("whole" if facts.present else "none yet")]
 
 

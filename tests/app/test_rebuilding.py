@@ -1,0 +1,124 @@
+"""A damaged database and what was on the way: nothing goes on by itself, everything is told."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from credguard import config, paths
+from credguard.app import keys, password, rebuilding, recover, rotate, rotate_decide, tick
+from credguard.app.context import Context
+from credguard.app.items import known
+from credguard.app.rotate import Wanted
+from credguard.app.status import status
+from credguard.store import notices, passwords, profiles
+from credguard.vault.base import key_item
+from credguard.vault.memory import MemoryVault
+from tests.support.simulator import Simulator
+
+
+@pytest.fixture
+def ctx(simulator: Simulator) -> Context:
+    for name, value in (("grace", "1d"), ("soak", "0s"), ("prove_interval", "0s")):
+        config.set_value(f"rotation.{name}", value)
+    context = Context()
+    context.__dict__["vault"] = MemoryVault()
+    keys.add(context, "work", simulator.key_id, simulator.secret)
+    profiles.set_consent(context.db, "work")
+    return context
+
+
+def rebuilt(ctx: Context, table: str = "") -> tuple[Context, rebuilding.Rebuilt]:
+    """The database made anew, after the pages of `table` were overwritten."""
+    vault = ctx.vault
+    ctx.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ctx.db.close()
+    file = Path(paths.database_file())
+    with sqlite3.connect(file) as connection:
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        pages = connection.execute("SELECT pageno FROM dbstat WHERE name = ?", (table,)).fetchall()
+    connection.close()
+    with file.open("r+b") as opened:
+        for (page,) in pages:
+            opened.seek((page - 1) * size)
+            opened.write(b"\xff" * size)
+    again = Context()
+    done = rebuilding.rebuild(again)
+    again.__dict__["vault"] = vault
+    return again, done
+
+
+def test_a_rotation_on_the_way_waits_for_a_person_who_goes_on_from_what_iam_says(
+    ctx: Context, simulator: Simulator
+) -> None:
+    (first,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert first.state == "waiting"
+    assert first.new_id is not None
+    listed = simulator.iam().keys("dev")
+    ctx, done = rebuilt(ctx, "event")
+    assert "the rotation of aws/" in done.what
+    assert "--rebuild" in done.hint
+    (stopped,) = rotate.rotate(ctx, [], all_=True)
+    assert stopped.state == "failed"
+    assert stopped.error is not None
+    assert "--rebuild work" in (stopped.error.hint or "")
+    tick.tick(ctx)
+    assert simulator.iam().keys("dev") == listed
+    assert keys.credentials(ctx, "work").key_id == first.new_id
+    assert key_item("aws", simulator.account, simulator.key_id) in known(ctx).all
+    assert rotate_decide.rebuild(ctx, "work", Wanted(yes=True)).state == "rebuilt"
+    config.set_value("rotation.grace", "0s")
+    (ended,) = rotate.rotate(ctx, ["work"], yes=True)
+    assert ended.state in {"done", "waiting"}
+
+
+def test_where_the_journal_is_lost_every_user_may_have_been_on_the_way(
+    ctx: Context, simulator: Simulator
+) -> None:
+    rotate.rotate(ctx, ["work"], yes=True)
+    ctx, done = rebuilt(ctx, "rotation")
+    assert "rotations on the way" in done.what
+    listed = simulator.iam().keys("dev")
+    (stopped,) = rotate.rotate(ctx, [], all_=True)
+    assert stopped.error is not None
+    assert "--rebuild work" in (stopped.error.hint or "")
+    assert simulator.iam().keys("dev") == listed
+
+
+def test_without_a_rotation_all_goes_on_and_it_is_told_until_the_keys_were_looked_for(
+    ctx: Context, simulator: Simulator
+) -> None:
+    ctx, done = rebuilt(ctx, "event")
+    assert "stopped" not in done.what
+    assert "the log" in done.what
+    assert profiles.profile(ctx.db, "work").consent
+    assert [each.what for each in status(ctx).problems] == [done.what]
+    (notice,) = notices.waiting(ctx.db)
+    assert notice.body.startswith(done.what.partition("; the damaged file")[0])
+    assert notice.urgent
+    assert "credguard vault recover" in notice.body
+    assert recover.recover(ctx) == []
+    assert status(ctx).problems == []
+
+
+def test_a_change_of_the_console_password_waits_too(ctx: Context) -> None:
+    identity = profiles.profile(ctx.db, "work").key.identity
+    passwords.write_change(
+        ctx.db, identity, {"identity": identity, "state": "intent", "target": 2}, 1.0
+    )
+    ctx, done = rebuilt(ctx, "event")
+    assert "console password" in done.what
+    with pytest.raises(Exception, match="is damaged") as caught:
+        password.record_of(ctx, identity)
+    assert "--current-stdin" in str(caught.value.hint)  # type: ignore[attr-defined]
+
+
+def test_a_whole_one_is_left_as_it_is(ctx: Context) -> None:
+    assert rebuilding.if_damaged(ctx) is None
+    ctx.close()
+    Path(paths.database_file()).write_bytes(b"x" * 5000)
+    done = rebuilding.if_damaged(ctx)
+    assert done is not None
+    assert "which was nothing" in done.what
+    assert "credguard watch add" in done.hint
+    assert profiles.profiles(ctx.db) == []

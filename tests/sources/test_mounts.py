@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from credguard import paths
+from credguard.sources.mounts import Mounts
+
+TABLE = """\
+22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw
+23 22 0:5 / /home rw shared:2 - {home} server:/home rw
+24 22 0:6 / /mnt/nfs rw,nosuid shared:3 - nfs4 server:/x rw
+25 22 0:7 / /mnt/my\\040share rw - cifs //server/share rw
+26 24 8:2 / /mnt/nfs/local rw - ext4 /dev/sdb1 rw
+27 22 0:8 / /mnt/crypt rw - fuse.gocryptfs gocryptfs rw
+28 22 0:9 / /mnt/ssh rw - fuse.sshfs server: rw
+29 22 0:9 / /mnt/over rw - nfs server:/y rw
+30 22 0:9 / /mnt/over rw - tmpfs none rw
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(paths, "home", lambda: "/home/ada")
+    file = tmp_path / "mountinfo"
+    file.write_text(TABLE.format(home="ext4"))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", ""), ("/home/ada/src", ""), ("/mnt/nfs", "nfs4"), ("/mnt/nfs/a/b", "nfs4"),
+        ("/mnt/nfsx", ""), ("/mnt/my share/a", "cifs"), ("/mnt/nfs/local/a", ""),
+        ("/mnt/crypt/a", ""), ("/mnt/ssh/a", "fuse.sshfs"), ("/mnt/over/a", ""),
+    ],
+)  # fmt: skip
+def test_a_path_is_judged_by_the_mount_that_it_lies_on(table: Path, path: str, kind: str) -> None:
+    assert Mounts(str(table)).network(path) == kind
+
+
+def test_what_is_mounted_below_a_folder_is_named(table: Path) -> None:
+    assert Mounts(str(table)).below("/mnt/") == {
+        "/mnt/nfs": "nfs4", "/mnt/my share": "cifs", "/mnt/ssh": "fuse.sshfs",
+    }  # fmt: skip
+    assert Mounts(str(table)).below("/mnt/nfs") == {}
+
+
+def test_the_home_folders_own_file_system_counts_as_here(table: Path) -> None:
+    table.write_text(TABLE.format(home="nfs4"))
+    assert Mounts(str(table)).network("/home/ada/src") == ""
+    assert Mounts(str(table)).network("/mnt/nfs") == "nfs4"
+
+
+def test_without_a_table_nothing_is_known(tmp_path: Path) -> None:
+    assert Mounts(str(tmp_path / "none")).network("/mnt/nfs") == ""
