@@ -16,9 +16,10 @@ def coloured() -> bool:
 def columns(pipe: int, widest: int | None = None) -> int:
     """The columns of the terminal, from 40 to `widest`; `pipe` where standard output is none.
 
-    COLUMNS holds in both cases: shells do not hand theirs on, so whoever set it wants it.
+    COLUMNS holds in both cases: shells do not hand theirs on, so whoever set it wants it. But not
+    for `pipe` 0, lines that programs read: editors' terminals do set it.
     """
-    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
+    if not sys.stdout.isatty() and (not pipe or not os.environ.get("COLUMNS", "").isdecimal()):
         return pipe
     from shutil import get_terminal_size
 

@@ -35,6 +35,7 @@ def test_a_width_is_never_absurd_and_a_pipe_has_its_own(
         for given, said in (("60", 60), ("3", 40), ("wide", 7), ("", 7)):
             monkeypatch.setenv("COLUMNS", given)
             assert terminal.columns(7, 100) == said
+            assert terminal.columns(0) == 0  # what programs read is never folded
         assert not terminal.coloured()
         monkeypatch.setattr(file, "isatty", lambda: True, raising=False)
         monkeypatch.delenv("NO_COLOR", raising=False)
