@@ -11,7 +11,7 @@ from credguard.daemon.tree import Ignores, worth
 from credguard.daemon.watcher import Watcher
 from credguard.report.advice import leaks_while_ignored
 from credguard.sources import mounts
-from credguard.store import problems
+from credguard.store import problems, watches
 
 EVERY_S = 30.0
 _SHARE = 50  # it takes at most so much less time than lies between two rounds
@@ -44,8 +44,8 @@ class Polling:
         self._running = True
         return True
 
-    def files(self, watcher: Watcher, add: Callable[[str], None]) -> Iterator[str]:
-        """Each file that changed in a folder without a watch; `add` hears of new folders there."""
+    def files(self, watcher: Watcher) -> Iterator[str]:
+        """Each file that changed in a folder without a watch, and those in new folders there."""
         spent, start = 0.0, time.monotonic()
         try:
             for git_dir in list(watcher.unlogged):
@@ -66,7 +66,9 @@ class Polling:
                 ignored = self._ignores.among(fresh)
                 for path in fresh:
                     if path not in ignored and worth(path, self._ignores):
-                        add(path)
+                        spent += time.monotonic() - start
+                        yield from watcher.add_tree(path)
+                        start = time.monotonic()
                 files = [entry.path for entry in entries if entry.is_file(follow_symlinks=False)]
                 changed = [path for path in files if self._changed(path)]
                 ignored = self._ignores.among(changed)
@@ -79,6 +81,15 @@ class Polling:
             self._running = False
             self._looked = time.monotonic()
             self._every_s = max(EVERY_S, _SHARE * spent)
+
+
+def walked(watcher: Watcher, connection: sqlite3.Connection, root: str) -> Iterator[str]:
+    """Every file of `root`, which is watched from now on; their count is kept at the end."""
+    files = 0
+    for path in watcher.add_tree(root):
+        files += 1
+        yield path
+    watches.set_looked(connection, root, files, time.time())
 
 
 def tell_limit(connection: sqlite3.Connection, count: int, now: float) -> None:

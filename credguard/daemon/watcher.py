@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 
 from credguard.daemon.roots import above
 from credguard.daemon.tree import Ignores, kept_folders
+from credguard.errors import Unsupported
 from credguard.sources.ignored import PRUNED
 
 _LOG = logging.getLogger("credguard.daemon.watcher")
@@ -316,3 +317,20 @@ else:
             """Stop the event threads."""
             self._observer.stop()
             self._observer.join(5)
+
+
+def opened(
+    put: Callable[[str], None],
+    ignores: Ignores,
+    repository: Callable[[str], object],
+    wanted: Callable[[str], bool],
+    most: int | None,
+) -> Watcher:
+    """A Watcher, see there. Raises Unsupported: the system gives no file events."""
+    try:
+        return Watcher(put, ignores, repository, wanted, most)
+    except OSError as exc:
+        raise Unsupported(
+            f"the system gives no file events: {exc.strerror or exc}",
+            hint="raise it: sysctl fs.inotify.max_user_instances",
+        ) from exc

@@ -4,11 +4,9 @@ Events are hints. What may have been missed is made good by walks that read only
 the snapshot; each has its reason in the log.
 """
 
-import contextlib
 import logging
 import os
 import sqlite3
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,14 +16,14 @@ from credguard.daemon.clock import Jumps
 from credguard.daemon.commits import Commits
 from credguard.daemon.inbox import Inbox
 from credguard.daemon.letting import FILES, Letting
+from credguard.daemon.memory import give_back
 from credguard.daemon.offers import Offers
 from credguard.daemon.places import Place, places
-from credguard.daemon.polling import Polling, tell_limit
+from credguard.daemon.polling import Polling, tell_limit, walked
 from credguard.daemon.roots import Root, above, editors_own, gone, removed, root_at, within
 from credguard.daemon.tree import Ignores, worth
-from credguard.daemon.watcher import Watcher, pruned
+from credguard.daemon.watcher import Watcher, opened, pruned
 from credguard.daemon.worker import Worker, real, shown
-from credguard.errors import Unsupported
 from credguard.report.advice import leaks_while_ignored
 from credguard.sources import mounts
 from credguard.store import findings, watches
@@ -117,8 +115,8 @@ class Watching:
                 return True
             self._handle(path, ignored=path in ignored)
         # Also while events pour in: new folders among them get their watch from here.
-        for waiting in (self._backlog, self._walks):
-            self._read_some(waiting)
+        self._read_some(self._backlog)
+        self._read_some(self._walks)
         self._commits.poll()
         committed = self._commits.step()
         return bool(paths or self._backlog or self._walks or committed)
@@ -148,8 +146,7 @@ class Watching:
     def _handle(self, path: str, *, ignored: bool) -> None:
         if mounts.network(path):
             return
-        git_dir = self._commits.log_of(path)
-        if git_dir is not None:
+        if (git_dir := self._commits.log_of(path)) is not None:
             self._watcher.add_log(git_dir)  # its folder may have come only now
             self._commits.look(git_dir)
             return
@@ -175,9 +172,8 @@ class Watching:
     def _in_place(self, path: str, folder: str, name: str) -> None:
         if path in self._places:
             self._place_went(path)
-        if not any(place.wanted(name) for place in self._places.get(folder, ())):
-            return
-        self._scan(path)
+        if any(place.wanted(name) for place in self._places.get(folder, ())):
+            self._scan(path)
 
     def _look_again(self, path: str, *, ignored: bool) -> None:
         """At a file with findings, which may be in no tree any more."""
@@ -191,8 +187,7 @@ class Watching:
         if editors_own(os.path.basename(path)):
             return
         start = time.monotonic()
-        due = self._cooling.get(path)
-        if due is not None and start < due:
+        if (due := self._cooling.get(path)) is not None and start < due:
             self._later[path] = due
             return
         self._worker.scan(path, ignored)
@@ -263,9 +258,9 @@ class Watching:
             if here is None:
                 if root not in self._missing:
                     self._missing.add(root)
-                    kind = mounts.network(root)
-                    why = f"left out while on a network file system ({kind})" if kind else ""
-                    why = why or "not readable, watched as soon as it is"
+                    why = "not readable, watched as soon as it is"
+                    if kind := mounts.network(root):
+                        why = f"left out while on a network file system ({kind})"
                     _LOG.warning("%s: %s", why, shown(root))
             elif here != known:
                 self._unmounted -= {root} if here.mounted else set()
@@ -274,7 +269,7 @@ class Watching:
                 self._missing.discard(root)
                 self._roots[root] = here
                 _LOG.info("watching %s", shown(root))
-                self._backlog.append(self._walked(root))
+                self._backlog.append(walked(self._watcher, self._db, root))
         self._refresh_places()
 
     def _forget(self, root: str) -> None:
@@ -315,9 +310,12 @@ class Watching:
 
     def _look_below(self, folder: str) -> None:
         """At the files with findings at and below `folder`, soon."""
-        for stored in findings.paths_below(self._db, shown(folder)):
-            if not mounts.network(stored):
-                self._inbox.put(real(stored))
+        for path in self._stored(shown(folder)):
+            self._inbox.put(path)
+
+    def _stored(self, folder: str) -> list[str]:
+        paths = findings.paths_below(self._db, folder)
+        return [real(each) for each in paths if not mounts.network(each)]
 
     def _in_folder(self, place: Place) -> Iterator[str]:
         if not self._below_root(place.folder):
@@ -354,10 +352,7 @@ class Watching:
         elif time.monotonic() - self._verified > _VERIFY_S:
             self.look_at_everything("periodic verification")
         if self._polling.due(self._watcher):
-            self._backlog.append(self._polling.files(self._watcher, self._add_tree))
-
-    def _add_tree(self, folder: str) -> None:
-        self._backlog.append(self._watcher.add_tree(folder))
+            self._backlog.append(self._polling.files(self._watcher))
 
     def look_at_everything(self, reason: str) -> None:
         """Walk every root; only files that differ from the snapshot are read.
@@ -378,11 +373,7 @@ class Watching:
             self._ignores.forget()
             self._letting.forget()
             # Stored paths too: a file deleted while events were lost is in no tree.
-            stored = [
-                real(each)
-                for each in findings.paths_below(self._db, "/")
-                if not mounts.network(each)
-            ]
+            stored = self._stored("/")
             for start in range(0, len(stored), _BATCH):
                 paths = stored[start : start + _BATCH]
                 ignored = self._ignores.among(list(filter(self._worker.changed, paths)))
@@ -390,44 +381,20 @@ class Watching:
                     self._look_again(path, ignored=path in ignored)
                 yield _PAUSE
             for root in sorted(self._roots):
-                yield from self._walked(root)
+                yield from walked(self._watcher, self._db, root)
             for known in list(self._places.values()):
                 for place in list(known):
                     yield from self._in_folder(place)
             tell_limit(self._db, len(self._watcher.unwatched), time.time())
             _LOG.info("every watched file was looked at; %d folders watched", self._watcher.count)
-            _give_back()
+            give_back()
         finally:
             self._walking = False
         if self._again:
             reason, self._again = self._again, ""
             self.look_at_everything(reason)
 
-    def _walked(self, root: str) -> Iterator[str]:
-        files = 0
-        for path in self._watcher.add_tree(root):
-            files += 1
-            yield path
-        watches.set_looked(self._db, root, files, time.time())
-
     def _new_watcher(self) -> Watcher:
-        try:
-            return Watcher(
-                self._inbox.put, self._ignores, self._repository, leaks_while_ignored, self._most
-            )
-        except OSError as exc:
-            raise Unsupported(
-                f"the system gives no file events: {exc.strerror or exc}",
-                hint="raise it: sysctl fs.inotify.max_user_instances",
-            ) from exc
-
-
-def _give_back() -> None:
-    """Have the C library give freed memory back to the system: after a look at many files it keeps
-    some megabytes for the next one, hours later.
-    """
-    if sys.platform == "linux":
-        import ctypes  # watchdog has loaded it
-
-        with contextlib.suppress(OSError, AttributeError):  # musl has none
-            ctypes.CDLL(None).malloc_trim(0)
+        return opened(
+            self._inbox.put, self._ignores, self._repository, leaks_while_ignored, self._most
+        )

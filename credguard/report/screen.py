@@ -338,16 +338,12 @@ def _watched(status: Status, look: Look) -> list[Line]:
 def _counts(each: RootStatus, now: float) -> str:
     parts = []
     if each.open_findings:
-        noun = "finding" if each.open_findings == 1 else "findings"
-        parts.append(f"{each.open_findings} {noun}")
+        parts.append(f"{each.open_findings} finding{'s' * (each.open_findings > 1)}")
     if each.files is not None and each.looked_at is not None:
-        if each.files:
-            parts.append(f"{each.files:,} {'file' if each.files == 1 else 'files'}")
-        looked = "looked at" if each.files else "empty when looked at"
-        parts.append(f"{looked} {ago(now - each.looked_at)}")
-    if each.left_out:
-        parts.append(f"without network folders: {printable(', '.join(each.left_out))}")
-    return ", ".join(parts)
+        many = f"{each.files:,} file{'s' * (each.files > 1)}," if each.files else "empty when"
+        parts.append(f"{many} looked at {ago(now - each.looked_at)}")
+    left = printable(", ".join(each.left_out))
+    return ", ".join([*parts, f"without network folders: {left}"] if left else parts)
 
 
 def _findings(status: Status, look: Look) -> list[Line]:
