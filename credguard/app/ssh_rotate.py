@@ -66,6 +66,7 @@ def rotate(
                 # What was done in one user's file says nothing of another's.
                 record = replace(record, user=wanted.user, lines={})
             table.put_rotation(ctx.db, record, ctx.now())
+        ssh_agent.reconfigure(ctx)  # a crash may have come between the switch and this
         pusher = wanted.push(who) if wanted.push is not None else None
         effects = Effects(ctx, who, pusher)
         outcome = Driver(effects, tell).run(record, push=pusher is not None)

@@ -1,5 +1,6 @@
 """Replacing and revoking a key against an account: moto over HTTP, a real SSH server, a real sh."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from credguard.app.context import Context
 from credguard.errors import AlreadyExists, CredguardError
 from credguard.keypairs.machine import Line
 from credguard.keypairs.revocation import Kind
+from credguard.ssh import config
 from credguard.store import ssh as table
 from tests.support import in_memory
 from tests.support.cloud import (
@@ -296,6 +298,22 @@ def test_a_key_of_several_accounts_is_replaced_by_one_in_each(
     # An account that no profile is of is told, and holds nothing up.
     table.add_registration(ctx.db, table.Registration(new.name, "333333333333", "us-east-1", 1.0))
     assert ssh_rotate.reach(ctx, None) == (["work", "other"], ["333333333333"])
+
+
+def test_ssh_is_told_of_the_new_key_after_a_crash_too(ctx: Context, simulator: Simulator) -> None:
+    """The switch is journalled, then ssh's settings are written: here they cannot be."""
+    ssh_agent.configure(ctx, [], None)
+    number = launch(simulator, "us-east-1", "credguard_k")
+    ours = Path(config.path())
+    before = ours.read_text()
+    ours.unlink()
+    ours.mkdir()
+    with pytest.raises(CredguardError, match=re.escape(str(ours))):
+        ssh_rotate.rotate(ctx, "k", None, NOTHING)
+    ours.rmdir()
+    ours.write_text(before)
+    assert not ssh_rotate.rotate(ctx, "k", None, NOTHING).over, number
+    assert f'IdentityFile "{successor(ctx).path}"' in ours.read_text()
 
 
 def test_a_replacement_tells_where_it_could_not_look(
