@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import stat
 from dataclasses import dataclass
 
 from credguard import config as settings
@@ -49,7 +50,8 @@ def start(lifetime: str) -> Started:
 def ensure(path: str, seconds: int) -> bool:
     """An ssh-agent answers at `path`; True: it was started now. `seconds`: of its keys; 0: no end.
 
-    Raises StoreError, Unsupported (no OpenSSH), CredguardError.
+    A socket there that nobody listens at is deleted, and nothing else. Raises StoreError,
+    Unsupported (no OpenSSH), CredguardError.
     """
     from credguard.ssh import agent
 
@@ -58,9 +60,21 @@ def ensure(path: str, seconds: int) -> bool:
     with locked(paths.lock_file("ssh-agent"), busy="another credguard starts an ssh-agent"):
         if os.path.exists(path) and agent.answers(path):
             return False
-        remove(path)
+        _clear(path)
         _spawn(path, seconds)
     return True
+
+
+def _clear(path: str) -> None:
+    try:
+        there = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise StoreError(f"cannot look at {path}: {exc.strerror}") from exc
+    if not stat.S_ISSOCK(there):
+        raise CredguardError(f"{path} is not an ssh-agent's socket", hint="move it away")
+    remove(path)
 
 
 def _spawn(path: str, seconds: int) -> None:

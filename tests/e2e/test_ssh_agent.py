@@ -141,6 +141,15 @@ def test_a_persons_own_agent_is_used_and_given_nothing(
     assert ssh_agent.stop()
 
 
+def test_what_is_no_socket_is_not_deleted_for_one(ctx: Context, tmp_path: Path) -> None:
+    ssh.create(ctx, "k", ["us-east-1"])
+    tmp_path.chmod(0o700)
+    (tmp_path / "file").write_text("mine")
+    done = tried("ssh", "unlock", str(tmp_path / "file"))
+    assert (done.returncode, "is not an ssh-agent's socket" in done.stderr) == (2, True)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 @pytest.mark.parametrize("yes", [True, False])
 def test_each_use_is_asked_about(
     ctx: Context, sshd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: bool
