@@ -18,6 +18,13 @@ from credguard.store import events
 from credguard.store import ssh as table
 
 _PID = re.compile(rb"SSH_AGENT_PID=(\d+)")
+# What the agent keeps of the environment in which it is started, for its helper's dialogs. It
+# outlives that by hours, and `credguard exec` puts secrets there, under names of a person's choice.
+_KEPT = {
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "LANG", "LANGUAGE", "TZ",
+    "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS",
+}  # fmt: skip
+_KEPT_PREFIXES = ("LC_", "XDG_", "QT_", "GTK_", "GDK_", "KDE_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,12 @@ def _spawn(path: str, seconds: int) -> None:
     from credguard.ssh import openssh
 
     command = ["ssh-agent", "-a", path, *(["-t", str(seconds)] if seconds else [])]
-    done = openssh.run(command, environment=ssh_askpass.environment())
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith(_KEPT_PREFIXES)
+    }
+    done = openssh.run(command, environment=kept | ssh_askpass.environment(), whole=True)
     match = _PID.search(done.stdout)
     if done.returncode != 0 or match is None:
         said = done.stderr.decode("utf-8", "replace").strip()

@@ -141,6 +141,24 @@ def test_a_persons_own_agent_is_used_and_given_nothing(
     assert ssh_agent.stop()
 
 
+def test_the_agent_keeps_no_secret_of_the_environment_in_which_ssh_ran(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It outlives `credguard exec --secret`, in which ssh may be what starts it."""
+    ssh.create(ctx, "k", ["us-east-1"])
+    for name in ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, "stands-for-" + "a-secret")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    credguard("ssh", "unlock", ssh_agent.socket())
+    number = Path(ssh_agent.socket() + ".pid").read_text()
+    try:
+        variables = Path("/proc", number, "environ").read_bytes().split(b"\0")
+    finally:
+        assert ssh_agent.stop()
+    assert b"LC_ALL=C.UTF-8" in variables
+    assert not [each for each in variables if b"stands-for" in each]
+
+
 def test_what_is_no_socket_is_not_deleted_for_one(ctx: Context, tmp_path: Path) -> None:
     ssh.create(ctx, "k", ["us-east-1"])
     tmp_path.chmod(0o700)
