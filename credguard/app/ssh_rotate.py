@@ -80,10 +80,13 @@ def _record(ctx: Context, name: str | None, who: Caller) -> Record:
     if mine := [each for each in found if each.account == who.account]:
         return mine[0]
     if found:
+        hint = "name a profile of that account: --profile PROFILE"
+        if not {each.account for each in found} & set(by_account(ctx)):
+            hint += f"; if there is none any more: credguard ssh revoke {quote(found[0].old)}"
         raise CredguardError(
             f"the key {found[0].old} is being replaced in account {found[0].account},"
             f" and the profile {who.profile} is of {who.account}",
-            hint="name a profile of that account: --profile PROFILE",
+            hint=hint,
         )
     key = ssh.chosen(ctx, name)
     if key.state != table.ACTIVE:
