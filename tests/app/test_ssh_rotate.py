@@ -128,6 +128,22 @@ def test_the_old_pair_stays_while_what_launches_names_it(
     assert (records[0].left, list(failed)) != ([], [])
 
 
+def test_a_group_whose_template_is_gone_holds_nothing_up(
+    ctx: Context, simulator: Simulator
+) -> None:
+    """It launches nothing; what another group stays with is seen all the same."""
+    gone = template(simulator, "us-east-1", "gone", None, None, "credguard_k", None)
+    there = template(simulator, "us-east-1", "web", "credguard_k", None, None)
+    pinned(simulator, "us-east-1", gone, 1)
+    pinned(simulator, "us-east-1", there, 1)
+    ec2 = client(simulator, "us-east-1")
+    ec2.delete_launch_template(LaunchTemplateId=gone)
+    ec2.close()
+    outcome = ssh_rotate.rotate(ctx, "k", None, NOTHING)
+    assert (outcome.failed, outcome.look.untold) == ({}, {})
+    assert [each.title for each in outcome.look.templates] == ["launch template web, version 1"]
+
+
 def test_a_region_that_refuses_is_done_later(
     ctx: Context, simulator: Simulator, cloud: Cloud
 ) -> None:
