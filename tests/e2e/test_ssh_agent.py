@@ -3,13 +3,15 @@
 import os
 import re
 import shlex
+import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from credguard.app import ssh, ssh_agent, ssh_askpass, ssh_rotate, uninstall
+from credguard.app import ssh, ssh_agent, ssh_askpass, ssh_rotate, ssh_unlock, uninstall
 from credguard.app.context import Context
 from credguard.errors import CredguardError, Unsupported
 from credguard.secret import Secret
@@ -123,6 +125,7 @@ def test_ssh_unlocks_a_key_of_the_vault_at_its_first_use(
     assert done.returncode == 255
     assert "credguard: " in done.stderr
     assert "UNPROTECTED" not in done.stderr  # of a public half, that would be
+    assert ssh_agent.stop()  # it was started before the vault was asked
 
 
 def test_a_persons_own_agent_is_used_and_given_nothing(
@@ -166,6 +169,29 @@ def test_what_is_no_socket_is_not_deleted_for_one(ctx: Context, tmp_path: Path) 
     done = tried("ssh", "unlock", str(tmp_path / "file"))
     assert (done.returncode, "is not an ssh-agent's socket" in done.stderr) == (2, True)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", ["timeout", "perl"])  # macOS has no timeout
+def test_an_agent_that_hangs_keeps_ssh_waiting_for_seconds_only(
+    ctx: Context, poisoned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """Such as one that was forwarded over a connection that broke."""
+    ssh.create(ctx, "k", ["us-east-1"])
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("ssh-add", "ssh-agent", limit):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    command = ssh_unlock.command(ssh_agent.socket(), [str(poisoned / ".ssh" / "credguard_k.pub")])
+    assert command is not None
+    monkeypatch.setenv("PATH", str(programs))
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(tmp_path / "s"))
+        hung.listen()
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "s"))
+        done = subprocess.run(["/bin/sh", "-c", command], timeout=60, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert ssh_agent.stop()
 
 
 @pytest.mark.parametrize("yes", [True, False])
