@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import stat
 from dataclasses import dataclass
 
 from credguard import config as settings
@@ -17,6 +18,13 @@ from credguard.store import events
 from credguard.store import ssh as table
 
 _PID = re.compile(rb"SSH_AGENT_PID=(\d+)")
+# What the agent keeps of the environment in which it is started, for its helper's dialogs. It
+# outlives that by hours, and `credguard exec` puts secrets there, under names of a person's choice.
+_KEPT = {
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "LANG", "LANGUAGE", "TZ",
+    "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS",
+}  # fmt: skip
+_KEPT_PREFIXES = ("LC_", "XDG_", "QT_", "GTK_", "GDK_", "KDE_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,8 @@ def start(lifetime: str) -> Started:
 def ensure(path: str, seconds: int) -> bool:
     """An ssh-agent answers at `path`; True: it was started now. `seconds`: of its keys; 0: no end.
 
-    Raises StoreError, Unsupported (no OpenSSH), CredguardError.
+    A socket there that nobody listens at is deleted, and nothing else. Raises StoreError,
+    Unsupported (no OpenSSH), CredguardError.
     """
     from credguard.ssh import agent
 
@@ -58,16 +67,33 @@ def ensure(path: str, seconds: int) -> bool:
     with locked(paths.lock_file("ssh-agent"), busy="another credguard starts an ssh-agent"):
         if os.path.exists(path) and agent.answers(path):
             return False
-        remove(path)
+        _clear(path)
         _spawn(path, seconds)
     return True
+
+
+def _clear(path: str) -> None:
+    try:
+        there = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise StoreError(f"cannot look at {path}: {exc.strerror}") from exc
+    if not stat.S_ISSOCK(there):
+        raise CredguardError(f"{path} is not an ssh-agent's socket", hint="move it away")
+    remove(path)
 
 
 def _spawn(path: str, seconds: int) -> None:
     from credguard.ssh import openssh
 
     command = ["ssh-agent", "-a", path, *(["-t", str(seconds)] if seconds else [])]
-    done = openssh.run(command, environment=ssh_askpass.environment())
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith(_KEPT_PREFIXES)
+    }
+    done = openssh.run(command, environment=kept | ssh_askpass.environment(), whole=True)
     match = _PID.search(done.stdout)
     if done.returncode != 0 or match is None:
         said = done.stderr.decode("utf-8", "replace").strip()

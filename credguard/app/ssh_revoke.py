@@ -11,7 +11,14 @@ from shlex import quote
 from credguard.app import ssh, ssh_agent, ssh_locks
 from credguard.app.context import Context
 from credguard.app.mfa import Codes
-from credguard.app.ssh_account import Caller, all_regions, caller, delete_pair, some_regions
+from credguard.app.ssh_account import (
+    Caller,
+    all_regions,
+    by_account,
+    caller,
+    delete_pair,
+    some_regions,
+)
 from credguard.app.ssh_look import local_keys, read, read_templates
 from credguard.app.ssh_push import Pusher
 from credguard.atomic import remove
@@ -216,6 +223,8 @@ def _done(
     instances: list[Instance],
 ) -> Record:
     _end_rotation(ctx, record)
+    if Kind.FILE in parts:
+        _end_lost(ctx, who, record)
     for item in record.left:
         if item.kind not in parts or (item.kind is Kind.INSTANCE and pusher is None):
             continue
@@ -241,6 +250,17 @@ def _end_rotation(ctx: Context, record: Record) -> None:
                 table.end_rotation(ctx.db, rotation)
                 if old is not None and old.state == table.DRAINING:
                     table.set_state(ctx.db, rotation.old, table.ACTIVE)
+
+
+def _end_lost(ctx: Context, who: Caller, record: Record) -> None:
+    """In accounts that no profile is of, the key's replacement would never be over.
+
+    The list keeps its pairs there.
+    """
+    reached = {who.account, *by_account(ctx)}
+    for rotation in table.rotations(ctx.db):
+        if rotation.old == record.name and rotation.account not in reached:
+            table.end_rotation(ctx.db, rotation)
 
 
 def _do(

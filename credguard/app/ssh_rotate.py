@@ -66,6 +66,7 @@ def rotate(
                 # What was done in one user's file says nothing of another's.
                 record = replace(record, user=wanted.user, lines={})
             table.put_rotation(ctx.db, record, ctx.now())
+        ssh_agent.reconfigure(ctx)  # a crash may have come between the switch and this
         pusher = wanted.push(who) if wanted.push is not None else None
         effects = Effects(ctx, who, pusher)
         outcome = Driver(effects, tell).run(record, push=pusher is not None)
@@ -79,10 +80,13 @@ def _record(ctx: Context, name: str | None, who: Caller) -> Record:
     if mine := [each for each in found if each.account == who.account]:
         return mine[0]
     if found:
+        hint = "name a profile of that account: --profile PROFILE"
+        if not {each.account for each in found} & set(by_account(ctx)):
+            hint += f"; if there is none any more: credguard ssh revoke {quote(found[0].old)}"
         raise CredguardError(
             f"the key {found[0].old} is being replaced in account {found[0].account},"
             f" and the profile {who.profile} is of {who.account}",
-            hint="name a profile of that account: --profile PROFILE",
+            hint=hint,
         )
     key = ssh.chosen(ctx, name)
     if key.state != table.ACTIVE:

@@ -21,10 +21,11 @@ _PLAIN = re.compile(r"[^'\"\\%$`!\x00-\x1f\x7f]+\Z")
 _SCRIPT = """#!/bin/sh
 # Run by ssh: $1 is the agent's socket, the rest are public keys. 0: that agent holds them all.
 [ -z "$%(quiet)s" ] || exit 1
-limit=
-command -v timeout >/dev/null && limit='timeout 5'
+limit=  # macOS has no timeout
+if command -v timeout >/dev/null; then limit='timeout 5'
+elif command -v perl >/dev/null; then limit='perl -e alarm(5);exec@ARGV --'; fi
 holds() {
-    held=$(SSH_AUTH_SOCK=$1 $limit ssh-add -L 2>/dev/null) || return 1
+    { held=$(SSH_AUTH_SOCK=$1 $limit ssh-add -L); } 2>/dev/null || return 1
     shift
     for file; do
         read -r kind key rest <"$file" && [ -n "$key" ] || return 1

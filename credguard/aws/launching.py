@@ -1,18 +1,19 @@
 """What launches instances, and with which key pair: launch templates and launch configurations."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from credguard.aws.clients import client
 from credguard.aws.model import Credentials
 from credguard.aws.translate import translated
-from credguard.errors import AwsError
+from credguard.errors import AwsError, NoSuchEntity
 from credguard.keypairs.model import Template
 
 # The most that one page of each call may have; EC2 and EC2 Auto Scaling API references.
 _VERSIONS, _CONFIGURATIONS, _GROUPS = 200, 100, 100
-# One call each: Auto Scaling groups that stay with a version which is neither latest nor default.
+# One call each, or one a version where one is gone: templates that Auto Scaling groups stay with in
+# a version which is neither latest nor default.
 _PINNED = 25
 
 
@@ -84,9 +85,17 @@ def _pinned(ec2: Any, region: str, wanted: set[tuple[str, int]]) -> list[dict[st
         )
     rows: list[dict[str, Any]] = []
     for number, versions in by_template.items():
-        with translated("ec2:DescribeLaunchTemplateVersions", f"{number} in {region}"):
-            answer = ec2.describe_launch_template_versions(
-                LaunchTemplateId=number, Versions=versions[:_VERSIONS]
-            )
-            rows += answer["LaunchTemplateVersions"]
+        try:
+            rows += _versions(ec2, region, number, versions[:_VERSIONS])
+        except NoSuchEntity:
+            # Groups may outlive what they launch from. One that is gone fails the call for all.
+            for each in versions[:_VERSIONS]:
+                with suppress(NoSuchEntity):
+                    rows += _versions(ec2, region, number, [each])
     return rows
+
+
+def _versions(ec2: Any, region: str, number: str, versions: list[str]) -> list[dict[str, Any]]:
+    with translated("ec2:DescribeLaunchTemplateVersions", f"{number} in {region}"):
+        answer = ec2.describe_launch_template_versions(LaunchTemplateId=number, Versions=versions)
+        return list(answer["LaunchTemplateVersions"])

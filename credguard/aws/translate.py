@@ -42,7 +42,8 @@ for _error, _codes in (
         (
             "NoSuchEntity InvalidKeyPair.NotFound InvalidInstanceID.NotFound "
             "EC2InstanceNotFoundException InvocationDoesNotExist TargetNotConnected "
-            "InvalidInstanceId"
+            "InvalidInstanceId InvalidLaunchTemplateId.NotFound "
+            "InvalidLaunchTemplateId.VersionNotFound"
         ),
     ),
     (

@@ -29,11 +29,12 @@ def run(
     *,
     given: bytes = b"",
     environment: dict[str, str] | None = None,
+    whole: bool = False,
     deadline_s: float = DEADLINE_S,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program of OpenSSH. `given`: its standard input; `environment`: besides our own.
 
-    Raises Unsupported (not installed), NoEnd, CredguardError.
+    `whole`: it gets nothing of our own. Raises Unsupported (not installed), NoEnd, CredguardError.
     """
     try:
         return subprocess.run(
@@ -42,7 +43,7 @@ def run(
             capture_output=True,
             timeout=deadline_s,
             check=False,
-            env={**os.environ, **(environment or {})},
+            env={**({} if whole else os.environ), **(environment or {})},
         )
     except FileNotFoundError:
         raise Unsupported(

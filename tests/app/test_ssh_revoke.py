@@ -24,7 +24,7 @@ from credguard.atomic import locked
 from credguard.errors import Aborted, Busy, CredguardError, Unsupported
 from credguard.keypairs.revocation import Kind, Record, State
 from credguard.ssh import agent as ssh_agent_program
-from credguard.store import leaks
+from credguard.store import leaks, profiles
 from credguard.store import ssh as table
 from credguard.vault.base import ssh_item
 from tests.support import in_memory
@@ -267,3 +267,24 @@ def test_a_successor_that_is_taken_away_takes_over_nothing(
     assert table.rotations(ctx.db) == []
     assert ssh.chosen(ctx, None).name == "k"
     assert set(pairs(simulator, "us-east-1")) == {"credguard_k"}
+
+
+def test_a_replacement_in_an_account_that_is_lost_does_not_go_on_for_ever(
+    ctx: Context, simulator: Simulator, cloud: Cloud
+) -> None:
+    """No profile is of it any more: without a way out the new key could never be replaced."""
+    other = "222222222222"
+    in_memory.add_profile(ctx, "other", *simulator.elsewhere(other, "dev"))
+    ssh.create(ctx, "k", ["us-east-1"], "other")
+    assert ssh_rotate.rotate(ctx, "k", "work", ssh_rotate.Wanted()).over
+    new = successor(ctx)
+    profiles.remove_profile(ctx.db, "other")
+    with pytest.raises(CredguardError, match=f"is being replaced in account {other}") as caught:
+        ssh_rotate.rotate(ctx, new.name, None, ssh_rotate.Wanted())
+    assert "credguard ssh revoke k" in caught.value.hint
+    # A leak is answered by nobody's word: what is under way stays.
+    ssh_revoke.revoke(ctx, ssh_revoke.Target("k"), parts=ssh_revoke.OF_A_LEAK)
+    assert [each.account for each in table.rotations(ctx.db)] == [other]
+    records, _ = ssh_revoke.revoke(ctx, ssh_revoke.Target("k"))
+    assert [each.account for each in records[0].left if each.kind is Kind.PAIR] == [other]
+    assert ssh_rotate.rotate(ctx, new.name, None, ssh_rotate.Wanted()).record.old == new.name

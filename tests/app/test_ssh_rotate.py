@@ -1,5 +1,6 @@
 """Replacing and revoking a key against an account: moto over HTTP, a real SSH server, a real sh."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from credguard.app.context import Context
 from credguard.errors import AlreadyExists, CredguardError
 from credguard.keypairs.machine import Line
 from credguard.keypairs.revocation import Kind
+from credguard.ssh import config
 from credguard.store import ssh as table
 from tests.support import in_memory
 from tests.support.cloud import (
@@ -124,6 +126,22 @@ def test_the_old_pair_stays_while_what_launches_names_it(
     # Whoever takes it away is told what launches no more.
     records, failed = ssh_revoke.revoke(ctx, ssh_revoke.Target("k"))
     assert (records[0].left, list(failed)) != ([], [])
+
+
+def test_a_group_whose_template_is_gone_holds_nothing_up(
+    ctx: Context, simulator: Simulator
+) -> None:
+    """It launches nothing; what another group stays with is seen all the same."""
+    gone = template(simulator, "us-east-1", "gone", None, None, "credguard_k", None)
+    there = template(simulator, "us-east-1", "web", "credguard_k", None, None)
+    pinned(simulator, "us-east-1", gone, 1)
+    pinned(simulator, "us-east-1", there, 1)
+    ec2 = client(simulator, "us-east-1")
+    ec2.delete_launch_template(LaunchTemplateId=gone)
+    ec2.close()
+    outcome = ssh_rotate.rotate(ctx, "k", None, NOTHING)
+    assert (outcome.failed, outcome.look.untold) == ({}, {})
+    assert [each.title for each in outcome.look.templates] == ["launch template web, version 1"]
 
 
 def test_a_region_that_refuses_is_done_later(
@@ -296,6 +314,22 @@ def test_a_key_of_several_accounts_is_replaced_by_one_in_each(
     # An account that no profile is of is told, and holds nothing up.
     table.add_registration(ctx.db, table.Registration(new.name, "333333333333", "us-east-1", 1.0))
     assert ssh_rotate.reach(ctx, None) == (["work", "other"], ["333333333333"])
+
+
+def test_ssh_is_told_of_the_new_key_after_a_crash_too(ctx: Context, simulator: Simulator) -> None:
+    """The switch is journalled, then ssh's settings are written: here they cannot be."""
+    ssh_agent.configure(ctx, [], None)
+    number = launch(simulator, "us-east-1", "credguard_k")
+    ours = Path(config.path())
+    before = ours.read_text()
+    ours.unlink()
+    ours.mkdir()
+    with pytest.raises(CredguardError, match=re.escape(str(ours))):
+        ssh_rotate.rotate(ctx, "k", None, NOTHING)
+    ours.rmdir()
+    ours.write_text(before)
+    assert not ssh_rotate.rotate(ctx, "k", None, NOTHING).over, number
+    assert f'IdentityFile "{successor(ctx).path}"' in ours.read_text()
 
 
 def test_a_replacement_tells_where_it_could_not_look(

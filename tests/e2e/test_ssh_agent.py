@@ -3,13 +3,15 @@
 import os
 import re
 import shlex
+import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from credguard.app import ssh, ssh_agent, ssh_askpass, ssh_rotate, uninstall
+from credguard.app import ssh, ssh_agent, ssh_askpass, ssh_rotate, ssh_unlock, uninstall
 from credguard.app.context import Context
 from credguard.errors import CredguardError, Unsupported
 from credguard.secret import Secret
@@ -123,6 +125,7 @@ def test_ssh_unlocks_a_key_of_the_vault_at_its_first_use(
     assert done.returncode == 255
     assert "credguard: " in done.stderr
     assert "UNPROTECTED" not in done.stderr  # of a public half, that would be
+    assert ssh_agent.stop()  # it was started before the vault was asked
 
 
 def test_a_persons_own_agent_is_used_and_given_nothing(
@@ -138,6 +141,56 @@ def test_a_persons_own_agent_is_used_and_given_nothing(
     subprocess.run(["ssh-add", "-q", "-D"], check=True, timeout=20, capture_output=True)
     assert sshd.login("echo", "in", settings=settings).stdout == "in\n"
     assert held() == []  # it may be forwarded from another machine
+    assert ssh_agent.stop()
+
+
+def test_the_agent_keeps_no_secret_of_the_environment_in_which_ssh_ran(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It outlives `credguard exec --secret`, in which ssh may be what starts it."""
+    ssh.create(ctx, "k", ["us-east-1"])
+    for name in ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, "stands-for-" + "a-secret")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    credguard("ssh", "unlock", ssh_agent.socket())
+    number = Path(ssh_agent.socket() + ".pid").read_text()
+    try:
+        variables = Path("/proc", number, "environ").read_bytes().split(b"\0")
+    finally:
+        assert ssh_agent.stop()
+    assert b"LC_ALL=C.UTF-8" in variables
+    assert not [each for each in variables if b"stands-for" in each]
+
+
+def test_what_is_no_socket_is_not_deleted_for_one(ctx: Context, tmp_path: Path) -> None:
+    ssh.create(ctx, "k", ["us-east-1"])
+    tmp_path.chmod(0o700)
+    (tmp_path / "file").write_text("mine")
+    done = tried("ssh", "unlock", str(tmp_path / "file"))
+    assert (done.returncode, "is not an ssh-agent's socket" in done.stderr) == (2, True)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", ["timeout", "perl"])  # macOS has no timeout
+def test_an_agent_that_hangs_keeps_ssh_waiting_for_seconds_only(
+    ctx: Context, poisoned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """Such as one that was forwarded over a connection that broke."""
+    ssh.create(ctx, "k", ["us-east-1"])
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("ssh-add", "ssh-agent", limit):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    command = ssh_unlock.command(ssh_agent.socket(), [str(poisoned / ".ssh" / "credguard_k.pub")])
+    assert command is not None
+    monkeypatch.setenv("PATH", str(programs))
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(tmp_path / "s"))
+        hung.listen()
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "s"))
+        done = subprocess.run(["/bin/sh", "-c", command], timeout=60, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
     assert ssh_agent.stop()
 
 
