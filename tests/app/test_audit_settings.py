@@ -66,6 +66,20 @@ def test_the_first_waiver_makes_the_file() -> None:
     assert [each.resource for each in waivers.load(ctx)] == ["arn:aws:*"]
 
 
+def test_a_waiver_may_last_as_long_as_there_are_days() -> None:
+    waivers.add(Context(), "root-mfa", "*", "x", date.max)
+    (found,) = waivers.load(Context())
+    assert (found.day, found.until) == ("9999-12-31", 253402300800.0)
+
+
+@pytest.mark.parametrize("given", [("caf\udce9", "x"), ("*", "caf\udce9")])
+def test_a_waiver_in_letters_that_no_file_can_hold(given: tuple[str, str]) -> None:
+    ctx = Context()
+    with pytest.raises(ConfigError, match="UTF-8"):
+        waivers.add(ctx, "root-mfa", *given, date(2999, 1, 1))
+    assert waivers.load(ctx) == []
+
+
 def test_a_waiver_hides_no_pass() -> None:
     found = waivers.load(written(f"[[waiver]]\n{ENTRY}until = 2999-01-01\n"))
     (first, _) = judge.run(world.GOOD, Limits(), [BY_ID["s3-bucket-block"]], found)

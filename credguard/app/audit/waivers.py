@@ -57,8 +57,8 @@ def load(ctx: Context) -> list[Waiver]:
 def add(ctx: Context, check: str, resource: str, reason: str, until: date) -> str:
     """Write one more waiver; gives the file. What stands in it stays as it is, comments too.
 
-    Raises ConfigError: the check is none, the reason says nothing, the day is over, or the file is
-    not one of waivers.
+    Raises ConfigError: the check is none, the reason says nothing, something is not UTF-8, the day
+    is over, or the file is not one of waivers.
     """
     import tomlkit  # only here: reading takes tomllib
 
@@ -71,10 +71,16 @@ def add(ctx: Context, check: str, resource: str, reason: str, until: date) -> st
         before = ""
     entry = {"check": check, "resource": resource, "reason": reason, "until": until}
     after = f"{before.rstrip()}\n\n{tomlkit.dumps({'waiver': [entry]})}".lstrip()
+    try:
+        data = after.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(
+            "the resource and the reason must be UTF-8", hint="write them in other letters"
+        ) from None
     _parsed(after, path)
     try:
         paths.private_dir(paths.config_dir())
-        write_private(path, after.encode(), open_mode(path) if before else 0o600)
+        write_private(path, data, open_mode(path) if before else 0o600)
     except OSError as error:
         raise ConfigError(
             f"cannot write {path}: {error.strerror}", hint="make room, or see its mode"
@@ -111,5 +117,6 @@ def _waiver(entry: _Entry, path: str) -> Waiver:
     if not entry.reason.strip():
         raise ConfigError(f"{path}: the waiver of {entry.check} gives no reason", hint=EXAMPLE)
     last = datetime(entry.until.year, entry.until.month, entry.until.day, tzinfo=UTC)
-    end = (last + timedelta(days=1)).timestamp()
+    # Added to the number: there is no day after the last one of the calendar.
+    end = last.timestamp() + timedelta(days=1).total_seconds()
     return Waiver(entry.check, entry.resource, entry.reason.strip(), end, entry.until.isoformat())
