@@ -8,7 +8,7 @@ import msgspec
 
 from credguard import paths
 from credguard.app.context import Context
-from credguard.atomic import open_mode, write_private
+from credguard.atomic import locked, open_mode, write_private
 from credguard.audit.model import Waiver
 from credguard.audit.table import BY_ID
 from credguard.errors import ConfigError
@@ -58,18 +58,24 @@ def add(ctx: Context, check: str, resource: str, reason: str, until: date) -> st
     """Write one more waiver; gives the file. What stands in it stays as it is, comments too.
 
     Raises ConfigError: the check is none, the reason says nothing, something is not UTF-8, the day
-    is over, or the file is not one of waivers.
+    is over, or the file is not one of waivers. Raises Busy: another credguard writes it for long.
     """
-    import tomlkit  # only here: reading takes tomllib
-
-    path = os.path.realpath(file(ctx))
     if until < datetime.fromtimestamp(ctx.now(), UTC).date():
         raise ConfigError(f"{until} is over", hint="name a day to come: --until")
+    path = os.path.realpath(file(ctx))
+    paths.private_dir(paths.state_dir())
+    with locked(paths.lock_file("waivers"), busy="another credguard writes the waivers"):
+        _append(path, {"check": check, "resource": resource, "reason": reason, "until": until})
+    return path
+
+
+def _append(path: str, entry: dict[str, object]) -> None:
+    import tomlkit  # only here: reading takes tomllib
+
     try:
         before = _read(path)
     except FileNotFoundError:
         before = ""
-    entry = {"check": check, "resource": resource, "reason": reason, "until": until}
     after = f"{before.rstrip()}\n\n{tomlkit.dumps({'waiver': [entry]})}".lstrip()
     try:
         data = after.encode()
@@ -85,7 +91,6 @@ def add(ctx: Context, check: str, resource: str, reason: str, until: date) -> st
         raise ConfigError(
             f"cannot write {path}: {error.strerror}", hint="make room, or see its mode"
         ) from error
-    return path
 
 
 def _read(path: str) -> str:
