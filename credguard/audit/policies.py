@@ -169,7 +169,7 @@ def _limits(found: Authorization, boundary: str) -> bool:
     return document is not None and not (
         statements.is_admin(document)
         or statements.escalations(document)
-        or statements.sheds_boundary(document)
+        or statements.sheds_boundary(document, boundary)
     )
 
 

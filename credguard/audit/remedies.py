@@ -20,7 +20,9 @@ def rewrite(arn: str, name: str) -> str:
         "take it to a file, policy.json:\nrun: aws iam ",
         "correct it there, then:\nrun: aws iam ",
     )
-    if ":policy/" in arn:
+    # A path may have colons, and more that a shell would take for its own.
+    kind = arn.split(":", 5)[5].partition("/")[0]
+    if kind == "policy":
         which = f"--policy-arn {quote(arn)}"
         return (
             f"{first}get-policy-version {which} --version-id $(aws iam get-policy {which}"
@@ -29,7 +31,6 @@ def rewrite(arn: str, name: str) -> str:
             " --policy-document file://policy.json --set-as-default"
         )
     owner = arn.removesuffix(f"/{name}")
-    kind = owner.rpartition(":")[2].partition("/")[0]
     which = f"--{kind}-name {quote(owner.rpartition('/')[2])} --policy-name {quote(name)}"
     return (
         f"{first}get-{kind}-policy {which} --query PolicyDocument > policy.json\n"

@@ -55,11 +55,12 @@ def _every(resource: str, service: str) -> bool:
     parts = resource.split(":", 5)
     if len(parts) < 6 or not parts[2]:
         return False
-    kind, _, rest = parts[5].rpartition("/")
-    whole = not rest.strip("*") and bool(rest) and "/" not in kind and "*" not in kind
+    whole = "*" in parts[5] and _EVERY_ONE.fullmatch(parts[5]) is not None
     return whole and (not parts[2].strip("*") or (service != "*" and matches(parts[2], service)))
 
 
+# A kind at most, then nothing that narrows it down: user/*, function:*, stack/*/*, */*.
+_EVERY_ONE = re.compile(r"[A-Za-z*?-]*[:/*?]*")
 _EVERY_ACTION = re.compile(r"\*+(:\*+)?")
 
 
@@ -114,25 +115,53 @@ def escalations(document: Document) -> list[str]:
     return [" with ".join(way) for way in _WAYS if all(has(action) for action in way)]
 
 
-def sheds_boundary(document: Document) -> bool:
-    """Whether whoever is held to this boundary may be able to take it off."""
-    ways = ("iam:DeleteUserPermissionsBoundary", "iam:PutUserPermissionsBoundary")
-    return any(allows(each, way) for each in statements(document) for way in ways)
+def sheds_boundary(document: Document, arn: str) -> bool:
+    """Whether whoever is held to this boundary may be able to take it off, or to write it anew.
+
+    `arn`: of the boundary.
+    """
+    off = ("iam:DeleteUserPermissionsBoundary", "iam:PutUserPermissionsBoundary")
+    anew = ("iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion")
+    return any(
+        any(allows(each, way) for way in off)
+        or (_reaches(each, arn) and any(allows(each, way) for way in anew))
+        for each in statements(document)
+    )
+
+
+def _reaches(statement: dict[str, Any], arn: str) -> bool:
+    """Whether the statement may be for the resource of that ARN; a variable may be anything."""
+    if "NotResource" in statement:
+        return True
+    patterns = map(str, listed(statement.get("Resource")))
+    return any(matches(re.sub(r"\$\{[^}]*\}", "*", each), arn) for each in patterns)
 
 
 # Conditions on how a request comes, not on whose it is or what it is for.
 _NO_LIMITS = {"aws:securetransport", "aws:requestedregion", "aws:viaawsservice"}
+# What every request has, and the values that every request meets.
+_ALWAYS = {"aws:principalaccount", "aws:principalarn", "aws:sourceip", "aws:userid"}
+_ANY = {"*", "0.0.0.0/0", "::/0"}
 
 
 def _limited(statement: dict[str, Any]) -> bool:
     conditions = statement.get("Condition")
     if not isinstance(conditions, dict):
         return bool(conditions)
-    every = [keys for keys in conditions.values() if keys]
+    every = [(str(operator).lower(), keys) for operator, keys in conditions.items() if keys]
     return any(
-        not isinstance(keys, dict) or {str(key).lower() for key in keys} - _NO_LIMITS
-        for keys in every
+        not isinstance(keys, dict)
+        or any(not _met(operator, str(key).lower(), values) for key, values in keys.items())
+        for operator, keys in every
     )
+
+
+def _met(operator: str, key: str, values: Any) -> bool:
+    """Whether everybody meets that condition."""
+    if key in _NO_LIMITS:
+        return True
+    open_ = any(str(each) in _ANY for each in listed(values))
+    return key in _ALWAYS and "not" not in operator and open_
 
 
 def principals(statement: dict[str, Any]) -> list[str]:
@@ -147,10 +176,7 @@ def anyone(statement: dict[str, Any]) -> bool:
     """Whether the statement is for everyone, whatever account they come from."""
     if "NotPrincipal" in statement:
         return True
-    value = statement.get("Principal")
-    if isinstance(value, dict):
-        return any(str(each) == "*" for each in listed(value.get("AWS")))
-    return any(str(each) == "*" for each in listed(value))
+    return "*" in principals(statement)
 
 
 # Conditions that tie a statement for everyone to somebody known.
@@ -189,7 +215,7 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 def _fixed(key: str, value: str) -> bool:
     """Whether the value names somebody: a wildcard or a variable in it does not."""
     if key == "aws:sourceip":
-        return not from_world(value) and "*" not in value
+        return not from_world(value) and "*" not in value and "?" not in value
     if "${" in value:
         return False
     if "*" not in value and "?" not in value:
@@ -268,6 +294,8 @@ def _subject(value: str) -> bool:
     if not _wild([value]):
         return bool(value)
     fixed = re.split(r"[*?]", value, maxsplit=1)[0]
+    if any(start.startswith(fixed) for start in _SUBJECTS):
+        return False
     for start, mark in _SUBJECTS.items():
         if fixed.startswith(start):
             return bool(fixed.removeprefix(start).partition(mark)[0]) and mark in (

@@ -132,7 +132,7 @@ def from_json(data: bytes, name: str) -> Audit:
     """The document in `data`, of a file called `name`. Raises ConfigError: it is not one."""
     try:
         found = msgspec.json.decode(data, type=Audit)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(
             f"{name} is not an audit of credguard: {error}",
             hint="make one: credguard audit --format json > FILE",

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from credguard.audit.model import FAIL, NA, PASS, UNKNOWN, WAIVED
 from credguard.report.audit import Audit, CheckRow, Row, counts, policy
+from credguard.report.text import printable
 
 # (text, colour or "", bold) -> text as the terminal shows it.
 Paint = Callable[[str, str, bool], str]
@@ -39,7 +40,9 @@ def audit_text(audit: Audit, width: int, paint: Paint = plain, *, every: bool = 
             lines += [*_check(check, shown, width, paint, every=every), ""]
     lines += _unknown(audit, width, paint)
     lines += _change(audit, checks, width, paint)
-    lines += [each for note in audit.notes for each in _wrapped(f"note: {note}", width, 0)]
+    lines += [
+        each for note in audit.notes for each in _wrapped(printable(f"note: {note}"), width, 0)
+    ]
     if counts(audit)[FAIL]:
         lines += _wrapped(_ACCEPT, width, 0)
     lines += [_summary(audit, paint)]

@@ -84,7 +84,7 @@ def from_json(data: bytes, name: str) -> Posture:
     """The document in `data`, of a file called `name`. Raises ConfigError: it is not one."""
     try:
         found = msgspec.json.decode(data, type=Posture)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(
             f"{name} is not a posture of credguard: {error}",
             hint="make one: credguard posture --json > FILE",

@@ -97,7 +97,7 @@ class Merging:
         """Fold a document in, of a file called `name`. Raises ConfigError: none of ours."""
         try:
             kind = msgspec.json.decode(data, type=_Kind).kind
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             kind = ""
         if kind == posture.KIND:
             self.machine(posture.from_json(data, name))

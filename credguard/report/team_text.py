@@ -49,8 +49,9 @@ def _account(each: Account, paint: Paint) -> str:
     name = f" {printable(each.name)}" if each.name else ""
     whose = f" {printable(each.caller.rpartition('/')[2])} alone" if each.caller else ""
     day = f"{datetime.fromtimestamp(each.at).astimezone():%Y-%m-%d}"
+    number = printable(each.account)
     return (
-        f"  {each.account}  {paint(f'{failed:>4} wrong', 'red' if failed else '', False)}"
+        f"  {number}  {paint(f'{failed:>4} wrong', 'red' if failed else '', False)}"
         f"  {paint(f'{unknown:>4} not told', 'yellow' if unknown else '', False)}"
         f"  {each.counts[PASS]:>4} well  {day}{name}{whose}"
     )
@@ -58,10 +59,10 @@ def _account(each: Account, paint: Paint) -> str:
 
 def _checked(each: Checked, every: int, width: int, paint: Paint) -> str:
     colour = {"critical": "red", "high": "red", "medium": "yellow"}.get(each.severity, "")
-    title = textwrap.shorten(f"{each.title} [{each.id}]", max(30, width - 24), placeholder="...")
-    return (
-        f"  {paint(f'{each.severity:<8}', colour, False)}  {len(each.failed):>3}/{every}  {title}"
-    )
+    said = printable(f"{each.title} [{each.id}]")
+    title = textwrap.shorten(said, max(30, width - 24), placeholder="...")
+    severity = paint(f"{printable(each.severity):<8}", colour, False)
+    return f"  {severity}  {len(each.failed):>3}/{every}  {title}"
 
 
 def _unread(team: Team, width: int, paint: Paint) -> Iterator[str]:
@@ -71,7 +72,8 @@ def _unread(team: Team, width: int, paint: Paint) -> Iterator[str]:
     yield paint("Could not be read", "yellow", True)
     for each in noted:
         yield from textwrap.wrap(
-            f"{each.account}: {each.note}", width, initial_indent="  ", subsequent_indent="    ",
+            printable(f"{each.account}: {each.note}"), width,
+            initial_indent="  ", subsequent_indent="    ",
             break_long_words=False, break_on_hyphens=False,
         )  # fmt: skip
     yield ""
@@ -85,9 +87,9 @@ def _machine(each: Posture, at: float, width: int, paint: Paint) -> Iterator[str
     keys = number_of(len(each.keys), "key")
     yield (
         f"  {state}{printable(each.user)} on {printable(each.host)}: {keys},"
-        f" oldest {age}; {len(each.hooks)} hooked; {each.vault or 'no vault'}"
+        f" oldest {age}; {len(each.hooks)} hooked; {printable(each.vault) or 'no vault'}"
     )
     if needs:
         yield from textwrap.wrap(
-            ", ".join(needs), width, initial_indent=" " * 8, subsequent_indent=" " * 8
+            printable(", ".join(needs)), width, initial_indent=" " * 8, subsequent_indent=" " * 8
         )

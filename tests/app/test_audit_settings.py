@@ -1,7 +1,9 @@
 """Waivers, thresholds and what is chosen."""
 
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -64,6 +66,34 @@ def test_the_first_waiver_makes_the_file() -> None:
     path = Path(waivers.add(ctx, "root-mfa", "arn:aws:*", "x", date(2999, 1, 1)))
     assert path.stat().st_mode & 0o777 == 0o600
     assert [each.resource for each in waivers.load(ctx)] == ["arn:aws:*"]
+
+
+def test_a_waiver_may_last_as_long_as_there_are_days() -> None:
+    waivers.add(Context(), "root-mfa", "*", "x", date.max)
+    (found,) = waivers.load(Context())
+    assert (found.day, found.until) == ("9999-12-31", 253402300800.0)
+
+
+@pytest.mark.parametrize("given", [("caf\udce9", "x"), ("*", "caf\udce9")])
+def test_a_waiver_in_letters_that_no_file_can_hold(given: tuple[str, str]) -> None:
+    ctx = Context()
+    with pytest.raises(ConfigError, match="UTF-8"):
+        waivers.add(ctx, "root-mfa", *given, date(2999, 1, 1))
+    assert waivers.load(ctx) == []
+
+
+def test_waivers_that_are_written_at_once_all_stand() -> None:
+    names = [f"arn:aws:s3:::{number}" for number in range(16)]
+    start = threading.Barrier(len(names))
+
+    def add(name: str) -> None:
+        ctx = Context()
+        start.wait()
+        waivers.add(ctx, "s3-bucket-public", name, "x", date(2999, 1, 1))
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(add, names))
+    assert sorted(each.resource for each in waivers.load(Context())) == sorted(names)
 
 
 def test_a_waiver_hides_no_pass() -> None:

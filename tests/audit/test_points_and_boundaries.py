@@ -60,6 +60,12 @@ def test_access_points_of_another_account_are_not_passed() -> None:
         ("arn:aws:iam::1:policy/edge", world.statement(Action="iam:*", Resource="*"), FAIL),
         ("arn:aws:iam::1:policy/edge", world.statement(
             Action="iam:DeleteUserPermissionsBoundary", Resource="arn:aws:iam::1:user/eve"), FAIL),
+        ("arn:aws:iam::1:policy/edge", world.statement(
+            Action="iam:CreatePolicyVersion", Resource="arn:aws:iam::1:policy/edge"), FAIL),
+        ("arn:aws:iam::1:policy/edge", world.statement(
+            Action="iam:Set*", Resource="arn:aws:iam::1:policy/ed?e"), FAIL),
+        ("arn:aws:iam::1:policy/edge", world.statement(
+            Action="iam:CreatePolicyVersion", Resource="arn:aws:iam::1:policy/app-*"), PASS),
         ("arn:aws:iam::aws:policy/ReadOnlyAccess", world.READ, FAIL),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ import click
 import pytest
 from botocore.validate import ParamValidator
 
-from credguard.audit import judge
+from credguard.audit import judge, remedies
 from credguard.audit.model import FAIL, Limits
 from credguard.audit.table import CHECKS
 from tests.audit.world import BAD
@@ -62,3 +62,15 @@ def test_credguard_takes_the_command(check: str, line: str) -> None:
 
 def test_every_line_is_a_command_of_a_known_program() -> None:
     assert {line.split()[0] for _, line in ALL} == {"aws", "credguard"}
+
+
+@pytest.mark.parametrize("path", ["team", ":$(id)", "x:`id`", "x:policy", "a'b:c;d|e&f"])
+def test_the_path_of_a_holder_or_a_policy_runs_nothing(path: str) -> None:
+    for kind in ("user", "group", "role"):
+        told = remedies.rewrite(f"arn:aws:iam::123456789012:{kind}/{path}/bob/own", "own")
+        for line in told.split("\n"):
+            if line.startswith("run: "):
+                assert re.match(rf"run: aws iam (get|put)-{kind}-policy --{kind}-name bob ", line)
+    arn = f"arn:aws:iam::123456789012:policy/{path}/own"
+    last = remedies.rewrite(arn, "own").split("\n")[-1].removeprefix("run: ")
+    assert shlex.split(last)[:5] == ["aws", "iam", "create-policy-version", "--policy-arn", arn]

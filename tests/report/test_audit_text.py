@@ -21,3 +21,7 @@ def test_how_remedies_of_one_check_begin_is_said_once() -> None:
     assert shown[1:] == [
         "do: Look first.", "$ a 1", "or:", "$ b 1", "$ a 2", "or:", "$ b 2", "do: Else.", "$ c",
     ]  # fmt: skip
+
+
+def test_a_note_steers_no_terminal() -> None:
+    assert "\x1b" not in audit_text(made(notes=("the waiver of x on \x1b[2J ended",)), 100)

@@ -12,6 +12,7 @@ from credguard.cli.main import root
 from credguard.errors import ConfigError
 from credguard.report import audit as audits
 from credguard.report import posture, team
+from credguard.report.audit import CheckRow
 from credguard.report.posture import Hooks, Key, Posture
 from credguard.report.team import Merging, Team, machine_needs
 from credguard.report.team_html import team_html
@@ -104,6 +105,22 @@ def test_the_text_says_it_all_within_the_width() -> None:
     assert team_text(Merging().team(AT), 80) == "nothing was merged\n"
 
 
+def test_no_word_of_a_document_steers_the_terminal() -> None:
+    odd = "x\x1b[2J\x1b]0;y\x07\n  111111111111     0 wrong\r"
+    check = CheckRow(odd, odd, odd, odd, odd, odd, odd, (), (), (), "")
+    merging = Merging()
+    merging.audit(
+        made(row(odd, FAIL, severity=odd), account=odd, checks=(check,), caller=odd, scope="self"),
+        name=odd, note=odd,
+    )  # fmt: skip
+    hooks = (Hooks(odd, odd),)
+    merging.machine(machine(odd, odd, vault=odd, service=odd, hooks=hooks, unknown=(odd,)))
+    text = team_text(merging.team(AT), 80, every=True)
+    assert "\x1b" not in text
+    assert all(each.isprintable() for each in text.split("\n"))
+    assert not [each for each in text.split("\n") if each.startswith("  111111111111     0 wrong")]
+
+
 def test_the_page_holds_names_as_text() -> None:
     merging = Merging()
     merging.audit(made(row("user-mfa", FAIL)), name=NAMES[6], note=NAMES[6])
@@ -133,7 +150,18 @@ def test_merge_reads_files_and_folders(tmp_path: Path) -> None:
     assert "1 of 1" in page.read_text()
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"kind": "credguard-audit"}', "[1]", "\udce4"])
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{}", '{"kind": "credguard-audit"}', "[1]", "\udce4",
+        f'{{"x": {DEEP}, "kind": "credguard-audit"}}',
+        f'{{"kind": "credguard-posture", "x": {DEEP}}}',
+    ],
+    ids=range(7),
+)  # fmt: skip
 def test_merge_tells_a_file_that_is_none_of_ours_and_reads_the_others(
     tmp_path: Path, text: str
 ) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from credguard import paths
 from credguard.app.context import Context
-from credguard.atomic import open_mode, write_private
+from credguard.atomic import locked, open_mode, write_private
 from credguard.audit.model import Waiver
 from credguard.audit.table import BY_ID
 from credguard.errors import ConfigError
@@ -57,29 +57,40 @@ def load(ctx: Context) -> list[Waiver]:
 def add(ctx: Context, check: str, resource: str, reason: str, until: date) -> str:
     """Write one more waiver; gives the file. What stands in it stays as it is, comments too.
 
-    Raises ConfigError: the check is none, the reason says nothing, the day is over, or the file is
-    not one of waivers.
+    Raises ConfigError: the check is none, the reason says nothing, something is not UTF-8, the day
+    is over, or the file is not one of waivers. Raises Busy: another credguard writes it for long.
     """
-    import tomlkit  # only here: reading takes tomllib
-
-    path = os.path.realpath(file(ctx))
     if until < datetime.fromtimestamp(ctx.now(), UTC).date():
         raise ConfigError(f"{until} is over", hint="name a day to come: --until")
+    path = os.path.realpath(file(ctx))
+    paths.private_dir(paths.state_dir())
+    with locked(paths.lock_file("waivers"), busy="another credguard writes the waivers"):
+        _append(path, {"check": check, "resource": resource, "reason": reason, "until": until})
+    return path
+
+
+def _append(path: str, entry: dict[str, object]) -> None:
+    import tomlkit  # only here: reading takes tomllib
+
     try:
         before = _read(path)
     except FileNotFoundError:
         before = ""
-    entry = {"check": check, "resource": resource, "reason": reason, "until": until}
     after = f"{before.rstrip()}\n\n{tomlkit.dumps({'waiver': [entry]})}".lstrip()
+    try:
+        data = after.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(
+            "the resource and the reason must be UTF-8", hint="write them in other letters"
+        ) from None
     _parsed(after, path)
     try:
         paths.private_dir(paths.config_dir())
-        write_private(path, after.encode(), open_mode(path) if before else 0o600)
+        write_private(path, data, open_mode(path) if before else 0o600)
     except OSError as error:
         raise ConfigError(
             f"cannot write {path}: {error.strerror}", hint="make room, or see its mode"
         ) from error
-    return path
 
 
 def _read(path: str) -> str:
@@ -111,5 +122,6 @@ def _waiver(entry: _Entry, path: str) -> Waiver:
     if not entry.reason.strip():
         raise ConfigError(f"{path}: the waiver of {entry.check} gives no reason", hint=EXAMPLE)
     last = datetime(entry.until.year, entry.until.month, entry.until.day, tzinfo=UTC)
-    end = (last + timedelta(days=1)).timestamp()
+    # Added to the number: there is no day after the last one of the calendar.
+    end = last.timestamp() + timedelta(days=1).total_seconds()
     return Waiver(entry.check, entry.resource, entry.reason.strip(), end, entry.until.isoformat())
