@@ -39,13 +39,18 @@ class _Budget:
     def expired(self) -> bool:
         return time.monotonic() > self._end
 
-    def metered(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def timed(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """`pieces`, as long as there is time: also what lies between members takes some."""
         for piece in pieces:
+            if self.expired():
+                raise _Spent("took too long; what is packed after it was not read")
+            yield piece
+
+    def metered(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in self.timed(pieces):
             self.size -= len(piece)
             if self.size < 0:
                 raise _Spent("holds more than is read of one file")
-            if self.expired():
-                raise _Spent("took too long; what is packed after it was not read")
             yield piece
 
 
@@ -122,9 +127,10 @@ class _Reader:
         self, pieces: Iterator[bytes], path: bytes, packed: str, via: tuple[str, ...]
     ) -> None:
         """A tar archive, or a compressed stream and the one text or tar archive in it."""
+        pieces = self._budget.timed(pieces)
         if packed != "tar":
             via = (*via, packed)
-            head, pieces = _peeked(unpacked(packed, pieces))
+            head, pieces = _peeked(self._budget.timed(unpacked(packed, pieces)))
             if kind(head) != "tar":
                 self.inside(iter((parts.Part(stem(path, packed), pieces),)), path, via)
                 return

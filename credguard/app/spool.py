@@ -5,6 +5,7 @@ A row has the mask of a value, never the value, so that is all that the file hol
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import tempfile
 import zlib
@@ -37,7 +38,9 @@ class Rows(Collection[Row]):
 
     def __del__(self) -> None:
         if self._file is not None:
-            self._file.close()
+            # What a full disk did not take is written once more, in vain; it is told already.
+            with contextlib.suppress(OSError):
+                self._file.close()
 
     def append(self, number: int, row: Row) -> None:
         """One more; `number`: higher than those before. Raises CredguardError: no space."""

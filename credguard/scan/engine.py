@@ -184,6 +184,14 @@ def plain(data: bytes) -> bytes:
     return data
 
 
+def beside(data: bytes) -> bytes:
+    """The bytes of a text of UTF-16 or UTF-32 as ASCII is read: what of it is that, in its place.
+
+    Its mark is gone, and what was zero: nothing else of it is a text.
+    """
+    return b"  " + data[2:].replace(b"\0", b"\1")
+
+
 def is_wide(data: bytes) -> bool:
     """Whether what begins with the mark of UTF-16 is that, by its start; a short one always is.
 

@@ -14,7 +14,7 @@ from credguard.scan.decode.layer import WHOLE, Layer, Pieces
 from credguard.scan.decode.runs import base64_layers, hex_layers
 from credguard.scan.decode.streams import kind
 from credguard.scan.decode.text import form_layers, wide_layers
-from credguard.scan.engine import SHORT, Engine, layered, plain
+from credguard.scan.engine import SHORT, Engine, beside, layered, plain
 from credguard.scan.model import HIGH, UNJUDGED, Finding, Limits, Scanned
 
 _LEAST, _RATIO = 48 << 20, 8
@@ -167,13 +167,19 @@ class Walk:
                 self._problem(layer.path, "holds more members than are read of one file")
                 return
             if not data:
+                if self._limits.expired():
+                    self._problem(layer.path, "took too long; what is packed after was not read")
+                    return
                 continue
             if layer.parent is not None and packed in STREAMS:
                 pieces = Pieces()
                 pieces.add(0, 0, len(layer.data), WHOLE)
                 yield Layer(data, layer.path, via, layer, pieces, layer.nested)
             else:
-                yield Layer(plain(data), shown, via, None, None, layer.nested + 1)
+                text = plain(data)
+                yield Layer(text, shown, via, None, None, layer.nested + 1)
+                if text is not data:  # what a program added that knows no such encoding
+                    yield Layer(beside(data), shown, via, None, None, layer.nested + 1)
 
     def _note(self, layer: Layer, found: list[Finding]) -> None:
         """Keep of `found` in `layer` what is not known from a layer above."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from credguard.scan.engine import MARKS, layered, plain
+from credguard.scan.engine import beside, layered, plain
 from credguard.scan.model import Limits, Scanned
 
 TYPE_CHECKING = False
@@ -31,12 +31,12 @@ def scan_all(
         scanned = scan_below(engine, text, path, found, probed, limits())
     else:
         scanned = Scanned(found, [])
-    if text is not data and data[:2] in MARKS:
+    if text is not data:
         scanned.findings += _unlike(engine, data, path, scanned.findings)
     return scanned
 
 
 def _unlike(engine: Engine, data: bytes, path: bytes, found: list[Finding]) -> list[Finding]:
-    """What the bytes of a UTF-16 text show that their text does not."""
+    """What the bytes of a UTF-16 or UTF-32 text show that their text does not."""
     known = {each.value for each in found}
-    return [each for each in engine.scan(b"  " + data[2:], path) if each.value not in known]
+    return [each for each in engine.scan(beside(data), path) if each.value not in known]

@@ -29,6 +29,7 @@ MOST = 64 << 30
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _FLAGS |= getattr(os, "O_BINARY", 0)
 _BLOCK = 1 << 20
+_NEAR = 4096  # what is sought is looked for so near first
 
 
 class Unreadable(Exception):
@@ -132,11 +133,13 @@ class Held:
 
     def find(self, what: bytes, start: int) -> int:
         """As `bytes.find`."""
+        step = _NEAR
         while start < self._size:
-            at = self[start : start + _BLOCK].find(what)
+            at = self[start : start + step].find(what)
             if at >= 0:
                 return start + at
-            start += _BLOCK - len(what) + 1
+            start += step - len(what) + 1
+            step = min(4 * step, _BLOCK)
         return -1
 
     def rfind(self, what: bytes, start: int, end: int | None = None) -> int:

@@ -234,3 +234,52 @@ def test_a_damaged_archive_never_raises(engine: Engine, case: tuple[str, bytes])
     if packed in PACKED:
         found = scan_packed.scan_packed(engine, data, b"x", packed)
         assert all(each.value for each in found.findings)
+
+
+def header(name: str, kind_of: bytes, size: int = 0) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind_of, size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def unsound(what: str) -> bytes:
+    first, last = tar(("noise", NOISE)).rstrip(b"\0"), tar(("a.ini", SECRET))
+    first += bytes(-len(first) % 512)
+    if what == "header":
+        return first + last[:148] + b"0000000\0" + last[156:]
+    if what == "end":
+        return first + bytes(1024) + last
+    return first + header("x", what.encode(), 1 << 30) + bytes(20 << 20) + last
+
+
+@pytest.mark.parametrize("what", ["header", "end", "x", "g", "L", "K"])
+def test_a_tar_archive_ends_nowhere_in_silence(
+    tmp_path: Path, narrow: Callable[[], None], what: str
+) -> None:
+    """A damaged header, another archive behind the first, a header as long as memory."""
+    (tmp_path / "x").write_bytes(gzip.compress(unsound(what)) + NOISE)
+    narrow()
+    (problem,) = scanned(tmp_path / "x").problems
+    assert problem[1] in {
+        "header": ["the archive is damaged: what follows cannot be read"],
+        "end": ["what follows the archive's end is not read"],
+    }.get(what, ["the archive is damaged: its headers are too long"])
+
+
+def test_a_member_of_an_unknown_type_is_a_file(tmp_path: Path, narrow: Callable[[], None]) -> None:
+    body = SECRET + bytes(-len(SECRET) % 512)
+    data = tar(("noise", NOISE))[: -(-len(NOISE) // 512) * 512 + 512]
+    data += header("a.ini", b"Z", len(SECRET)) + body + bytes(1024)
+    (tmp_path / "x").write_bytes(gzip.compress(data))
+    narrow()
+    assert [name for name, *_ in shown(scanned(tmp_path / "x"))] == [b"x!a.ini"]
+
+
+def test_time_counts_between_members_too(
+    tmp_path: Path, narrow: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = header("d", b"5") * 9000
+    (tmp_path / "x").write_bytes(gzip.compress(data, 0))
+    narrow()
+    monkeypatch.setattr(scan_packed, "_TIME_S", -60)
+    assert "took too long" in str(scanned(tmp_path / "x").problems)

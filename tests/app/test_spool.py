@@ -1,8 +1,10 @@
 """Findings beyond what memory should hold."""
 
+import gc
 import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,21 @@ def test_no_space_for_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setattr(spool, "_CHUNK", 1)
     with pytest.raises(CredguardError, match="No space left"):
         Maker("text").take([finding(1)])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has such a device")
+def test_a_full_disk_gives_one_line_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a file still holds is written at its end, too, where nobody can take the error."""
+    from credguard.app.spool import Rows
+
+    unraised: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraised.append)
+    rows = Rows()
+    rows._file = open("/dev/full", "wb")  # noqa: SIM115 - closed with the rows
+    rows._file.write(b"not on the disk yet")
+    del rows
+    gc.collect()
+    assert unraised == []
 
 
 def test_a_baseline_leaves_out_what_was_spilled_too(

@@ -314,3 +314,16 @@ def test_a_mark_of_utf_16_hides_nothing(engine: Engine, mark: str) -> None:
         wide = SECRET.decode().encode(encoding)
         (found,) = scan_all(engine, sign + text * 9 + wide + text, b"a").findings
         assert (found.value, found.line) == (VALUE, 10)
+
+
+@pytest.mark.parametrize("mark", [b"\xff\xfe\0\0", b"\0\0\xfe\xff"])
+def test_a_mark_of_utf_32_hides_nothing(engine: Engine, mark: bytes) -> None:
+    (found,) = scan_all(engine, mark + SECRET, b"a.txt").findings
+    assert found.value == VALUE
+
+
+@pytest.mark.parametrize("mark", [b"\xff\xfe", b"\0\0\xfe\xff"])
+def test_a_mark_hides_nothing_in_a_member(engine: Engine, mark: bytes) -> None:
+    data = mark + b"\1" * 4000 + b"\n" + SECRET
+    (found,) = scan_all(engine, zipped({"a.txt": data}), b"a.zip").findings
+    assert (found.value, found.path) == (VALUE, b"a.zip!a.txt")

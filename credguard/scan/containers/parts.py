@@ -8,12 +8,13 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO, NamedTuple, cast
 
-from credguard.scan.containers import zips
+from credguard.scan.containers import tars, zips
 from credguard.scan.decode.streams import Cut, unpacked
 
 PACKED = frozenset(("zip", "tar", "gzip", "bz2", "xz", "zstd"))
 """Kinds (`streams.kind`) that are read in pieces; a zlib stream is told by too little."""
 _BLOCK = 1 << 18
+_HEADERS = 8 << 20  # what stands between two members of a tar archive
 _DAMAGE = (tarfile.TarError, EOFError, ValueError, OSError, OverflowError, KeyError, IndexError)
 
 
@@ -66,14 +67,25 @@ def of_tar(pieces: Iterator[bytes]) -> Iterator[Part]:
             fileobj=cast(IO[bytes], feed),
             mode="r|",
             bufsize=_BLOCK,
+            tarinfo=tars.Strict,
             errorlevel=0,
             errors="surrogateescape",
         ) as archive:
+            stream = cast(IO[bytes], archive.fileobj)
             while (info := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # else all headers are kept
-                if info.isreg():
+                if tars.has_bytes(info):
                     name = info.name.encode("utf-8", "surrogateescape")
+                    feed.left = None
                     yield Part(name, _member(archive, info))
+                    if stream.tell() < archive.offset:
+                        stream.seek(archive.offset - 1)  # what was not taken
+                feed.left = _HEADERS
+            feed.left = None
+            while rest := stream.read(_BLOCK):
+                if rest.strip(b"\0"):
+                    yield Part(b"", iter(()), "what follows the archive's end is not read")
+                    break
     except Cut:
         raise
     except _DAMAGE as exc:
@@ -104,12 +116,16 @@ class _Feed:
     """The `read` that tarfile asks of a stream, over pieces of any size."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.left: int | None = _HEADERS  # so much may be read yet; None: any
         self._pieces = pieces
         self._have = b""
         self._error: Cut | None = None
 
     def read(self, size: int) -> bytes:
-        """What is there of so many bytes, before the Cut that comes after it is raised."""
+        """What is there of so many bytes, before the Cut that comes after it is raised.
+
+        Raises ReadError beyond `left`: tarfile holds all of a header, of any size.
+        """
         parts, have = [self._have], len(self._have)
         while have < size and self._error is None:
             try:
@@ -125,4 +141,8 @@ class _Feed:
         if not data and self._error is not None:
             raise self._error
         self._have = data[size:]
+        if self.left is not None:
+            self.left -= min(size, len(data))
+            if self.left < 0:
+                raise tarfile.ReadError("its headers are too long")
         return data[:size]

@@ -3,9 +3,29 @@
 import io
 import tarfile
 from collections.abc import Callable, Iterator
+from typing import Self
 
 # What the standard library's reader raises on damaged headers.
 _DAMAGE = (tarfile.TarError, EOFError, ValueError, OSError, OverflowError, KeyError, IndexError)
+
+
+class Strict(tarfile.TarInfo):
+    """A header that is damaged ends no archive in silence: ReadError."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:  # noqa: D102
+        try:
+            return super().fromtarfile(archive)
+        except (
+            tarfile.InvalidHeaderError,  # type: ignore[attr-defined]
+            tarfile.TruncatedHeaderError,  # type: ignore[attr-defined]
+        ) as exc:
+            raise tarfile.ReadError("what follows cannot be read") from exc
+
+
+def has_bytes(info: tarfile.TarInfo) -> bool:
+    """Whether the member is a file: of an unknown type it is one too, as POSIX says."""
+    return info.isreg() or info.type not in tarfile.SUPPORTED_TYPES
 
 
 def read(data: bytes, cap: Callable[[], int]) -> Iterator[tuple[bytes, bytes, str]]:
@@ -16,7 +36,7 @@ def read(data: bytes, cap: Callable[[], int]) -> Iterator[tuple[bytes, bytes, st
         ) as archive:
             while (info := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # else all headers are kept
-                if info.isreg():
+                if has_bytes(info):
                     yield _member(archive, info, cap())
             if data[archive.offset : archive.offset + 512].strip(b"\0"):
                 yield b"", b"", "the archive is damaged: what follows cannot be read"

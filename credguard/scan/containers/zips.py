@@ -35,7 +35,7 @@ _Entry = tuple[int, bytes, int, int | None, int, int]
 _Found = tuple[bytes, bytes, str]
 # name, start and end of its packed bytes, method, what is wrong with it
 Located = tuple[bytes, int, int, int, str]
-_MOST_SORTED = 20_000
+_MOST_SORTED, _MOST_SEEN = 20_000, 300_000
 
 
 def read(data: bytes, cap: Callable[[], int]) -> Iterator[_Found]:
@@ -49,12 +49,12 @@ def read(data: bytes, cap: Callable[[], int]) -> Iterator[_Found]:
 
 def located(data: Source) -> Iterator[Located | str]:
     """Where each file in the archive lies, small ones first; a text: what is wrong with it all."""
-    entries = _directory(data)
-    if entries is None:
-        yield "the archive's end is missing; its files are read one by one"
-        entries = _locals(data)
+    entries = _every(data)
     first: list[_Entry] = []
     for entry in entries:
+        if isinstance(entry, str):
+            yield entry
+            continue
         first.append(entry)
         if len(first) >= _MOST_SORTED:
             break
@@ -62,20 +62,46 @@ def located(data: Source) -> Iterator[Located | str]:
     for entry in first:
         yield _place(data, entry)
     for entry in entries:
-        yield _place(data, entry)
+        yield entry if isinstance(entry, str) else _place(data, entry)
 
 
-def _directory(data: Source) -> Iterator[_Entry] | None:
-    """The entries of the central directory; None when it cannot be found."""
+def _every(data: Source) -> Iterator[_Entry | str]:
+    """Each file's entry, and a text where the directory does not lead to all of them."""
+    directory = _directory(data)
+    if directory is None:
+        yield "the archive's end is missing; its files are read one by one"
+        yield from _files(_locals(data))
+        return
+    told, entries = directory
+    count, seen = 0, set[int]()
+    for entry in entries:
+        count += 1
+        if len(seen) < _MOST_SEEN:
+            seen.add(entry[2])
+        yield from _files(iter((entry,)))
+    # Without zip64 the count is one of 16 bits.
+    if (count - told) & 0xFFFF or (not count and data.find(_LOCAL, 0) >= 0):
+        yield "the archive's directory is damaged; its files are read one by one"
+        yield from _files(entry for entry in _locals(data) if entry[2] not in seen)
+
+
+def _files(entries: Iterator[_Entry]) -> Iterator[_Entry]:
+    return (entry for entry in entries if not entry[1].endswith(b"/"))
+
+
+def _directory(data: Source) -> tuple[int, Iterator[_Entry]] | None:
+    """How many entries the central directory is said to have, and those; None: it is not found."""
     at = data.rfind(_END, max(0, len(data) - _COMMENT - _END_SIZE))
     if at < 0 or at + _END_SIZE > len(data):
         return None
-    size, start = struct.unpack("<II", data[at + 12 : at + 20])
-    if start == 0xFFFFFFFF or size == 0xFFFFFFFF:  # zip64: its record stands before its locator
+    count, size, start = struct.unpack("<HII", data[at + 10 : at + 20])
+    wide = data[max(0, at - 20) : at][:4] == b"PK\6\7"  # zip64's locator
+    if start == 0xFFFFFFFF or size == 0xFFFFFFFF or (count == 0xFFFF and wide):
+        # Zip64: its record stands before its locator.
         record = data.rfind(b"PK\6\6", 0, at)
         if record < 0 or record + 56 > at:
             return None
-        size, start = struct.unpack("<QQ", data[record + 40 : record + 56])
+        count, size, start = struct.unpack("<QQQ", data[record + 32 : record + 56])
         at = record
     # What stands before an archive, such as a program that unpacks itself, shifts every offset.
     begin = at - size
@@ -83,7 +109,7 @@ def _directory(data: Source) -> Iterator[_Entry] | None:
         begin = start
         if size and data[begin : begin + 4] != _ENTRY:
             return None
-    return _entries(data, begin, at, begin - start)
+    return count, _entries(data, begin, at, begin - start)
 
 
 def _entries(data: Source, at: int, end: int, shift: int) -> Iterator[_Entry]:
@@ -99,8 +125,7 @@ def _entries(data: Source, at: int, end: int, shift: int) -> Iterator[_Entry]:
         if 0xFFFFFFFF in (packed, size, offset):
             size, packed, offset = _wide(data[following : following + extra], size, packed, offset)
         at = following + extra + comment
-        if not name.endswith(b"/"):
-            yield size, name, offset + shift, packed, flags, method
+        yield size, name, offset + shift, packed, flags, method
 
 
 def _wide(extra: bytes, *told: int) -> tuple[int, int, int]:
@@ -132,8 +157,7 @@ def _locals(data: Source) -> Iterator[_Entry]:
         name = data[at + _LOCAL_SIZE : at + _LOCAL_SIZE + named]
         unknown = bool(flags & _LATER_SIZES) or packed == 0xFFFFFFFF
         begin = at + _LOCAL_SIZE + named + extra
-        if not name.endswith(b"/"):
-            yield size, name, at, None if unknown else packed, flags, method
+        yield size, name, at, None if unknown else packed, flags, method
         at = data.find(_LOCAL, begin if unknown else begin + packed)
 
 
@@ -165,7 +189,8 @@ def _member(data: bytes, found: Located, limit: int) -> _Found:
         return name, *_lzma(data[start:end], limit)
     if method not in METHODS:
         return name, b"", f"is packed by a method that is not read ({method})"
-    text, problem = unpack(METHODS[method], data[start:end], limit)
+    # Not a copy: of thousands of which no size is told, each may reach to the archive's end.
+    text, problem = unpack(METHODS[method], memoryview(data)[start:end], limit)
     return name, text, problem
 
 

@@ -88,7 +88,7 @@ def _opener(name: str) -> tuple[Callable[[], Any], tuple[type[Exception], ...]] 
     return None if module is None else (module.ZstdDecompressor, (module.ZstdError,))
 
 
-def unpack(name: str, data: bytes, limit: int) -> tuple[bytes, str]:
+def unpack(name: str, data: bytes | memoryview, limit: int) -> tuple[bytes, str]:
     """What the stream holds, at most `limit` bytes, and what is wrong with it ("": nothing).
 
     Streams that follow one another are read as one, as their tools do; rubbish after is left.
@@ -107,7 +107,7 @@ def unpack(name: str, data: bytes, limit: int) -> tuple[bytes, str]:
                 return bytes(out), f"unpacks to more than {limit:,} bytes"
             if not ended:
                 return bytes(out), "ends too early"
-            if name in _SINGLE or kind(data[at : at + 512]) != name:
+            if name in _SINGLE or kind(bytes(data[at : at + 512])) != name:
                 break
         else:
             return bytes(out), f"is more than {_STREAMS:,} streams, one after the other"
@@ -118,7 +118,9 @@ def unpack(name: str, data: bytes, limit: int) -> tuple[bytes, str]:
     return bytes(out), ""
 
 
-def _one(stream: Any, data: bytes, at: int, out: bytearray, limit: int) -> tuple[bool, int]:
+def _one(
+    stream: Any, data: bytes | memoryview, at: int, out: bytearray, limit: int
+) -> tuple[bool, int]:
     """Unpack one stream from offset `at`: whether its end was seen, and where that is.
 
     It is fed little by little, as what is left over of each part is copied.
