@@ -9,8 +9,9 @@ import os
 
 from credguard.scan.pairing import SMALL, alone, named
 from credguard.sources.database import load_engine
-from credguard.sources.files import Held, Unreadable, blocks, read, windows
+from credguard.sources.files import Held, Unreadable, blocks, read
 from credguard.sources.own import armed
+from credguard.sources.wide import readings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,6 +164,15 @@ def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding]
     return found, problems
 
 
+def _beside(setting: Setting, data: bytes, path: bytes) -> list[Finding]:
+    """What the bytes of a text in UTF-16 or UTF-32 show: rules alone."""
+    engine = setting.joined(path) or setting.engine()
+    found = [each for each in engine.scan(data, path) if each.confidence >= setting.least]
+    if found:
+        setting.judge(found, data, path)
+    return found
+
+
 def scan_files(setting: Setting, files: list[bytes]) -> Batch:
     """Scan each of `files` as it is on the disk. Raises CredguardError when no rules load."""
     batch = Batch()
@@ -220,13 +230,20 @@ def scan_windows(setting: Setting, pieces: Iterable[bytes | int], path: bytes) -
     """
     batch = Batch(scanned=1)
     told: set[Problem] = set()
+    aside = False
     try:
-        for window in windows(pieces):
-            found, problems = scan_text(setting, window.data, path)
+        for window, is_text in readings(pieces):
+            if is_text:
+                found, problems = scan_text(setting, window.data, path)
+                told.update(problems)
+                batch.size += min(window.last, len(window.data)) - window.first
+            else:
+                found = _beside(setting, window.data, path)
+                aside = True
             batch.findings += window.own(found, path)
-            told.update(problems)
-            batch.size += min(window.last, len(window.data)) - window.first
     except Unreadable as exc:
         told.add((path, str(exc)))
+    if aside:
+        batch.findings.sort(key=lambda each: (each.line, each.column))
     batch.problems = sorted(told)
     return batch

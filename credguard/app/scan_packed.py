@@ -17,6 +17,7 @@ from credguard.scan.engine import Engine
 from credguard.scan.model import Finding, Limits, Scanned
 from credguard.scan.whole import scan_all
 from credguard.sources.files import MOST, WHOLE, Unreadable, windows
+from credguard.sources.wide import readings
 
 _DEPTH, _MEMBERS = 5, 200_000
 _RATIO = 32  # so many times its size an archive may unpack to
@@ -183,6 +184,13 @@ class _Reader:
             self.problem(path, why)
         return scanned.findings
 
+    def _bytes(self, data: bytes, shown: bytes, via: tuple[str, ...]) -> list[Finding]:
+        """What the bytes of a text in UTF-16 or UTF-32 show: rules alone."""
+        found = self._engine.scan(data, shown)
+        for each in found:
+            each.via = ">".join(filter(None, (*via, each.via)))
+        return found
+
     def _large(
         self, pieces: Iterator[bytes], head: bytes, shown: bytes, via: tuple[str, ...]
     ) -> None:
@@ -197,9 +205,10 @@ class _Reader:
             self.stream(pieces, shown, packed, via)
             return
         try:
-            for window in windows(_told(pieces)):
+            for window, is_text in readings(_told(pieces)):
                 before = len(self._inside)
-                found = self._text(window.data, shown, via)
+                read = self._text if is_text else self._bytes
+                found = read(window.data, shown, via)
                 del self._inside[before:]
                 self._inside += window.own(found, shown)
         except Unreadable as exc:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
 MARKS = (b"\xff\xfe", b"\xfe\xff")
 """The byte order marks of UTF-16."""
+WIDEST = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
+"""Those of UTF-32."""
 _WIDE, _TOLD = 65_536, 32
 _PRINTABLE = bytes(range(32, 127)) + b"\t\r\n"
 SHORT = 4096
@@ -177,7 +179,7 @@ def _is_named(path: bytes) -> bool:
 
 def plain(data: bytes) -> bytes:
     """`data` as the rules see it: UTF-16 and UTF-32 with their byte order mark become UTF-8."""
-    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+    if data[:4] in WIDEST:
         return data.decode("utf-32", "replace").encode("utf-8", "replace")
     if data[:2] in MARKS and is_wide(data):
         return data.decode("utf-16", "replace").encode("utf-8", "replace")

@@ -11,7 +11,7 @@ import stat
 
 from credguard.errors import GitError
 from credguard.scan.engine import MARKS as _MARKS
-from credguard.scan.engine import is_wide
+from credguard.scan.engine import WIDEST, is_wide
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -258,8 +258,8 @@ def windows(
 ) -> Iterator[Window]:
     """The text that `pieces` make up in windows of about `size` bytes that share `shared` bytes.
 
-    A number among the pieces is a hole of so many zero bytes: no window goes over it. UTF-16 with
-    its mark comes as UTF-8. When `pieces` fails midway, what was read is given first.
+    A number among the pieces is a hole of so many zero bytes: no window goes over it. UTF-16 and
+    UTF-32 with their mark come as UTF-8. When `pieces` fails midway, what was read is given first.
     """
     parts: list[bytes] = []
     have = line = column = first = 0
@@ -305,17 +305,25 @@ def _after(data: bytes, line: int, column: int) -> tuple[int, int]:
     return line + data.count(b"\n"), _characters(data[newline + 1 :])
 
 
+def encoding(start: bytes) -> str | None:
+    """The codec of a text that begins with `start`; None: it is read as it is."""
+    if start[:4] in WIDEST:
+        return "utf-32"
+    return "utf-16" if start[:2] in _MARKS and is_wide(start) else None
+
+
 def _plain(pieces: Iterable[bytes | int]) -> Iterator[bytes | int]:
-    """`pieces`, decoded where the first of them begins with the mark of UTF-16."""
+    """`pieces`, decoded where the first of them begins with the mark of UTF-16 or UTF-32."""
     decoder = None
     first = True
     for piece in pieces:
         if first:
             first = False
-            if isinstance(piece, bytes) and piece[:2] in _MARKS and is_wide(piece):
+            codec = encoding(piece) if isinstance(piece, bytes) else None
+            if codec is not None:
                 from codecs import getincrementaldecoder
 
-                decoder = getincrementaldecoder("utf-16")("replace")
+                decoder = getincrementaldecoder(codec)("replace")
         if decoder is None or isinstance(piece, int):
             yield piece
         else:

@@ -120,7 +120,7 @@ def test_a_profile_that_does_not_exist_is_told_before_a_question(flag: str) -> N
 _READS_THE_DATABASE = [
     ("list",), ("list", "--json"), ("log",), ("rotate",), ("rotate", "--status"), ("status",),
     ("secret", "list"), ("ssh", "list"), ("watch", "list"), ("password", "status"),
-    ("hook", "status"), ("vault", "recover"), ("exec", "x", "--", "true"), ("uninstall", "--yes"),
+    ("hook", "status"), ("exec", "x", "--", "true"), ("uninstall", "--yes"),
 ]  # fmt: skip
 
 

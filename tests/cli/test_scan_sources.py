@@ -150,6 +150,17 @@ def test_a_long_file_is_scanned_in_windows(tmp_path: Path) -> None:
     assert [(line, column) for _, line, column in places(done)] == wanted
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-32-be"])
+def test_what_was_put_behind_a_long_text_of_utf_16_is_found(tmp_path: Path, codec: str) -> None:
+    lines = (17 << 20) // (12 if codec == "utf-16-le" else 24)
+    text = ("\ufeff" + "ab cd\n" * lines + _line(1).decode() + "\n").encode(codec)
+    path = tmp_path / "long.ini"
+    path.write_bytes(text + b"\n" + _line(2) + b"\n")
+    done = run(str(path), "--json")
+    assert done.returncode == 1
+    assert [line for _, line, _ in places(done)] == [lines + 1, lines + 4]
+
+
 def test_a_line_of_40_mb(tmp_path: Path) -> None:
     path = tmp_path / "line.ini"
     with path.open("wb") as file:

@@ -30,8 +30,9 @@ def candidates(text: Text, probed: dict[str, list[int]]) -> list[Candidate]:
         read, width = readers.READERS[kind]
         for end in ends:
             for each in read(text, end - width, kind):
-                if (each.start, each.end) not in found and worth(each):
-                    found[each.start, each.end] = each
+                span = (each.start, each.end)
+                if each.value and span not in found and worth(each):
+                    found[span] = each
     return [found[span] for span in sorted(found)]
 
 

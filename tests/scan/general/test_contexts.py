@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from credguard.scan.engine import Engine
@@ -299,6 +299,7 @@ _PIECES = st.sampled_from(
 
 
 @settings(max_examples=300, deadline=None)
+@example([b"<secret>", b"&quot;", b"&quot;"], b"a.py")  # a value of nothing
 @given(
     st.lists(_PIECES | st.binary(max_size=12), max_size=40), st.sampled_from([b"a.py", b"a.yml"])
 )
