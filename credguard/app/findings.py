@@ -183,6 +183,7 @@ class _Prints:
     def __init__(self, known: Known | None, notes: list[str]) -> None:
         self._known = known
         self._roots: dict[bytes, bytes] = {}
+        self._last = (b"", b"")  # a path, and as it is in its repository
         if known is not None:
             self._prints = Fingerprints(known.baseline.keys[0], COMMITTED_BITS)
             return
@@ -198,11 +199,13 @@ class _Prints:
     def __call__(self, finding: Finding) -> str:
         if self._known is not None:
             return self._prints.of(finding, self._known.inside(finding.path))
-        place = os.path.abspath(finding.path)
-        folder = os.path.dirname(place)
-        if folder not in self._roots:
-            self._roots[folder] = root_of(folder)
-        return self._prints.of(finding, os.path.relpath(place, self._roots[folder]))
+        if finding.path != self._last[0]:
+            place = os.path.abspath(finding.path)
+            folder = os.path.dirname(place)
+            if folder not in self._roots:
+                self._roots[folder] = root_of(folder)
+            self._last = (finding.path, os.path.relpath(place, self._roots[folder]))
+        return self._prints.of(finding, self._last[1])
 
 
 def rendered(

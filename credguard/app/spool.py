@@ -10,7 +10,8 @@ import marshal
 import tempfile
 import zlib
 from collections.abc import Collection, Iterator
-from dataclasses import astuple
+from dataclasses import fields
+from operator import attrgetter
 from typing import IO
 
 from credguard.errors import CredguardError
@@ -18,6 +19,7 @@ from credguard.report.model import Row
 
 _CHUNK = 1000  # rows packed together; so many are unpacked at once when they are read
 _Numbered = tuple[int, Row]
+_flat = attrgetter(*(each.name for each in fields(Row)))  # a fifth of what `astuple` takes
 
 
 class Rows(Collection[Row]):
@@ -60,7 +62,7 @@ class Rows(Collection[Row]):
 
     def _write(self) -> None:
         # Marshal: texts that are no UTF-8 come back as they were, and no code is run.
-        flat = [(number, *astuple(row)) for number, row in self._last]
+        flat = [(number, *_flat(row)) for number, row in self._last]
         packed = zlib.compress(marshal.dumps(flat), 1)
         try:
             if self._file is None:
@@ -84,7 +86,7 @@ class Rows(Collection[Row]):
                 at += size
                 # Ours alone: the file has no name.
                 flat = marshal.loads(zlib.decompress(self._file.read(size)))  # noqa: S302
-                yield from ((number, Row(*fields)) for number, *fields in flat)
+                yield from ((number, Row(*row)) for number, *row in flat)
         yield from self._last
 
     def __len__(self) -> int:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 def printable(text: str) -> str:
     """`text` with control characters and lone surrogates escaped: it cannot steer a terminal."""
+    if text.isprintable():
+        return text
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )

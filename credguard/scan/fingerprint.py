@@ -28,11 +28,10 @@ class Fingerprints:
 
     def of(self, finding: Finding, path: bytes) -> str:
         """Of rule, value and `path` (relative to what stays fixed, parts divided by `/`)."""
-        from hashlib import sha256
-        from hmac import new
+        from hmac import digest
 
         message = b"".join(
             len(part).to_bytes(8, "big") + part
             for part in (finding.rule_id.encode(), path, finding.value)
         )
-        return new(self._key, message, sha256).hexdigest()[: self._digits]
+        return digest(self._key, message, "sha256").hex()[: self._digits]
