@@ -44,9 +44,8 @@ def roots(ctx: Context) -> list[str]:
 
 
 def _full(path: str) -> str:
-    full = os.path.abspath(os.path.expanduser(path))
-    if not mounts.network(full):  # one that does not answer is not asked where links lead
-        full = os.path.realpath(full)
+    # A server that does not answer is not asked where links lead.
+    full = mounts.resolved(os.path.abspath(os.path.expanduser(path)))
     try:
         full.encode()
     except UnicodeEncodeError:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from credguard import paths
 from credguard.report import advice
+from credguard.sources import mounts
 
 _TEXTS = (
     ".csv", ".env", ".txt", ".json", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".pem",
@@ -34,11 +35,11 @@ def places(names: list[str]) -> list[Place]:
         folders = {
             os.path.dirname(f) for f in (paths.aws_credentials_file(), paths.aws_config_file())
         }
-        found += [Place(os.path.realpath(folder), _aws) for folder in sorted(folders)]
+        found += [Place(mounts.resolved(folder), _aws) for folder in sorted(folders)]
     if "histories" in names:
-        found += [Place(os.path.realpath(folder), _history) for folder in _history_folders()]
+        found += [Place(mounts.resolved(folder), _history) for folder in _history_folders()]
     if "downloads" in names:
-        found.append(Place(os.path.realpath(_downloads()), _download))
+        found.append(Place(mounts.resolved(_downloads()), _download))
     return found
 
 

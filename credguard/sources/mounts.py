@@ -4,7 +4,6 @@ While such a one does not answer, whoever looks into it waits, and cannot be end
 known by its place in the table, which asks nobody (proc_pid_mountinfo(5)). Elsewhere none is known.
 """
 
-import contextlib
 import os
 import re
 import select
@@ -16,7 +15,7 @@ _TABLE = "/proc/self/mountinfo"
 _NETWORK = frozenset(
     {
         "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "lustre", "davfs", "coda",
-        "orangefs", "fuse",
+        "orangefs", "fuse", "autofs", "beegfs", "gpfs",
     }
 )  # fmt: skip
 # Of FUSE those whose program works on this machine's own files. 9p and virtiofs are the host's.
@@ -28,6 +27,7 @@ _LOCAL_FUSE = frozenset(
         "zfs-fuse",
     )
 )  # fmt: skip
+_MOST_LINKS = 40  # as the kernel, path_resolution(7)
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -66,30 +66,61 @@ class Mounts:
     def _look(self) -> None:
         if self._read and (self._changes is None or not self._changes.poll(0)):
             return
+        self._read = False
+        if sys.platform == "linux":
+            try:
+                if self._changes is None:
+                    descriptor = os.open(self._table, os.O_RDONLY | os.O_CLOEXEC)
+                    self._changes = select.poll()
+                    self._changes.register(descriptor, select.POLLPRI)
+                with open(self._table, "rb") as file:
+                    self._take(os.fsdecode(file.read()))
+            except FileNotFoundError:
+                pass
+            except OSError:  # such as no descriptor being left: the next one to ask tries again
+                return
         self._read = True
-        if sys.platform != "linux":
-            return
-        with contextlib.suppress(OSError):
-            if self._changes is None:
-                descriptor = os.open(self._table, os.O_RDONLY | os.O_CLOEXEC)
-                self._changes = select.poll()
-                self._changes.register(descriptor, select.POLLPRI)
-            with open(self._table, encoding="utf-8", errors="surrogateescape") as file:
-                self._take(file.read())
 
     def _take(self, text: str) -> None:
-        self._all = {}
-        for line in text.splitlines():
+        types: dict[str, str] = {}
+        # Only a newline ends a line: names hold every other byte, escaped are those of _ESCAPED.
+        for line in text.split("\n"):
             first, _, second = line.partition(" - ")
             fields, kind = first.split(" "), second.partition(" ")[0]
             if len(fields) > 4 and kind:  # a later one lies over an earlier one
-                self._all[_ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4])] = kind
+                types[_ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4])] = kind
         home = paths.home()
-        while home not in self._all and home != os.path.dirname(home):
+        while home not in types and home != os.path.dirname(home):
             home = os.path.dirname(home)
+        self._all = types
         self._known = {
-            path: kind for path, kind in self._all.items() if _is_network(kind) and path != home
+            path: kind for path, kind in types.items() if _is_network(kind) and path != home
         }
+
+    def resolved(self, path: str) -> str:
+        """As os.path.realpath of `path`, absolute, but never asks a network file system: of what
+        lies on one the rest is kept by its name.
+        """
+        if sys.platform != "linux":
+            return os.path.realpath(path)
+        where, links, rest = os.sep, 0, path.split(os.sep)[::-1]
+        while rest:
+            name = rest.pop()
+            if name in ("", "."):
+                continue
+            step = os.path.join(where, name) if name != ".." else os.path.dirname(where)
+            if name != ".." and links < _MOST_LINKS and not self.network(step):
+                try:
+                    target = os.readlink(step)
+                except OSError:  # no link, or nothing there
+                    target = ""
+                if target:
+                    links += 1
+                    where = os.sep if os.path.isabs(target) else where
+                    rest += target.split(os.sep)[::-1]
+                    continue
+            where = step
+        return where
 
 
 def _is_network(kind: str) -> bool:
@@ -102,6 +133,11 @@ _MOUNTS = Mounts()
 def network(path: str) -> str:
     """See Mounts.network, of this process."""
     return _MOUNTS.network(path)
+
+
+def resolved(path: str) -> str:
+    """See Mounts.resolved, of this process."""
+    return _MOUNTS.resolved(path)
 
 
 def below(folder: str) -> dict[str, str]:

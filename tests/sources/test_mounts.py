@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,58 @@ def test_the_home_folders_own_file_system_counts_as_here(table: Path) -> None:
 
 def test_without_a_table_nothing_is_known(tmp_path: Path) -> None:
     assert Mounts(str(tmp_path / "none")).network("/mnt/nfs") == ""
+
+
+@pytest.mark.parametrize("odd", ["\r", "\f", "\v", "\x1c", "\x85", "\u2028", "\u00a0", "\udcff"])
+def test_a_name_of_any_bytes_but_a_newline_is_one_name(table: Path, odd: str) -> None:
+    name = f"/mnt/a{odd}b"
+    line = f"31 22 0:9 / {name} rw - nfs server:/y rw\n"
+    table.write_bytes(table.read_bytes() + os.fsencode(line))
+    assert Mounts(str(table)).network(f"{name}/c") == "nfs"
+
+
+def test_what_is_mounted_when_somebody_looks_is_not_looked_at(table: Path) -> None:
+    with table.open("a") as file:
+        file.write("31 22 0:9 / /mnt/auto rw - autofs systemd-1 rw\n")
+        file.write("32 22 0:9 / /mnt/disk rw - autofs systemd-1 rw\n")
+        file.write("33 32 8:3 / /mnt/disk rw - ext4 /dev/sdc1 rw\n")
+    mounts = Mounts(str(table))
+    assert mounts.network("/mnt/auto/a") == "autofs"
+    assert mounts.network("/mnt/disk/a") == ""
+
+
+def test_a_table_that_could_not_be_read_is_read_by_the_next(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = Mounts(str(table))
+    with monkeypatch.context() as patch:
+
+        def none_left(*_args: object) -> int:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        patch.setattr(os, "open", none_left)
+        assert mounts.network("/mnt/nfs") == ""
+    assert mounts.network("/mnt/nfs") == "nfs4"
+
+
+def test_links_are_followed_up_to_a_network_file_system(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "near").symlink_to("real")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "far").symlink_to("near/../nas")
+    (tmp_path / "nas").symlink_to("/mnt/nfs/x")
+    asked = []
+    real = os.readlink
+
+    def readlink(path: str) -> str:
+        asked.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "readlink", readlink)
+    mounts = Mounts(str(table))
+    assert mounts.resolved(str(tmp_path / "near" / "a")) == os.path.realpath(tmp_path / "real/a")
+    assert mounts.resolved(str(tmp_path / "far" / "b")) == "/mnt/nfs/x/b"
+    assert mounts.resolved(str(tmp_path / "loop")).endswith("/loop")
+    assert not [path for path in asked if path.startswith("/mnt/nfs")]
