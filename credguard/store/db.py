@@ -114,6 +114,7 @@ def connect(path: str | None = None, *, wait: float = BUSY_S) -> sqlite3.Connect
     """
     file = path or paths.database_file()
     paths.private_dir(os.path.dirname(file))
+    file = os.path.realpath(file)  # where a symlink leads, SQLite keeps the log, and salvage works
     try:
         while True:
             if os.path.exists(file + REBUILT):  # a crash came before it took its place

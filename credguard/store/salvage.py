@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from credguard.atomic import locked, remove
+from credguard.atomic import locked, remove, sync_dir
 from credguard.errors import Busy, StoreError
 from credguard.store import db
 from credguard.store.schema import MIGRATIONS
@@ -45,22 +45,46 @@ def rebuild(file: str, now: float, settle: _Settle) -> Salvaged:
 
     `settle` is called with the new one before it takes the place. This process has no connection to
     `file`. A crash midway leaves the damaged one, or the new one once the next `db.connect` comes.
-    Raises Busy (another process has it open), StoreError (of a newer credguard; no space left).
+    Raises Busy (another process has it open), StoreError (of a newer credguard; no space left);
+    then nothing new stands beside `file`.
     """
+    file = os.path.realpath(file)  # SQLite keeps the log where a symlink leads
     try:
         with locked(file + ".lock", busy=_BUSY), _nobody_else(file) as opened:
             if os.path.exists(file + db.REBUILT):  # of a rebuild that a crash ended
                 os.unlink(file + db.REBUILT)
-            stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
-            aside = f"{file}.damaged-{stamp}"
-            _copy(opened, aside)
-            _copy_log(file, aside)
-            done = _made(file, aside, settle)
-            os.rename(file + ".rebuilding", file + db.REBUILT)
+            with _aside(file, now) as aside:
+                _copy(opened, aside)
+                _copy_log(file, aside)
+                sync_dir(os.path.dirname(file))
+                done = _made(file, aside, settle)
+                os.rename(file + ".rebuilding", file + db.REBUILT)
+            sync_dir(os.path.dirname(file))
             db.swap(file)
     except OSError as exc:
         raise StoreError(f"cannot make {file} anew: {exc.strerror}") from exc
     return done
+
+
+@contextlib.contextmanager
+def _aside(file: str, now: float) -> Iterator[str]:
+    """A free name for the copy of `file`; when something is raised, the copy is deleted.
+
+    The service tries again and again: what each try left would fill the disk.
+    """
+    named = f"{file}.damaged-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}"
+    aside, number = named, 1
+    while os.path.lexists(aside) or os.path.lexists(aside + "-wal"):
+        number += 1
+        aside = f"{named}-{number}"
+    try:
+        yield aside
+    except BaseException:
+        leftover = (aside, aside + "-wal", file + ".rebuilding", file + ".rebuilding-journal")
+        for each in leftover if not os.path.exists(file + db.REBUILT) else ():
+            with contextlib.suppress(OSError):
+                os.unlink(each)
+        raise
 
 
 @contextlib.contextmanager
@@ -81,9 +105,11 @@ def _nobody_else(file: str) -> Iterator[BinaryIO]:
 
 
 def _copy(source: BinaryIO, to: str) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     with os.fdopen(os.open(to, flags, 0o600), "wb") as target:
         shutil.copyfileobj(source, target)
+        target.flush()
+        os.fsync(target.fileno())  # soon it is the only one
 
 
 def _copy_log(file: str, to: str) -> None:

@@ -156,6 +156,45 @@ def test_who_waited_for_it_gets_the_new_one() -> None:
     assert watches.roots(db.connect()) == ["/home/ada/src", "/waited"]
 
 
+@pytest.mark.usefixtures("filled")
+def test_where_a_symlink_leads_the_log_is_carried_over_and_the_link_stays(tmp_path: Path) -> None:
+    link, target = Path(paths.database_file()), tmp_path / "elsewhere.db"
+    os.rename(link, target)
+    link.symlink_to(target)
+    code = (
+        "import os; from credguard.store import db, watches; c = db.connect();"
+        "watches.add(c, '/new', 1); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert os.path.getsize(f"{target}-wal")
+    rebuild()
+    assert link.is_symlink()
+    assert watches.roots(db.connect()) == ["/home/ada/src", "/new"]
+
+
+@pytest.mark.usefixtures("filled")
+def test_what_fails_leaves_nothing_beside_it() -> None:
+    damage("finding")
+    before = {*kept_files(), "state.db.lock"}
+
+    def full(_connection: sqlite3.Connection, _done: salvage.Salvaged) -> None:
+        raise StoreError("no space is left")
+
+    for _ in range(2):
+        with pytest.raises(StoreError, match="no space"):
+            salvage.rebuild(paths.database_file(), 0.0, full)
+    assert set(kept_files()) <= before
+
+
+@pytest.mark.usefixtures("filled")
+def test_two_of_the_same_second_are_both_kept() -> None:
+    was = damage("finding")
+    first = rebuild().aside
+    second = rebuild().aside
+    assert first != second
+    assert Path(first).read_bytes() == was
+
+
 STEPS = ("os.unlink", "os.rename", "os.replace", "os.open")
 
 
