@@ -373,6 +373,14 @@ def test_what_git_lfs_keeps_beside_git_is_read(repo: Path, tmp_path: Path) -> No
     ok(repo, "commit", "-qm", "x")
 
 
+def test_a_secret_beside_the_lines_of_a_pointer_is_found(repo: Path) -> None:
+    lfs(repo, "nothing\n")
+    with (repo / "data.bin").open("a") as file:
+        file.write(leak())
+    ok(repo, "add", "data.bin")
+    assert "data.bin:5:" in blocked(repo, "commit", "-m", "x")
+
+
 def test_what_git_lfs_keeps_elsewhere_is_read_from_a_linked_worktree(
     repo: Path, tmp_path: Path
 ) -> None:
