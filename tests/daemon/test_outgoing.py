@@ -8,6 +8,7 @@ import pytest
 
 from credguard import config
 from credguard.app import exporting, hook
+from credguard.daemon import leaks as ways_out
 from credguard.secret import Secret
 from credguard.sources import fetched, synced
 from credguard.store import findings, leaks
@@ -187,6 +188,29 @@ def test_a_name_of_no_kind_in_what_a_fetch_left_is_no_part_of_the_url() -> None:
         for each in ("", "tag 'it's' of ", "'refs/pull/1/head' of ")
     )
     assert fetched.parse(lines.encode()) == [("0" * 40, "https://h/x")] * 3
+
+
+def test_of_many_references_that_were_fetched_or_pushed_all_count(
+    world: World, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a few questions to git, not one for each."""
+    asked: list[int] = []
+    monkeypatch.setattr(ways_out, "_HEADS", 10)
+    real = ways_out.run
+    monkeypatch.setattr(ways_out, "run", lambda *a, **k: asked.append(len(a)) or real(*a, **k))
+    oid = commit(repo, samples.text(40, 3))
+    place = leaks.Place(secret_item("token"), str(repo / ".git"), oid, "notes.txt", 2, world.at)
+    leaks.put_place(world.ctx.db, place)
+    for n in range(35):
+        note = leaks.PushNote(str(repo / ".git"), f"{n:040x}", "/far", world.at)
+        leaks.note_push(world.ctx.db, note)
+    assert world.look(repo) == []
+    assert len(asked) == 5  # the remote-tracking refs, and 35 in tens
+    head = repo / ".git" / "FETCH_HEAD"
+    oids = [*(f"{n:040x}" for n in range(35)), oid]
+    head.write_text("".join(f"{each}\t\tbranch 'x' of /far\n" for each in oids))
+    (found,) = world.look(repo)
+    assert found.how == "a fetch found it at /far"
 
 
 def test_a_push_past_the_hook_into_a_folder_is_seen_by_the_hook_of_the_other_side(
