@@ -254,7 +254,7 @@ def unread(problems: list[tuple[bytes, str]], what: str) -> str:
     lines += [f"  {printable(path)}: {printable(why)}" for path, why in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
         lines.append(f"  and {len(problems) - _SHOWN} more")
-    path = printable(problems[0][0].partition(b"!")[0])
+    path = printable(problems[0][0].partition(b"!")[0]).replace("'", "'\\''")
     lines.append(f"  to let it pass unread: CREDGUARD_SKIP='{path}:why' git {_COMMAND[what]}")
     lines.append(f"  {_ANYWAY[what]}")
     return "\n".join(lines) + "\n"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SILENT_S = 1.0
 _TICK_S = 0.2
-_NOTED = 1000
+_NOTED = 1000  # objects in a note
 
 
 class _Progress:
@@ -111,8 +111,9 @@ def _note(lines: bytes, url: str) -> None:
     if mark:  # such as https://user:token@host/path
         host, slash, path = rest.partition("/")
         url = scheme + mark + host.rpartition("@")[2] + slash + path
-    if sent:
-        leave(PUSHES, url, os.getcwd(), os.environ.get("GIT_DIR", ""), *sent[:_NOTED])
+    for at in range(0, len(sent), _NOTED):
+        some = sent[at : at + _NOTED]
+        leave(PUSHES, url, os.getcwd(), os.environ.get("GIT_DIR", ""), *some)
 
 
 def run(remote: str, url: str, read: Callable[[], bytes] = _input) -> int:

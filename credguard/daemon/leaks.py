@@ -27,7 +27,7 @@ from credguard.store.db import transaction
 
 _LOG = logging.getLogger("credguard.daemon.leaks")
 _EVERY_S = 5.0
-_HEADS = 1000
+_HEADS = 1000  # so many are compared by one git
 _KEPT_S = 90 * 86_400.0
 _KEY_ID = re.compile(rb"(?<![A-Z0-9])A[KS]IA[A-Z2-7]{16}(?![A-Z0-9])")
 Asked = tuple[Stamp, tuple[str, ...]]
@@ -183,14 +183,17 @@ class Leaks:
             if said.strip():
                 branch = printable(said.strip().decode("utf-8", "backslashreplace"))
                 return f"it was pushed: the remote-tracking branch {branch} holds it"
+            sent: dict[str, list[str]] = {}
             for each in pushes:
-                if self._holds(repository, [each.oid], place.oid):
-                    return f"it was pushed to {each.url}"
+                sent.setdefault(each.url, []).append(each.oid)
+            for url, oids in sent.items():
+                if self._holds(repository, oids, place.oid):
+                    return f"it was pushed to {url}"
             found: dict[str, list[str]] = {}
             for oid, url in fetched.heads(repository).items():
                 found.setdefault(url, []).append(oid)
             for url, oids in found.items():
-                if self._holds(repository, oids[:_HEADS], place.oid):
+                if self._holds(repository, oids, place.oid):
                     return f"a fetch found it at {printable(shown(url))}"
         except GitError as exc:  # such as a commit that was pruned
             _LOG.info("cannot tell whether %s got out: %s", place.oid, exc)
@@ -198,8 +201,11 @@ class Leaks:
 
     def _holds(self, repository: str, tips: list[str], oid: str) -> bool:
         """Whether `oid` is one of `tips` or behind one; tags are followed."""
-        said = run(repository, "rev-list", "--ignore-missing", "--max-count=1", oid, "--not", *tips)
-        return not said.strip()
+        for at in range(0, len(tips), _HEADS):
+            args = ("--ignore-missing", "--max-count=1", oid, "--not", *tips[at : at + _HEADS])
+            if not run(repository, "rev-list", *args).strip():
+                return True
+        return False
 
     def out(self, place: leaks.Place, how: str) -> None:
         """`place` got out, in the way `how`, in words: told and answered once a value, ever."""

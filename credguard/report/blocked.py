@@ -89,7 +89,8 @@ def _skip(found: list[Hit], command: str) -> str:
     plain = not more and not set(path) & set(":;'!*\\") and path.strip() == path
     names = [path] if len(rules) > 1 and plain else rules
     said = "; ".join(f"{name}:why it is none" for name in names)
-    return _whole(f"CREDGUARD_SKIP='{said}' {command}")
+    # A repository names the rules of its own: a quote in one must not end ours.
+    return _whole(f"CREDGUARD_SKIP={in_quotes(said)} {command}")
 
 
 def _marks(found: list[Hit]) -> list[str]:
@@ -182,4 +183,10 @@ def _quoted(path: str) -> str:
     plain = path.replace("/", "").replace(".", "").replace("_", "").replace("-", "")
     if plain.isalnum() and not path.startswith("-"):
         return path
-    return "-- '" + path.replace("'", "'\\''") + "'"
+    special = path.startswith(":") or set(path) & set("*?[\\")  # else a pattern: '*' is every file
+    return "-- " + in_quotes(f":(literal){path}" if special else path)
+
+
+def in_quotes(text: str) -> str:
+    """`text` as one word of a shell, always in quotes."""
+    return "'" + text.replace("'", "'\\''") + "'"

@@ -7,11 +7,15 @@ fetch alone; every linked worktree has its own.
 from __future__ import annotations
 
 import os
+import re
 import stat
 
+from credguard.sources.git import run
 from credguard.sources.staging import is_oid
 
 _MOST = 1 << 20
+# Such as `branch 'main' of URL`, `'refs/pull/1/head' of URL`; no name of a ref has a space.
+_OF = re.compile(r"(?:(?:branch|tag|remote-tracking branch) )?'[^ ]+' of ")
 
 
 def files(common: str) -> list[str]:
@@ -28,16 +32,32 @@ def files(common: str) -> list[str]:
 
 
 def heads(common: str) -> dict[str, str]:
-    """Object id to the URL it was found at, without what was fetched from the repository itself."""
+    """Object id to the URL it was found at, without what was fetched from the repository itself.
+
+    Raises GitError.
+    """
     found: dict[str, str] = {}
-    inside: dict[str, bool] = {}
     for file in files(common):
+        inside: dict[str, bool] = {}
         for oid, url in parse(_read(file)):
             if url not in inside:
-                inside[url] = is_inside(url, common)
+                relative = "://" not in url and not os.path.isabs(url)
+                top = _work_tree(file, common) if relative else None
+                inside[url] = url == "." or is_inside(url, common, top)
             if not inside[url]:
                 found.setdefault(oid, url)
     return found
+
+
+def _work_tree(file: str, common: str) -> str | None:
+    """Where a path in the FETCH_HEAD `file` counts from; None: beside `common`, as most are."""
+    folder = os.path.dirname(file)
+    if folder != common:  # of a linked worktree
+        said = os.fsdecode(_read(os.path.join(folder, "gitdir")).rstrip(b"\r\n"))
+    else:  # a submodule's is far from it
+        said = os.fsdecode(run(common, "config", "--get", "core.worktree", ok=(0, 1)))
+        said = said.removesuffix("\n") and os.path.join(said.removesuffix("\n"), ".git")
+    return os.path.dirname(os.path.join(folder, said)) if said else None
 
 
 def urls(common: str) -> set[str]:
@@ -58,8 +78,8 @@ def parse(data: bytes) -> list[tuple[str, str]]:
         if len(words) != 3 or not is_oid(oid):
             continue
         said = os.fsdecode(words[2])
-        quoted = said.startswith(("branch '", "tag '", "remote-tracking branch '"))
-        found.append((oid, said.partition("' of ")[2] if quoted else said))
+        named = _OF.match(said)
+        found.append((oid, said[named.end() :] if named else said))
     return found
 
 

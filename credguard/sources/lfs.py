@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from credguard.sources.staging import StagedFile
 
 _POINTER = re.compile(
-    rb"version https://(?:git-lfs|hawser)\.github\.com/spec/v1\n(?:[a-z0-9.-]+ [^\n]*\n)*?"
-    rb"oid sha256:([0-9a-f]{64})\n"
+    rb"version https://(?:git-lfs|hawser)\.github\.com/spec/v1\n"
+    rb"(?:ext-[0-9]-\w{1,16} sha256:[0-9a-f]{64}\n){0,10}"
+    rb"oid sha256:([0-9a-f]{64})\nsize [0-9]{1,20}\n?"
 )
+"""Whole, as Git LFS reads one: a text beside it would not be looked at, its content would."""
 _LONGEST = 1024
 
 
@@ -52,7 +54,7 @@ class Aside:
 
     def content(self, data: bytes) -> bytes | None:
         """What the pointer `data` stands for, `most` bytes and one at most; None: as `follow`."""
-        pointer = _POINTER.match(data) if len(data) < _LONGEST else None
+        pointer = _POINTER.fullmatch(data) if len(data) < _LONGEST else None
         if pointer is None:
             return None
         if self._folder is None:

@@ -63,20 +63,32 @@ class Taken:
         """Of `kind`. Nothing is read yet."""
         self._file = os.path.join(inbox_dir(), kind)
         self._aside = self._file + _ASIDE
+        self._read = 0
 
     def read(self) -> list[list[str]] | None:
         """The fields of the notes set aside at an earlier call; None: there were none.
 
         Then it sets aside what came since. A hook that had opened the file just before has that
-        long to write. Raises OSError.
+        long to write. Of more than 4 MiB the rest waits for the next call. Raises OSError.
         """
         with contextlib.suppress(FileNotFoundError), open(self._aside, "rb") as file:
-            return parse(file.read(_MOST))
+            data = file.read(_MOST)
+            whole = data.rfind(b"\0\n") + 2 if len(data) == _MOST else 0
+            self._read = whole if whole > 1 else len(data)
+            return parse(data[: self._read])
         with contextlib.suppress(FileNotFoundError):
             os.replace(self._file, self._aside)
         return None
 
     def done(self) -> None:
         """What `read` gave was dealt with. Raises OSError."""
+        from credguard.atomic import write_private  # hooks, which only leave notes, go without
+
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._aside)
+            with open(self._aside, "rb") as file:
+                file.seek(self._read)
+                rest = file.read()
+            if rest:
+                write_private(self._aside, rest)
+            else:
+                os.unlink(self._aside)

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from credguard import prepush
 from credguard.app import hook
 from credguard.app.context import Context
 from credguard.daemon.commits import Commits
 from credguard.daemon.shadow import Shadow
 from credguard.errors import GitError
 from credguard.paths import cache_dir
-from credguard.sources import fetched, reflog
+from credguard.sources import fetched, notes, reflog
 from credguard.sources.database import load_engine
-from credguard.sources.notes import COMMITS, Taken, leave
+from credguard.sources.notes import COMMITS, PUSHES, Taken, leave
 from credguard.store import commits as store
 from credguard.store import events, problems
 from credguard.store.fingerprint_key import fingerprint_key
@@ -250,6 +251,32 @@ def test_a_crash_before_notes_were_dealt_with_loses_none(repo: Path) -> None:
     taken.done()
     assert Taken(COMMITS).read() is None
     assert [note[0] for note in Taken(COMMITS).read() or ()] == ["2" * 40]
+
+
+def test_more_notes_than_are_read_at_once_are_all_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notes, "_MOST", 100)
+    oids = [f"{n:040x}" for n in range(7)]
+    for oid in oids:
+        leave(COMMITS, oid, "/r", "")
+    assert Taken(COMMITS).read() is None
+    found = []
+    for _ in oids:
+        taken = Taken(COMMITS)
+        rows = taken.read()
+        if rows is None:
+            break
+        found += [row[0] for row in rows]
+        taken.done()
+    assert found == oids
+
+
+def test_a_push_of_many_references_is_noted_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepush, "_NOTED", 3)
+    oids = [f"{n:040x}" for n in range(1, 8)]
+    lines = "".join(f"x {oid} refs/tags/{oid} {'0' * 40}\n" for oid in oids)
+    prepush._note(lines.encode(), "/far")
+    assert Taken(PUSHES).read() is None
+    assert [oid for note in Taken(PUSHES).read() or () for oid in note[3:]] == oids
 
 
 def test_a_reflog_of_any_bytes(repo: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from credguard import config
 from credguard.app import exporting, hook
+from credguard.daemon import leaks as ways_out
 from credguard.secret import Secret
-from credguard.sources import synced
+from credguard.sources import fetched, synced
 from credguard.store import findings, leaks
 from credguard.vault.base import key_item, secret_item
 from tests.support import samples
@@ -148,6 +149,68 @@ def test_what_goes_from_a_repository_into_itself_is_not_out(
         assert world.look(repo) == [], url
         git(repo, "fetch", "-q", url, "inside")
         assert world.look(repo) == [], url
+
+
+def test_what_a_repository_fetches_from_itself_is_not_out_wherever_its_work_tree_is(
+    world: World, repo: Path, tmp_path: Path
+) -> None:
+    """A submodule's git folder, or a bare one with worktrees, is not beside its work tree."""
+    git(repo, "update-ref", "refs/own/side", "HEAD")
+    git(tmp_path, "init", "-q", "super")
+    allow = ("-c", "protocol.file.allow=always")
+    git(tmp_path / "super", *allow, "submodule", "--quiet", "add", str(repo), "sub")
+    git(tmp_path, "clone", "-q", "--bare", "repo", "bare")
+    git(tmp_path / "bare", "worktree", "add", "-q", "-b", "side", "../far/away/tree")
+    at = {
+        repo: repo / ".git",
+        tmp_path / "super" / "sub": tmp_path / "super" / ".git" / "modules" / "sub",
+        tmp_path / "far" / "away" / "tree": tmp_path / "bare",
+    }
+    for tree, git_dir in at.items():
+        oid = commit(tree, samples.text(40, 3))
+        git(tree, "update-ref", "refs/own/side", "HEAD")
+        place = leaks.Place(secret_item("token"), str(git_dir), oid, "notes.txt", 2, world.at)
+        leaks.put_place(world.ctx.db, place)
+        for url in (".", f"../{tree.name}"):
+            for ref in ("HEAD", "refs/own/side", "HEAD:refs/heads/copy"):
+                git(tree, "fetch", "-q", url, ref)
+                assert world.look(git_dir) == [], (url, ref)
+    # Elsewhere, by the same spelling.
+    git(tmp_path, "clone", "-q", "super/sub", "super/other")
+    git(tmp_path / "super" / "sub", "fetch", "-q", "../other", "HEAD")
+    (found,) = world.look(at[tmp_path / "super" / "sub"])
+    assert found.how == "a fetch found it at ../other"
+
+
+def test_a_name_of_no_kind_in_what_a_fetch_left_is_no_part_of_the_url() -> None:
+    lines = "".join(
+        f"{'0' * 40}\t\t{each}https://h/x\n"
+        for each in ("", "tag 'it's' of ", "'refs/pull/1/head' of ")
+    )
+    assert fetched.parse(lines.encode()) == [("0" * 40, "https://h/x")] * 3
+
+
+def test_of_many_references_that_were_fetched_or_pushed_all_count(
+    world: World, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a few questions to git, not one for each."""
+    asked: list[int] = []
+    monkeypatch.setattr(ways_out, "_HEADS", 10)
+    real = ways_out.run
+    monkeypatch.setattr(ways_out, "run", lambda *a, **k: asked.append(len(a)) or real(*a, **k))
+    oid = commit(repo, samples.text(40, 3))
+    place = leaks.Place(secret_item("token"), str(repo / ".git"), oid, "notes.txt", 2, world.at)
+    leaks.put_place(world.ctx.db, place)
+    for n in range(35):
+        note = leaks.PushNote(str(repo / ".git"), f"{n:040x}", "/far", world.at)
+        leaks.note_push(world.ctx.db, note)
+    assert world.look(repo) == []
+    assert len(asked) == 5  # the remote-tracking refs, and 35 in tens
+    head = repo / ".git" / "FETCH_HEAD"
+    oids = [*(f"{n:040x}" for n in range(35)), oid]
+    head.write_text("".join(f"{each}\t\tbranch 'x' of /far\n" for each in oids))
+    (found,) = world.look(repo)
+    assert found.how == "a fetch found it at /far"
 
 
 def test_a_push_past_the_hook_into_a_folder_is_seen_by_the_hook_of_the_other_side(

@@ -360,6 +360,9 @@ def lfs(repo: Path, text: str, name: str = "data.bin", store: str = ".git/lfs") 
 
 
 def test_what_git_lfs_keeps_beside_git_is_read(repo: Path, tmp_path: Path) -> None:
+    lfs(repo, "nothing\n")  # what is behind a pointer hides nothing that is beside it
+    (repo / "data.bin").write_text((repo / "data.bin").read_text() + leak())
+    assert "data.bin:5:" in blocked(repo, "commit", "-am", "x")
     lfs(repo, "nothing\n" + leak())
     assert "data.bin:3:" in blocked(repo, "commit", "-m", "x")
     ok(repo, "commit", "-qnm", "x")

@@ -1,9 +1,11 @@
 """What a blocked person reads can be copied, and does what it says."""
 
 import re
+import shlex
 
 import pytest
 
+from credguard import precommit
 from credguard.report.blocked import Hit, text_for_person
 from credguard.scan.model import MEDIUM, Finding
 from credguard.scan.skip import Skips
@@ -56,3 +58,29 @@ def test_where_one_is_of_the_vault_no_way_lets_it_pass() -> None:
     assert "git add b" in text
     assert "CREDGUARD_SKIP" not in text
     assert "credguard:allow" not in text
+
+
+@pytest.mark.parametrize("what", ["commit", "message", "push"])
+def test_a_rule_of_the_repository_cannot_end_the_quotes_of_a_command(what: str) -> None:
+    rule = "x'; touch hit #"
+    text = text_for_person([hit("a", rule, "0" * 40)], what, colour=False, width=0)
+    command = "git push" if what == "push" else "git commit"
+    (skip,) = re.findall(rf"CREDGUARD_SKIP=.* {command}", text)
+    assert shlex.split(skip) == [f"CREDGUARD_SKIP={rule}:why it is none", *command.split()]
+
+
+def test_the_name_of_a_file_cannot_end_the_quotes_of_a_command() -> None:
+    name = "a'; touch hit #"
+    said = precommit.unread([(name.encode(), "too deep")], precommit.PUSH)
+    (skip,) = re.findall(r"CREDGUARD_SKIP=.*", said)
+    assert shlex.split(skip) == [f"CREDGUARD_SKIP={name}:why", "git", "push"]
+
+
+@pytest.mark.parametrize("name", ["*", ":!x", ":/", "pages/[id].tsx", "a?"])
+@pytest.mark.parametrize("own", ["", "secret/deploy"])
+def test_a_name_that_git_would_take_for_a_pattern_adds_itself_alone(name: str, own: str) -> None:
+    found = [hit(name, "a-rule")]
+    found[0][0].own = own
+    text = text_for_person(found, "commit", colour=False, width=0)
+    (add,) = re.findall(r"git add .*", text)
+    assert shlex.split(add) == ["git", "add", "--", f":(literal){name}"]
