@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from credguard.rotation.machine import EMERGENCY_SOAK_S, hastened, next_step
-from credguard.rotation.model import Action, Limits, Mode, Remote, State
+from credguard.rotation.model import NEVER, Action, Limits, Mode, Remote, State, Step
 from tests.rotation.cases import BOTH, LIMITS, RESTING, at
 from tests.rotation.test_machine import facts
 
@@ -54,3 +54,10 @@ def test_a_list_that_is_behind_is_asked_again_at_once(state: State) -> None:
     given = facts(listed={"old": RESTING["old"]}, looks=9, used={})
     step = next_step(at(state), given, LIMITS, 2000.0)
     assert (step.action, step.key_id, step.until) == (Action.WAIT, "new", 2000.0)
+
+
+def test_the_old_key_rests_on_while_the_new_one_is_not_taken() -> None:
+    given = facts(listed=RESTING, used={"old": NEVER}, failed="new")
+    step = next_step(at(State.DEACTIVATED), given, LIMITS, LIMITS.soak + 2000.0)
+    why = "AWS does not accept the new key just now"
+    assert step == Step(Action.WAIT, "old", LIMITS.soak + 2000.0, why)
