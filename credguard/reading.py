@@ -37,5 +37,25 @@ def opened(path: str, largest: int = LARGEST) -> tuple[bytes, os.stat_result]:
     return data, status
 
 
+def beginning(path: str, most: int) -> bytes | None:
+    """The first `most` bytes of the regular file at `path`; None: there is none that can be read.
+
+    Never waits for somebody to write.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(most)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
 def _shown(size: int) -> str:
     return f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 
+from credguard.reading import beginning
 from credguard.sources.git import run
 from credguard.sources.staging import is_oid
 
@@ -113,16 +113,4 @@ def _common(path: str) -> str:
 
 def _read(file: str) -> bytes:
     """The first MiB of a regular file; nothing where there is none. A FIFO is not waited for."""
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
-        return b""
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return b""
-        with open(descriptor, "rb", closefd=False) as opened:
-            return opened.read(_MOST)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
+    return beginning(file, _MOST) or b""

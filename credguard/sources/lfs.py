@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 
+from credguard.reading import beginning
 from credguard.sources.git import run
 
 TYPE_CHECKING = False
@@ -60,7 +60,7 @@ class Aside:
         if self._folder is None:
             self._folder = self._objects()
         name = pointer[1].decode()
-        return _regular(os.path.join(self._folder, name[:2], name[2:4], name), self._most + 1)
+        return beginning(os.path.join(self._folder, name[:2], name[2:4], name), self._most + 1)
 
     def _objects(self) -> str:
         here = os.path.abspath(self._cwd or ".")
@@ -69,19 +69,3 @@ class Aside:
         args = ("config", "--null", "--type=path", "--get", "lfs.storage")
         said = run(self._cwd, *args, inherit=self._inherit, ok=(0, 1))
         return os.path.join(common, os.fsdecode(said.rstrip(b"\0")) or "lfs", "objects")
-
-
-def _regular(path: str, most: int) -> bytes | None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
-        return None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read(most)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)

@@ -288,7 +288,8 @@ def test_a_reflog_of_any_bytes(repo: Path) -> None:
         reflog.repository(str(repo.parent))
 
 
-def test_a_hook_that_another_tool_put_aside_is_told_once(repo: Path, service: Service) -> None:
+def shadowed(service: Service) -> tuple[list[str], Callable[[], None]]:
+    """What is told of hooks that were put aside, and one look at all of them."""
     told: list[str] = []
     shadow = Shadow(service.ctx, lambda _title, body: told.append(body), lambda: service.at)
 
@@ -297,6 +298,11 @@ def test_a_hook_that_another_tool_put_aside_is_told_once(repo: Path, service: Se
         for _ in range(4):
             shadow.poll()
 
+    return told, round_
+
+
+def test_a_hook_that_another_tool_put_aside_is_told_once(repo: Path, service: Service) -> None:
+    told, round_ = shadowed(service)
     hook.install(service.ctx, str(repo), global_=False)
     round_()
     assert told == []
@@ -314,14 +320,7 @@ def test_a_hook_that_another_tool_put_aside_is_told_once(repo: Path, service: Se
 def test_global_hooks_that_another_tool_put_aside_are_told_once(
     repo: Path, service: Service
 ) -> None:
-    told: list[str] = []
-    shadow = Shadow(service.ctx, lambda _title, body: told.append(body), lambda: service.at)
-
-    def round_() -> None:
-        service.at += 1000
-        for _ in range(4):
-            shadow.poll()
-
+    told, round_ = shadowed(service)
     hook.install(service.ctx, None, global_=True)
     round_()
     git(repo, "config", "--global", "core.hooksPath", "/opt/theirs")
