@@ -65,6 +65,7 @@ _FIXED = re.compile(
     rb"|ess_|sb_secret_|NR(?:BR|AK|AA|JS)-|EX[OA][0-9A-Za-z]|[rs]k_live_|shp(?:at|ca|pa|ss)_|SK[0-9a-f]{24}|AKIA)"
 )
 _SAYS_SO = re.compile(rb"(?i)invalid|example")
+_NUMBERED = re.compile(rb"[0-9]{6,12}:")
 _ONE_WORD = re.compile(rb"[\w\-]+\Z")
 _DOUBLED = re.compile(rb"([A-Za-z0-9])\1{3}(?!\1)([A-Za-z])\2{3}")
 _SAMPLE = 256  # a value longer than this is judged monotonous by its start
@@ -179,9 +180,11 @@ def mistyped(value: bytes) -> bool:
     Random text over an alphabet with more signs would hold more of them. Not for passwords,
     which people make up. One in a hundred million random tokens is held for mistyped.
     """
-    size = len(value)
     if cut_short(value) or doubled(value):
         return True
+    if (numbered := _NUMBERED.match(value)) is not None:  # an account's number before its token
+        value = value[numbered.end() :]
+    size = len(value)
     if size < _TOKEN_LENGTH or not value.isascii() or _NO_TOKEN.search(value):
         return False
     foreign = len(value.translate(None, _TOKEN))

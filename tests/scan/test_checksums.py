@@ -1,6 +1,7 @@
 """Checks on formats: right ones pass, any change of one character is seen, nothing raises."""
 
 import base64
+import hmac
 import string
 from zlib import crc32
 
@@ -109,6 +110,19 @@ def test_the_jwt_that_the_format_is_shown_with_is_low() -> None:
     assert jwt_example(shown)
     assert sureness(shown, ("jwt",), MEDIUM) == LOW
     assert sureness(_jwt(b'{"alg":"HS256"}', b'{"sub":"8"}'), ("jwt",), MEDIUM) == MEDIUM
+
+
+@pytest.mark.parametrize(("name", "bits"), [("HS256", 256), ("HS384", 384), ("HS512", 512)])
+def test_a_jwt_signed_with_what_everybody_is_shown_is_low(name: str, bits: int) -> None:
+    signed = _jwt(f'{{"alg":"{name}"}}'.encode(), b'{"sub":"8"}').rpartition(b".")[0]
+
+    def token(key: bytes) -> bytes:
+        digest = hmac.digest(key, signed, f"sha{bits}")
+        return signed + b"." + base64.urlsafe_b64encode(digest).rstrip(b"=")
+
+    shown = token(b"a-string-secret-at-least-256-bits-long")
+    assert sureness(shown, ("jwt",), MEDIUM) == LOW
+    assert sureness(token(b"k" * 38), ("jwt",), MEDIUM) == MEDIUM
 
 
 def macaroon(location: bytes, signature: int = 32) -> bytes:

@@ -38,7 +38,10 @@ def test_random_tokens_are_neither_mistyped_nor_made_up(alphabet: str, size: int
 @pytest.mark.parametrize("sign", "?!@^&#$,*")
 def test_one_foreign_sign_in_a_token_is_a_mistake(sign: str) -> None:
     value = text(ALNUM, 30, 1)
-    assert mistyped((value[:17] + sign + value[17:]).encode())
+    torn = value[:17] + sign + value[17:]
+    assert mistyped(torn.encode())
+    assert mistyped(f"8695114230:{torn}".encode())
+    assert not mistyped(f"8695114230:{value}".encode())
 
 
 def test_a_password_full_of_signs_is_none() -> None:
