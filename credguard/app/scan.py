@@ -16,7 +16,7 @@ from credguard.sources.listing import Listed, Wanted, listed
 from credguard.sources.settings import Settings
 
 # So much is scanned by this process alone: below it, starting others costs more than they save.
-_ALONE_BYTES, _ALONE_FILES = 12 << 20, 800
+_ALONE_BYTES, _ALONE_FILES = 1 << 20, 80
 # What one worker gets at a time, by what the files before had on average.
 _BATCH_BYTES, _BATCH_FILES, _BATCH_NAMES = 2 << 20, 200, 32 << 10
 _FINDING_BYTES = 700  # in memory, and nearly as much on its way between processes

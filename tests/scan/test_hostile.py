@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from credguard.scan.containers.members import members
+from credguard.scan.decode import text
 from credguard.scan.decode.layer import Layer
 from credguard.scan.decode.runs import base64_layers, hex_layers
 from credguard.scan.decode.streams import kind, unpack, zstd
@@ -164,6 +165,20 @@ def test_every_decoder_is_bounded_and_leads_back(data: bytes) -> None:
             if not each.pieces.beside(at):
                 assert start >= before
                 before = start
+
+
+WIDE_PARTS = st.sampled_from(
+    [b"A\0", b"\n\0", b"\xff\0", b"B\0\0\0", b"\0", b"\1", b"A\0" * 7, b"B\0\0\0" * 8]
+)
+
+
+@given(st.lists(WIDE_PARTS, max_size=60).map(b"".join))
+@FUZZ
+def test_stretches_of_wide_text_are_those_that_their_pattern_matches(data: bytes) -> None:
+    kinds = data.translate(text._KINDS)
+    for _, pattern, width in text._WIDE:
+        expected = [match.span() for match in pattern.finditer(data)]
+        assert list(text._stretches(data, kinds, pattern, width)) == expected
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300), st.sampled_from(sorted(TEXTS)))

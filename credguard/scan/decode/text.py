@@ -183,6 +183,22 @@ _WIDE = (
     ("utf-32", re.compile(rb"(?:[\t\n\r\x20-\xff]\0\0\0){8,}+"), 4),
     ("utf-16", re.compile(rb"(?:[\t\n\r\x20-\xff]\0){8,}+"), 2),
 )
+# Zero, a character of text, or neither: so a search for plain bytes, far faster than the patterns,
+# tells where one of them matches.
+_KINDS = bytes(
+    0 if not each else 1 if each >= 32 or each in b"\t\n\r" else 2 for each in range(256)
+)
+
+
+def _stretches(
+    data: bytes, kinds: bytes, pattern: re.Pattern[bytes], width: int
+) -> Iterator[tuple[int, int]]:
+    """Where `pattern`, one of those above, matches in `data`: what its finditer gives."""
+    least = (b"\1" + b"\0" * (width - 1)) * 8
+    at = kinds.find(least)
+    while at >= 0 and (match := pattern.match(data, at)) is not None:
+        yield match.span()
+        at = kinds.find(least, match.end())
 
 
 def wide_layers(layer: Layer) -> list[Layer]:
@@ -191,12 +207,13 @@ def wide_layers(layer: Layer) -> list[Layer]:
     No byte order mark is needed; only Latin characters are read, and no secret has others.
     """
     found = []
+    kinds = layer.data.translate(_KINDS)
     for name, pattern, width in _WIDE:
         parts: list[bytes] = []
         pieces = Pieces()
         size = 0
-        for match in pattern.finditer(layer.data):
-            start, end = match.span()
+        for span in _stretches(layer.data, kinds, pattern, width):
+            start, end = span
             if layer.data[start - width + 1 : start] == b"\0" * (width - 1) and start >= width - 1:
                 start -= width - 1  # high byte first: the last character has no zeros after it
                 if end < len(layer.data) and layer.data[end] >= 32:
