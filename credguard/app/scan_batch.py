@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from credguard.scan.engine import ends_as_zip
 from credguard.scan.pairing import SMALL, alone, named
 from credguard.sources.database import load_engine
 from credguard.sources.files import Held, Unreadable, blocks, read
@@ -207,20 +208,30 @@ def scan_files(setting: Setting, files: list[bytes]) -> Batch:
 def _scan_packed(setting: Setting, path: bytes) -> Batch | None:
     """A file that is not read whole but member by member; None: it is no archive."""
     with Held(path) as held:
-        if held[0:2] not in _PACKED and held[257:262] != b"ustar":
+        behind = ends_as_zip(held[-22:])
+        if not behind and held[0:2] not in _PACKED and held[257:262] != b"ustar":
             return None
         from credguard.app.scan_packed import is_packed, scan_packed
 
         packed = is_packed(held)
-        if not packed:
+        if not packed and not behind:
             return None
         joined = setting.joined(path)
-        scanned = scan_packed(joined or setting.engine(), held, path, packed)
+        scanned = scan_packed(joined or setting.engine(), held, path, packed or "zip")
         problems = scanned.problems + (joined.problems() if joined is not None else [])
         found = [each for each in scanned.findings if each.confidence >= setting.least]
         if found:
             setting.judge(found, b"", path)
-        return Batch(found, problems, 1, len(held))
+        if packed:
+            return Batch(found, problems, 1, len(held))
+        # A program, or a text, that an archive stands behind: it is read as any other, too.
+        batch = scan_windows(setting, blocks(path), path)
+        inside = [each for each in found if each.path != path]
+        known = {(each.rule_id, each.value) for each in inside}
+        kept = [each for each in batch.findings if (each.rule_id, each.value) not in known]
+        batch.findings = kept + inside
+        batch.problems = sorted({*batch.problems, *problems})
+        return batch
 
 
 def scan_windows(setting: Setting, pieces: Iterable[bytes | int], path: bytes) -> Batch:

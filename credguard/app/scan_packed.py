@@ -131,7 +131,7 @@ class _Reader:
         pieces = self._budget.timed(pieces)
         if packed != "tar":
             via = (*via, packed)
-            head, pieces = _peeked(self._budget.timed(unpacked(packed, pieces)))
+            head, pieces = _peeked(self._budget.timed(unpacked(packed, pieces, alone=True)))
             if kind(head) != "tar":
                 self.inside(iter((parts.Part(stem(path, packed), pieces),)), path, via)
                 return

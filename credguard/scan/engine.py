@@ -211,7 +211,7 @@ def layered(data: bytes, probed: Collection[str]) -> bool:
     for name in probed:
         if name.startswith("decode.") or name == UNJUDGED:
             return True
-    if data[:2] in _PACKED or data[257:262] == b"ustar":
+    if data[:2] in _PACKED or data[257:262] == b"ustar" or ends_as_zip(data):
         return True
     if len(data) > SHORT:
         return False
@@ -221,6 +221,14 @@ def layered(data: bytes, probed: Collection[str]) -> bool:
     from credguard.scan.short import may_hold_runs
 
     return may_hold_runs(data, marked, _RUN)
+
+
+def ends_as_zip(data: bytes) -> bool:
+    """Whether a zip archive may stand behind something else, as in a program that unpacks itself.
+
+    Its end then is that of the file: the last record, without a comment.
+    """
+    return data[-22:-18] == b"PK\5\6"
 
 
 def windows(ends: list[int], width: int, size: int, ahead: int = 1) -> Iterator[tuple[int, int]]:

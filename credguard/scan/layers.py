@@ -10,17 +10,20 @@ from collections import deque
 from collections.abc import Iterator
 
 from credguard.scan.containers.members import STREAMS, members
-from credguard.scan.decode.layer import WHOLE, Layer, Pieces
+from credguard.scan.containers.zips import is_whole
+from credguard.scan.decode.layer import SAME, WHOLE, Layer, Pieces
 from credguard.scan.decode.runs import base64_layers, hex_layers
 from credguard.scan.decode.streams import kind
 from credguard.scan.decode.text import form_layers, wide_layers
-from credguard.scan.engine import SHORT, Engine, beside, layered, plain
+from credguard.scan.engine import SHORT, Engine, beside, ends_as_zip, layered, plain
 from credguard.scan.model import HIGH, UNJUDGED, Finding, Limits, Scanned
 
 _LEAST, _RATIO = 48 << 20, 8
 _MEMBER = 32 << 20
 _WAITING = 24 << 20
 _SURE = 1024
+# Not zlib: two bytes are a weak sign, and a text may begin with them.
+_CLOSED = ("gzip", "bz2", "xz", "zstd", "zip")
 _BASE64_PROBES = frozenset(("decode.base64", "decode.base64-named"))
 _OWN = 9
 _MARKUP = (b".xml", b".html", b".htm", b".xhtml", b".rels")
@@ -108,16 +111,18 @@ class Walk:
             self._problem(layer.path, f"has too many places like secrets: {count} were not judged")
         packed = kind(layer.data)
         parent = layer.parent
-        if parent is not None and layer.depth and layer.data[:4] == parent.data[:4]:
+        if parent is not None and layer.via != parent.via and layer.data[:4] == parent.data[:4]:
             packed = ""  # another way to read the text beside a head that was read already
         if packed:
             if layer.nested >= deepest or (packed in STREAMS and layer.depth >= deepest):
                 self._problem(layer.path, f"holds more than {deepest} archives in one another")
             else:
                 sources.append(self._inside(layer, packed))
+        elif ends_as_zip(layer.data) and layer.nested < deepest and is_whole(layer.data):
+            sources.append(self._inside(layer, "zip"))
         markup = layer.nested and layer.path.lower().endswith(_MARKUP)
         # What is compressed holds no text of its own, only bytes that look like one by chance.
-        if packed not in (*STREAMS, "zip") and (layered(layer.data, probed) or markup):
+        if packed not in _CLOSED and (layered(layer.data, probed) or markup):
             sources.append(self._encoded(layer, probed))
         for source in sources:
             self._turns.append((len(layer.data), source))
@@ -157,7 +162,9 @@ class Walk:
     def _inside(self, layer: Layer, packed: str) -> Iterator[Layer]:
         """What a container or a compressed stream holds, each member a root of its own."""
         via = (*layer.via, packed)
-        for name, data, problem in members(packed, layer.data, layer.path, self._cap):
+        for name, data, problem, rest in members(packed, layer.data, layer.path, self._cap):
+            if rest >= 0:
+                yield self._rest(layer, rest)
             shown = layer.path if not name else layer.path + b"!" + name
             # Two bytes are a weak sign: one hash of thousands begins as a zlib stream does.
             if problem and not (packed == "zlib" and len(data) < _SURE):
@@ -181,10 +188,17 @@ class Walk:
                 if text is not data:  # what a program added that knows no such encoding
                     yield Layer(beside(data), shown, via, None, None, layer.nested + 1)
 
+    @staticmethod
+    def _rest(layer: Layer, start: int) -> Layer:
+        """What follows a container's end in the same file: a text, or another container."""
+        pieces = Pieces()
+        pieces.add(0, start, len(layer.data), SAME)
+        return Layer(layer.data[start:], layer.path, layer.via, layer, pieces, layer.nested)
+
     def _note(self, layer: Layer, found: list[Finding]) -> None:
         """Keep of `found` in `layer` what is not known from a layer above."""
         via = ">".join(layer.via)
-        outside = bool(kind(layer.data))
+        outside = bool(kind(layer.data)) or ends_as_zip(layer.data)
         for each in found:
             start = each.offset
             if outside:

@@ -1,5 +1,6 @@
 """What is encoded or packed in a text is found by the same rules, at its place, within bounds."""
 
+import base64
 import bz2
 import gzip
 import lzma
@@ -202,6 +203,44 @@ def test_a_compressed_file(engine: Engine, name: str) -> None:
     found = _one(scanned, "aws-secret-access-key")
     assert (found.path, found.line, found.via) == (b"d/a.txt" + suffix + b"!a.txt", 51, name)
     assert scanned.problems == []
+
+
+def _behind(name: str) -> bytes:
+    text = base64.b64encode(b"one\n" + SECRET + b"\n")
+    return {
+        "gzip and a text": gzip.compress(b"one") + text,
+        "gzip, zeros, gzip": gzip.compress(b"one") + bytes(600) + gzip.compress(SECRET),
+        "bz2 and gzip": STREAMS["bz2"][0](b"one") + gzip.compress(SECRET),
+        "xz and a text": STREAMS["xz"][0](b"one") + text,
+        "a text that begins as zlib does": zlib.compress(b"one")[:6] + b"\n" + text,
+        "zip and its comment": zipped({"a": b"one"}) + text,
+        "tar and tar": tarred({"a": b"one"}) + tarred({"b": gzip.compress(SECRET)}),
+        "a program and zip": b"#!/bin/sh\nexit\n" + zipped({"a": SECRET}),
+    }[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gzip and a text",
+        "gzip, zeros, gzip",
+        "bz2 and gzip",
+        "xz and a text",
+        "a text that begins as zlib does",
+        "zip and its comment",
+        "tar and tar",
+        "a program and zip",
+    ],
+)
+def test_what_stands_behind_a_container_or_before_it_is_read(engine: Engine, name: str) -> None:
+    scanned = scan_all(engine, _behind(name), b"d/x")
+    _one(scanned, "aws-secret-access-key")
+    assert scanned.problems == []
+
+
+def test_what_follows_a_tar_archive_and_is_none_is_told(engine: Engine) -> None:
+    scanned = scan_all(engine, tarred({"a": b"one"}) + gzip.compress(SECRET), b"d/x")
+    assert scanned.problems == [(b"d/x", "what follows the archive's end is not read")]
 
 
 @pytest.mark.parametrize("outer", ["zip", "stored zip", "tar", "tar.gz", "zip in tar", "gz in zip"])

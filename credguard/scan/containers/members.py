@@ -7,17 +7,22 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from credguard.scan.containers import pdf, sqlite, tars, zips
-from credguard.scan.decode.streams import kind, stem, unpack
+from credguard.scan.decode.streams import kind, stem, unpack_to
 
 STREAMS = ("gzip", "zlib", "bz2", "xz", "zstd")
 
 
 class Member(NamedTuple):
-    """One thing in a container. `name`: None where it is the container's own, only made plain."""
+    """One thing in a container. `name`: None where it is the container's own, only made plain.
+
+    `rest`: where in the container something begins that follows its end and is no part of it, and
+    so stands in no member; -1: nothing does, or it is not known.
+    """
 
     name: bytes | None
     data: bytes
     problem: str
+    rest: int = -1
 
 
 Cap = Callable[[], int]
@@ -31,9 +36,18 @@ def members(name: str, data: bytes, path: bytes, cap: Cap) -> Iterator[Member]:
     """
     if name in STREAMS:
         limit = cap()
-        text, problem = unpack(name, data, limit)
-        yield Member(None if kind(text) == "tar" else stem(path, name), text, problem)
+        text, problem, end = unpack_to(name, data, limit)
+        rest = _after(data, end)
+        yield Member(None if kind(text) == "tar" else stem(path, name), text, problem, rest)
         return
     reader = {"zip": zips.read, "tar": tars.read, "pdf": pdf.read, "sqlite": sqlite.read}[name]
     for each in reader(data, cap):
         yield Member(*each)
+    if name == "zip" and (rest := _after(data, zips.ending(data))) >= 0:
+        yield Member(None, b"", "", rest)
+
+
+def _after(data: bytes, end: int) -> int:
+    """Where what follows `end` begins, after the zeros that fill a block; -1: there is nothing."""
+    rest = data[end:].lstrip(b"\0")
+    return len(data) - len(rest) if rest else -1

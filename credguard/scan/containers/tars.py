@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Self
 
 # What the standard library's reader raises on damaged headers.
@@ -29,7 +29,19 @@ def has_bytes(info: tarfile.TarInfo) -> bool:
 
 
 def read(data: bytes, cap: Callable[[], int]) -> Iterator[tuple[bytes, bytes, str]]:
-    """Name, bytes and what is wrong of each regular file in the archive, in its order."""
+    """Name, bytes and what is wrong of each regular file in the archive, in its order.
+
+    Archives that follow one another, as `cat` puts them together, are read as one.
+    """
+    at: int | None = 0
+    while at is not None:
+        at = yield from _read(data[at:] if at else data, at, cap)
+
+
+def _read(
+    data: bytes, before: int, cap: Callable[[], int]
+) -> Generator[tuple[bytes, bytes, str], None, int | None]:
+    """One archive of those; gives where the next begins, None: none does. `before`: bytes."""
     try:
         with tarfile.open(
             fileobj=io.BytesIO(data), mode="r:", errorlevel=0, errors="surrogateescape"
@@ -38,12 +50,18 @@ def read(data: bytes, cap: Callable[[], int]) -> Iterator[tuple[bytes, bytes, st
                 archive.members = []  # type: ignore[attr-defined]  # else all headers are kept
                 if has_bytes(info):
                     yield _member(archive, info, cap())
-            if data[archive.offset : archive.offset + 512].strip(b"\0"):
+            rest = data[archive.offset :]
+            if rest[:512].strip(b"\0"):
                 yield b"", b"", "the archive is damaged: what follows cannot be read"
+            elif rest := rest.lstrip(b"\0"):
+                if rest[257:262] == b"ustar":
+                    return before + len(data) - len(rest)
+                yield b"", b"", "what follows the archive's end is not read"
     except _DAMAGE as exc:
         yield b"", b"", f"the archive is damaged: {exc}"
     except RecursionError:
         yield b"", b"", "the archive is damaged: too many headers follow one another"
+    return None
 
 
 def _member(

@@ -89,6 +89,19 @@ def _files(entries: Iterator[_Entry]) -> Iterator[_Entry]:
     return (entry for entry in entries if not entry[1].endswith(b"/"))
 
 
+def ending(data: Source) -> int:
+    """Where the archive's last record ends: its comment follows, or nothing; its size: no end."""
+    at = data.rfind(_END, max(0, len(data) - _COMMENT - _END_SIZE))
+    return len(data) if at < 0 else min(len(data), at + _END_SIZE)
+
+
+def is_whole(data: Source) -> bool:
+    """Whether an archive that ends with `data` begins in it, too: a window of a file may not."""
+    at = len(data) - _END_SIZE
+    size, start = struct.unpack("<II", data[at + 12 : at + 20])
+    return bool(start <= at - size)
+
+
 def _directory(data: Source) -> tuple[int, Iterator[_Entry]] | None:
     """How many entries the central directory is said to have, and those; None: it is not found."""
     at = data.rfind(_END, max(0, len(data) - _COMMENT - _END_SIZE))

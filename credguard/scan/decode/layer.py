@@ -7,10 +7,12 @@ from collections.abc import Callable
 from credguard.scan.model import characters
 
 # Sizes of an encoded and a decoded unit, such as (4, 3) for base64; WHOLE: nothing finer is known
-# than the whole source of the piece; BESIDE: plain text repeated from the source for its context.
+# than the whole source of the piece; BESIDE: plain text repeated from the source for its context;
+# SAME: a part of the source as it is.
 Scale = tuple[int, int]
 WHOLE: Scale = (0, 1)
 BESIDE: Scale = (1, 1)
+SAME: Scale = (2, 2)
 
 
 class Pieces:

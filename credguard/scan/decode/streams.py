@@ -93,9 +93,16 @@ def unpack(name: str, data: bytes | memoryview, limit: int) -> tuple[bytes, str]
 
     Streams that follow one another are read as one, as their tools do; rubbish after is left.
     """
+    text, problem, _ = unpack_to(name, data, limit)
+    return text, problem
+
+
+def unpack_to(name: str, data: bytes | memoryview, limit: int) -> tuple[bytes, str, int]:
+    """What `unpack` gives, and where the last stream ends; where that is not known, all of it."""
+    size = len(data)
     opener = _opener(name)
     if opener is None:
-        return b"", f"{name} is not read here: install the package backports.zstd"
+        return b"", f"{name} is not read here: install the package backports.zstd", size
     make, errors = opener
     out = bytearray()
     at = 0
@@ -104,18 +111,18 @@ def unpack(name: str, data: bytes | memoryview, limit: int) -> tuple[bytes, str]
             ended, at = _one(make(), data, at, out, limit)
             if len(out) > limit:
                 del out[limit:]
-                return bytes(out), f"unpacks to more than {limit:,} bytes"
+                return bytes(out), f"unpacks to more than {limit:,} bytes", size
             if not ended:
-                return bytes(out), "ends too early"
+                return bytes(out), "ends too early", size
             if name in _SINGLE or kind(bytes(data[at : at + 512])) != name:
                 break
         else:
-            return bytes(out), f"is more than {_STREAMS:,} streams, one after the other"
+            return bytes(out), f"is more than {_STREAMS:,} streams, one after the other", size
     except errors as exc:
-        return bytes(out), f"is damaged: {exc}"
+        return bytes(out), f"is damaged: {exc}", size
     except MemoryError:
-        return bytes(out), "asks for too much memory"
-    return bytes(out), ""
+        return bytes(out), "asks for too much memory", size
+    return bytes(out), "", at
 
 
 def _one(
@@ -140,11 +147,11 @@ def _one(
     return stream.eof, at - len(stream.unused_data)
 
 
-def unpacked(name: str, feed: Iterator[bytes]) -> Iterator[bytes]:
+def unpacked(name: str, feed: Iterator[bytes], alone: bool = False) -> Iterator[bytes]:
     """What the stream that comes in pieces by `feed` holds, in pieces of up to 1 MiB.
 
-    Streams that follow one another are one; rubbish after is left. Raises Cut for what is wrong,
-    after all that can be read, and what `feed` raises.
+    Streams that follow one another are one; rubbish after is left, and with `alone` told. Raises
+    Cut for what is wrong, after all that can be read, and what `feed` raises.
     """
     opener = _opener(name)
     if opener is None:
@@ -165,6 +172,10 @@ def unpacked(name: str, feed: Iterator[bytes]) -> Iterator[bytes]:
             while len(pending) < 512 and (more := next(feed, b"")):
                 pending += more
             if name in _SINGLE or kind(pending[:512]) != name:
+                while alone and pending:
+                    if pending.strip(b"\0"):
+                        raise Cut("is followed by something that is not read")
+                    pending = next(feed, b"")
                 return
     except errors as exc:
         raise Cut(f"is damaged: {exc}") from exc
