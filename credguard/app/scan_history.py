@@ -202,6 +202,8 @@ class _History:
         self._secrets: dict[str, set[_Secret]] = {}  # by blob, where there are any
         self._by_commit: dict[str, list[Finding]] = {}
         self._local = repository.local()
+        self._shallow = repository.shallow()
+        self._is_cut = False
         self._missing = 0
         self._result = Result()
 
@@ -220,8 +222,11 @@ class _History:
             blobs = _BLOBS.pop((os.getpid(), self._repository.cwd), None)
             if blobs is not None:
                 blobs.close()
+        where = os.fsencode(self._repository.cwd or ".")
+        if self._is_cut:
+            text = "a shallow clone: the commits before are not here (git fetch --unshallow)"
+            self._result.problems.append((where, text))
         if self._missing:
-            where = os.fsencode(self._repository.cwd or ".")
             count = f"{self._missing} blobs are" if self._missing > 1 else "1 blob is"
             self._result.problems.append((where, f"{count} not here: a partial clone"))
         if self._seen is not None:
@@ -272,6 +277,8 @@ class _History:
 
     def _wanted(self) -> Iterator[Entry]:
         for entry in self._entries:
+            if self._shallow and entry.commit in self._shallow:
+                self._is_cut = True
             if self._globs and not self._globs.file(entry.path):
                 continue
             oid = bytes.fromhex(entry.oid)

@@ -30,6 +30,7 @@ _ENVIRONMENT = {
     # no transport but one that does not exist.
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "-",
+    "GIT_GRAFT_FILE": "/dev/null",  # as replaced objects, a file that gives commits other parents
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",

@@ -26,7 +26,7 @@ _LOG = (
     "-c",
     "log.showRoot=true",  # no option says so
     "log",
-    "--format=%H",
+    "--format=%H %ct",
     "--raw",
     "-z",
     "-c",
@@ -42,6 +42,7 @@ _LOG = (
     "--reverse",
 )
 _ABOUT = "--format=%H%x00%aI%x00%an <%ae>%x00"
+_AS_FILTER = (2, 37)  # the git that has --since-as-filter
 _PIPE_BYTES = 1 << 20
 # Before it tells the oldest commit git walks all of them: some 25 s for a million.
 _WALK_S = 600.0
@@ -103,13 +104,41 @@ class Repository:
     def added(self, *revisions: str, since: str | None = None) -> Iterator[Entry]:
         """What each commit of `revisions` added or changed, parents before children; none: all.
 
-        A merge gives what differs from all its parents. `since`: a date as git takes it.
+        A merge gives what differs from all its parents. `since`: a date as git takes it, which
+        each commit is asked for: `--since` ends at an older one, whatever came before it.
         Git starts at once. Raises GitError, also midway.
         """
-        options = () if since is None else (f"--since={since}",)
+        options: tuple[str, ...] = ()
+        oldest = None
+        if since is not None:
+            oldest = self.moment(since)
+            if self._version() >= _AS_FILTER:
+                options = (f"--since-as-filter={since}",)
         everywhere = () if revisions else ("--all", "--reflog")
         command = (*_LOG, *options, *everywhere, "--end-of-options", *revisions, "--")
-        return _entries(self._lines(*command))
+        return _entries(self._lines(*command), oldest)
+
+    def _version(self) -> tuple[int, ...]:
+        words = run(self.cwd, "--version", inherit=self.inherit).split()
+        numbers = words[2].split(b".")[:2] if len(words) > 2 else []
+        return tuple(int(each) for each in numbers if each.isdigit())
+
+    def shallow(self) -> frozenset[str]:
+        """The commits of a shallow clone whose parents are not here. Raises GitError."""
+        said = run(
+            self.cwd, "rev-parse", "--is-shallow-repository", "--git-path", "shallow",
+            inherit=self.inherit,
+        )  # fmt: skip
+        whether, path = said.split(b"\n")[:2]
+        if whether != b"true":
+            return frozenset()
+        try:
+            with open(os.path.join(os.fsencode(self.cwd or "."), path), "rb") as file:
+                return frozenset(file.read().decode("ascii", "replace").split())
+        except OSError as exc:
+            raise GitError(
+                f"cannot read which commits a shallow clone has: {exc.strerror}"
+            ) from exc
 
     def everything(self) -> Iterator[Entry]:
         """What all commits of refs and reflogs added, then the blobs that no commit reaches."""
@@ -176,16 +205,21 @@ def _with_unreached(added: Iterator[Entry], blobs: Iterator[str]) -> Iterator[En
             yield Entry(oid, b"blob/" + oid.encode("ascii"), None, ())
 
 
-def _entries(fields: Iterator[bytes]) -> Iterator[Entry]:
+def _entries(fields: Iterator[bytes], oldest: int | None = None) -> Iterator[Entry]:
+    """`oldest`: the Unix second before which a commit is left out."""
     commit = ""
+    wanted = True
     for field in fields:
         head = field.lstrip(b"\n")
         if not head:
             continue
         if not head.startswith(b":"):
-            commit = head.decode("ascii")
+            commit, moment = head.decode("ascii").split(" ")
+            wanted = oldest is None or int(moment) >= oldest
             continue
         path = next(fields, b"")
+        if not wanted:
+            continue
         parents = len(head) - len(head.lstrip(b":"))
         words = head[parents:].decode("ascii").split(" ")
         modes, oids = words[: parents + 1], words[parents + 1 : 2 * parents + 2]

@@ -136,8 +136,9 @@ def _in_repository(folder: bytes) -> bool:
 
 
 def _of_git(top: bytes) -> list[tuple[bytes, bool]] | None:
-    """(path, whether a repository of its own is there) below `top`; None: `top` is ignored itself.
+    """(path, whether a repository of its own is there) below `top`; None: git tells of nothing.
 
+    So it is where `top` is ignored itself, and where it is a submodule that is not checked out.
     Tracked files, ignored or not, and the untracked that are not ignored. Raises GitError.
     """
     cwd = os.fsdecode(top)
@@ -154,6 +155,8 @@ def _of_git(top: bytes) -> list[tuple[bytes, bool]] | None:
             others.append(line[2:])
         elif line:
             head, name = line.split(b"\t", 1)
+            if name == b"./":  # the submodule; its files, without a repository, belong to none
+                return None
             mode = head.split(b" ")[1]
             if mode != b"120000":
                 tracked[name] = mode == b"160000"

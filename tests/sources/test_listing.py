@@ -1,6 +1,7 @@
 """Which files a scan takes: what git says in a repository, everything that is a file elsewhere."""
 
 import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -153,6 +154,17 @@ def test_repositories_inside_are_asked_for_themselves(repo: Path, tmp_path: Path
     repo.rename(outer / "r")
     write(outer, "plain.log")
     assert set(found(outer)) == {"plain.log"} | {f"r/{name}" for name in SEEN | inside}
+
+
+def test_the_files_of_a_submodule_without_a_repository_are_taken(repo: Path) -> None:
+    git(repo, "init", "-q", "lib")
+    commit = ("-c", "user.name=n", "-c", "user.email=n@example.invalid", "commit", "-q", "-m", "m")
+    git(repo / "lib", *commit, "--allow-empty")
+    git(repo, "add", "lib")
+    shutil.rmtree(repo / "lib/.git")
+    write(repo, "lib/a", "lib/deep/b")
+    assert {"lib/a", "lib/deep/b"} <= set(found(repo))
+    assert found(repo / "lib") == {"a": "", "deep/b": ""}
 
 
 def test_a_bare_repository_and_gits_own_folder_are_folders(repo: Path, tmp_path: Path) -> None:
