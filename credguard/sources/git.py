@@ -26,8 +26,7 @@ _SIGPIPE = 13  # importing signal costs an enum
 _SAFE = ("-c", "core.fsmonitor=false", "--no-pager", "--no-replace-objects")
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 _ENVIRONMENT = {
-    # A partial clone is never made to fetch; git before 2.45 knows only the second, which allows
-    # no transport but one that does not exist.
+    # A partial clone never fetches; git before 2.45 knows only the second: no transport is left.
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "-",
     "GIT_GRAFT_FILE": "/dev/null",  # as replaced objects, a file that gives commits other parents

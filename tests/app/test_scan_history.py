@@ -45,27 +45,6 @@ def scan(repo: Path, jobs: int = 1, **how: object) -> list[tuple[str, int, str |
     return told(result)
 
 
-@pytest.mark.parametrize("as_filter", [(2, 37), (99,)], ids=["git's filter", "an older git"])
-def test_a_commit_with_an_old_date_does_not_end_since(
-    repo: Path, monkeypatch: pytest.MonkeyPatch, as_filter: tuple[int, ...]
-) -> None:
-    monkeypatch.setattr(history, "_AS_FILTER", as_filter)
-    ids = []
-    for year, text in (("2015", line(3)), ("2025", line(1)), ("1971", "clean\n")):
-        monkeypatch.setenv("GIT_COMMITTER_DATE", f"{year}-01-02T00:00:00Z")
-        ids.append(commit(repo, a=text))
-    assert scan(repo, since="2020-01-01") == [("a", 1, ids[1])]
-
-
-def test_a_graft_hides_no_commit(repo: Path) -> None:
-    first = commit(repo, a="clean\n")
-    second = commit(repo, a=line(1))
-    last = commit(repo, a="clean again\n")
-    (repo / ".git/info").mkdir(exist_ok=True)
-    (repo / ".git/info/grafts").write_text(f"{last} {first}\n")
-    assert told(scan_range(f"{first}..{last}", str(repo))) == [("a", 1, second)]
-
-
 def test_told_at_the_commit_that_brought_it_in_though_many_keep_it(repo: Path) -> None:
     commit(repo, a="clean\n")
     first = commit(repo, a=line(1))
@@ -221,21 +200,6 @@ def test_symlinks_submodules_and_type_changes(repo: Path) -> None:
     git(repo, "update-index", "--add", "--cacheinfo", f"160000,{first},sub")
     commit(repo)
     assert scan(repo) == [("a", 1, first)]
-
-
-def test_a_shallow_clone_is_not_passed_off_as_all(plain: Path, tmp_path: Path) -> None:
-    commit(plain, a=line(1))
-    commit(plain, a="clean\n")
-    commit(plain, b=line(2))
-    last = commit(plain, b="clean\n", c=line(3))
-    git(tmp_path, "clone", "-q", "--depth", "2", plain.as_uri(), "part")
-    part = str(tmp_path / "part")
-    problem = "a shallow clone: the commits before are not here (git fetch --unshallow)"
-    result = scan_history(part)
-    first = git(plain, "rev-parse", "HEAD~1")
-    assert told(result) == [("b", 1, first), ("c", 1, last)]
-    assert result.problems == [(os.fsencode(part), problem)]
-    assert scan_range("HEAD~1..HEAD", part).problems == []
 
 
 def test_a_partial_clone_is_told_and_never_made_to_fetch(plain: Path, tmp_path: Path) -> None:
