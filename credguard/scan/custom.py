@@ -244,9 +244,11 @@ class Joined(Engine):
         self._customs = customs
         self.cut: dict[bytes, None] = {}
 
-    def examine(self, data: bytes, path: bytes) -> tuple[list[Finding], dict[str, list[int]]]:
+    def examine(
+        self, data: bytes, path: bytes, share: int | None = None
+    ) -> tuple[list[Finding], dict[str, list[int]]]:
         """As `Engine.examine`."""
-        found, probed = self._engine.examine(data, path)
+        found, probed = self._engine.examine(data, path, share)
         more: list[Finding] = []
         for custom in self._customs:
             more += custom.scan(data, path)

@@ -66,13 +66,20 @@ class Engine:
         """
         return self.examine(data, path)[0]
 
-    def examine(self, data: bytes, path: bytes) -> tuple[list[Finding], dict[str, list[int]]]:
-        """What `scan` gives, and for each probe that matched where its matches end (in `plain`)."""
+    def examine(
+        self, data: bytes, path: bytes, share: int | None = None
+    ) -> tuple[list[Finding], dict[str, list[int]]]:
+        """What `scan` gives, and for each probe that matched where its matches end (in `plain`).
+
+        `share`: how many places are judged at most, where a text is but one of a file's layers.
+        """
         data = plain(data)
-        found, probed = self._ruled(data, path)
+        found, probed = self._ruled(data, path, share)
         return (found if self.own is None else self.own.merged(data, path, found)), probed
 
-    def _ruled(self, data: bytes, path: bytes) -> tuple[list[Finding], dict[str, list[int]]]:
+    def _ruled(
+        self, data: bytes, path: bytes, share: int | None
+    ) -> tuple[list[Finding], dict[str, list[int]]]:
         hits: dict[int, list[int]] = {}
 
         def hit(rule: int, _start: int, end: int, _flags: int, _context: object) -> None:
@@ -97,7 +104,7 @@ class Engine:
         if any(name.startswith("general.") for name in probed):
             from credguard.scan.general.detect import find
 
-            judged = find(data, path, probed)
+            judged = find(data, path, probed, share)
             spans.extend(
                 (start, end, _GENERAL_RANK[confidence], rules + index)
                 for index, (start, end, confidence, _, _) in enumerate(judged)

@@ -14,15 +14,23 @@ from credguard.scan.containers.zips import is_whole
 from credguard.scan.decode.layer import SAME, WHOLE, Layer, Pieces
 from credguard.scan.decode.runs import base64_layers, hex_layers
 from credguard.scan.decode.streams import kind
-from credguard.scan.decode.text import form_layers, wide_layers
+from credguard.scan.decode.text import FORMS, form_layers, wide_layers
 from credguard.scan.engine import SHORT, Engine, beside, ends_as_zip, layered, plain
-from credguard.scan.model import HIGH, UNJUDGED, Finding, Limits, Scanned
+from credguard.scan.model import HIGH, JUDGED, UNJUDGED, Finding, Limits, Scanned
 
 _LEAST, _RATIO = 48 << 20, 8
 _MEMBER = 32 << 20
 _WAITING = 24 << 20
 _SURE = 1024
+# So many places are judged in all that a file has packed, and one more for so many of its bytes; so
+# many again in what is encoded: a text that five ways to write are mixed in is a hundred layers.
+_PLACES, _PLACE_BYTES = 8_000, 2_500
+_PLACES_LEAST = 64
+# Of what is encoded so many times its size is read, and at least so much: each pass costs alike.
+_DECODED, _DECODED_LEAST = 3, 4 << 20
+_TOO_LARGE = 8  # so many that do not fit are made before no more is tried
 # Not zlib: two bytes are a weak sign, and a text may begin with them.
+_STREAMED = frozenset((each,) for each in STREAMS)
 _CLOSED = ("gzip", "bz2", "xz", "zstd", "zip")
 _BASE64_PROBES = frozenset(("decode.base64", "decode.base64-named"))
 _OWN = 9
@@ -56,6 +64,8 @@ class Walk:
         self._engine = engine
         self._limits = limits
         self._left = 0
+        self._places = {True: _PLACES, False: _PLACES}  # in what is encoded, in what is packed
+        self._decoded, self._too_large = _DECODED_LEAST, 0
         self._members = limits.members
         self._waiting = 0
         self._turns: deque[tuple[int, Iterator[Layer]]] = deque()
@@ -64,11 +74,13 @@ class Walk:
         self._outside: dict[tuple[str, bytes], list[int]] = {}
         self._known: set[tuple[bytes, str, bytes, int]] = set()
         self._problems: dict[tuple[bytes, str], None] = {}
+        self._unjudged: dict[bytes, int] = {}
 
     def enter(self, layer: Layer, found: list[Finding], probed: dict[str, list[int]]) -> None:
         """Take the text itself, examined."""
         size = self._limits.size
         self._left = max(_LEAST, _RATIO * len(layer.data)) if size is None else size
+        self._decoded = max(self._decoded, _DECODED * len(layer.data))
         self._note(layer, found)
         self._push(layer, probed)
 
@@ -81,7 +93,13 @@ class Walk:
             if layer is None:
                 self._waiting -= size
                 continue
+            is_decoded = layer.parent is not None and layer.via[-1:] not in _STREAMED
+            if is_decoded and self._too_large > _TOO_LARGE:
+                self._waiting -= size
+                continue
             self._turns.append((size, source))
+            if is_decoded and (_is_known(layer) or not self._may_read(layer)):
+                continue
             if self._limits.expired():
                 self._problem(layer.path, "took too long; what is encoded deeper was not read")
                 return
@@ -89,15 +107,33 @@ class Walk:
             if self._left < 0:
                 self._problem(layer.path, "holds more than is read of one file")
                 return
-            found, probed = self._engine.examine(layer.data, layer.path)
+            if is_decoded:
+                self._decoded -= len(layer.data)
+            else:
+                self._places[False] += len(layer.data) // _PLACE_BYTES
+                self._decoded += _DECODED * len(layer.data)
+            share = left = self._places[is_decoded]
+            if is_decoded:  # half of it: what comes first takes nothing from what is encoded deeper
+                share = min(left, max(_PLACES_LEAST, left // 2))
+            found, probed = self._engine.examine(layer.data, layer.path, share)
+            self._places[is_decoded] -= sum(probed.get(JUDGED, ()))
             self._note(layer, found)
             self._push(layer, probed)
             yield layer
+
+    def _may_read(self, layer: Layer) -> bool:
+        if len(layer.data) > self._decoded:
+            self._problem(layer.path, "has more that is encoded than is read of one file")
+            self._too_large += 1
+            return False
+        return True
 
     def scanned(self) -> Scanned:
         """What was found so far, and what was not read."""
         found = [each for each in self._found if each is not None]
         found.sort(key=lambda each: (each.path, each.line, each.column, each.rule_id, each.via))
+        for path, count in self._unjudged.items():
+            self._problem(path, f"has too many places like secrets: {count} were not judged")
         return Scanned(found, sorted(self._problems))
 
     def _problem(self, path: bytes, why: str) -> None:
@@ -108,7 +144,7 @@ class Walk:
         sources: list[Iterator[Layer]] = []
         if UNJUDGED in probed:
             count = sum(probed[UNJUDGED])
-            self._problem(layer.path, f"has too many places like secrets: {count} were not judged")
+            self._unjudged[layer.path] = self._unjudged.get(layer.path, 0) + count
         packed = kind(layer.data)
         parent = layer.parent
         if parent is not None and layer.via != parent.via and layer.data[:4] == parent.data[:4]:
@@ -236,6 +272,20 @@ class Walk:
         for index in weaker:
             self._found[index] = None
         return True
+
+
+def _is_known(layer: Layer) -> bool:
+    """Whether the same text was made of the same layer before, its forms read in another order."""
+    forms: list[str] = []
+    source = layer
+    while source.parent is not None and source.via and source.via[-1] in FORMS:
+        forms.append(source.via[-1])
+        source = source.parent
+    if len(forms) < 2:
+        return False
+    size = len(source.made)
+    source.made.add((*sorted(forms), hash(layer.data)))
+    return len(source.made) == size
 
 
 def _rank(finding: Finding) -> int:

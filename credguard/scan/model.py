@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LOW, MEDIUM, HIGH = 1, 2, 3
 UNJUDGED = "general-unjudged"
 """Under this name `Engine.examine` gives, among its probes, how many places were not judged."""
+JUDGED = "general-judged"
+"""And under this one how many were."""
 KEY_IDS = frozenset(("aws-access-key-id", "aws-temporary-key-id", "aws-context-key-id"))
 """Rules that find the id of a key whose secret may stand apart; see `credguard.scan.pairing`."""
 CONFIDENCE_NAMES = {LOW: "low", MEDIUM: "medium", HIGH: "high"}

@@ -9,14 +9,18 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from credguard.app.rules import fill
+from credguard.scan import layers
+from credguard.scan.decode.layer import Layer
 from credguard.scan.decode.probes import literals
+from credguard.scan.decode.runs import base64_layers
 from credguard.scan.decode.streams import zstd
 from credguard.scan.engine import Engine
-from credguard.scan.model import Finding, Limits, Scanned
+from credguard.scan.model import JUDGED, Finding, Limits, Scanned
 from credguard.scan.rules import confirm_pattern, parse
 from credguard.scan.whole import scan_all
 from credguard.sources.database import load_engine, read_rules
@@ -303,6 +307,55 @@ def test_junk_before_a_secret_does_not_keep_it_from_being_read(engine: Engine) -
     scanned = scan_all(engine, zipped(junk | {"z": SECRET}), b"x", lambda: Limits(size=20_000_000))
     _one(scanned, "aws-secret-access-key")
     assert scanned.problems
+
+
+def test_many_ways_to_write_a_text_cost_little_more_than_one(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each way is read in any order, so all of them on each line would be hundreds of texts."""
+    text = b"".join(
+        b'password="%s%%41\\x41\\x42&amp;&#65;=3D=41" ' % samples.text(16, seed).encode()
+        for seed in range(1500)
+    )
+    seen: list[bytes] = []
+    judged = 0
+    examine = engine.examine
+
+    def counted(data: bytes, path: bytes, share: int | None = None) -> Any:
+        nonlocal judged
+        seen.append(data)
+        found, probed = examine(data, path, share)
+        judged += sum(probed.get(JUDGED, ()))
+        return found, probed
+
+    monkeypatch.setattr(engine, "examine", counted)
+    secret = b"".join(b"%%%02X" % each for each in SECRET)
+    scanned = scan_all(engine, text + b"\n" * 300 + secret + b"\n", b"a.txt")
+    assert "aws-secret-access-key" in {each.rule_id for each in scanned.findings}
+    assert len(seen) == len(set(seen)) < 40
+    assert judged <= 1500 + 8000
+    assert len(scanned.problems) == 1
+    assert "were not judged" in scanned.problems[0][1]
+
+
+def test_many_runs_on_a_line_are_each_read_once(engine: Engine) -> None:
+    run = base64.b64encode
+    line = b" ".join(run(samples.text(18, seed).encode()) for seed in range(20_000))
+    (sheet,) = base64_layers(Layer(line + b" " + run(SECRET), b"a"))
+    assert len(sheet.data) < len(line) + (1 << 18)
+    assert SECRET in sheet.data
+
+
+def test_more_that_is_encoded_than_is_read_is_told(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "_DECODED_LEAST", 1000)
+    text = b"%41%42%43\n" * 300 + b"\n" * 300 + base64.b64encode(SECRET)
+    monkeypatch.setattr(layers, "_DECODED", 0)
+    scanned = scan_all(engine, text, b"a.txt")
+    _one(scanned, "aws-secret-access-key")
+    problem = "has more that is encoded than is read of one file"
+    assert scanned.problems == [(b"a.txt", problem)]
 
 
 def test_an_intact_stream_is_never_called_damaged(engine: Engine) -> None:

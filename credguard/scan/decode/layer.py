@@ -62,7 +62,7 @@ class Layer:
     `depth` counts the decodings since the root, `nested` the archives around the root.
     """
 
-    __slots__ = ("_last", "_make", "_pieces", "_starts", "data", "depth", "found", "nested",
+    __slots__ = ("_last", "_make", "_pieces", "_starts", "data", "depth", "found", "made", "nested",
                  "parent", "path", "via")  # fmt: skip
 
     def __init__(
@@ -83,6 +83,8 @@ class Layer:
         self.nested = nested
         # Start, end, rank and number of what was found in it, by start: see `layers`.
         self.found: list[tuple[int, int, int, int]] = []
+        # Digests of texts that were made of it by forms in a row: see `layers`.
+        self.made: set[tuple[str | int, ...]] = set()
         self._pieces = pieces if isinstance(pieces, Pieces) else None
         self._make = pieces if not isinstance(pieces, Pieces) else None
         self._starts: list[int] | None = None

@@ -19,6 +19,7 @@ _PLAIN = b"a" * 16  # printable bytes in a row that binary data does not hold by
 _CONTEXT, _VALUE = 96, 1024  # a run over _VALUE has a context of its own
 _TEXT = bytes(range(32, 127)) + b"\t\n\r"
 _IS_TEXT = bytes(97 if byte in _TEXT else 0 for byte in range(256))
+_REPEATED = 1 << 17
 _WRAPPED = 40  # a line of a wrapped run is at least so long
 _NAME = 64  # a run of up to so many digits may be a name
 _JOINTS = 8  # of base64 fewer than one digit in so many is - _ or /
@@ -75,6 +76,7 @@ def _layers(layer: Layer, codec: _Codec) -> list[Layer]:
     sheet = bytearray()
     pieces = Pieces()
     packed = []
+    last = 0
     for run in _runs(data, codec):
         for skipped, decoded, whole in _decoded(data, run, codec):
             start, end = run[0][0] + skipped, run[-1][1]
@@ -86,6 +88,8 @@ def _layers(layer: Layer, codec: _Codec) -> list[Layer]:
             before = after = b""
             if whole and len(decoded) <= _VALUE and len(run) == 1:
                 line = max(data.rfind(b"\n", max(0, start - _CONTEXT), start) + 1, start - _CONTEXT)
+                if len(sheet) > _REPEATED:  # very many: none has the others before it again
+                    line = max(line, last)
                 before = data[max(0, line) : start]
                 after = data[end : end + 3].lstrip(b"=")[:1]
                 if after not in (b'"', b"'", b"`", b"<"):
@@ -94,6 +98,7 @@ def _layers(layer: Layer, codec: _Codec) -> list[Layer]:
             sheet += before
             _trace(pieces, len(sheet), run, skipped, codec.scale)
             sheet += decoded + after + b"\n"
+            last = end
     found = [Layer(bytes(sheet), layer.path, via, layer, pieces, layer.nested)] if sheet else []
     packed.sort(key=lambda each: len(each.data))
     return found + packed

@@ -6,6 +6,7 @@ percent, C and JSON escapes, HTML entities and tags, quoted-printable, text of 1
 import html
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from credguard.scan.decode.layer import Layer, Pieces
@@ -54,14 +55,19 @@ def _utf8(number: int) -> bytes:
 
 
 def _entity(match: re.Match[bytes]) -> bytes:
-    return html.unescape(match[0].decode("ascii")).encode("utf-8", "replace")
+    return _entity_text(match[0])
+
+
+@lru_cache(maxsize=1024)
+def _entity_text(entity: bytes) -> bytes:
+    return html.unescape(entity.decode("ascii")).encode("utf-8", "replace")
 
 
 def _quoted(match: re.Match[bytes]) -> bytes:
     return bytes.fromhex(match[1].decode("ascii")) if match[1] else b""
 
 
-_FORMS = {
+FORMS = {
     "percent": _Form(
         "percent",
         re.compile(rb"%[2-7][0-9A-Fa-f]"),
@@ -103,7 +109,7 @@ _FORMS = {
 
 def form_layers(layer: Layer, name: str) -> list[Layer]:
     """The lines of a layer that are written in the form `name`, made plain: one layer or none."""
-    form = _FORMS[name]
+    form = FORMS[name]
     data = layer.data
     regions = list(_regions(data, form))
     if not regions:

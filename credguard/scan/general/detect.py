@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from credguard.scan.general import forgery, kinds, names, places, readers, score, weighing
 from credguard.scan.general.shapes import shape
-from credguard.scan.model import LOW, UNJUDGED
+from credguard.scan.model import JUDGED, LOW, UNJUDGED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,10 +23,15 @@ _HITS, _WEIGHED, _UNIT = 16_000, 8_000, 10_000_000
 _BEFORE, _AFTER = 40, 32
 
 
-def candidates(text: Text, probed: dict[str, list[int]]) -> list[Candidate]:
-    """What the probes' hits point to, by place; one candidate for a span."""
+def candidates(
+    text: Text, probed: dict[str, list[int]], share: int | None = None
+) -> list[Candidate]:
+    """What the probes' hits point to, by place; one candidate for a span. `share`: see `find`."""
     found: dict[tuple[int, int], Candidate] = {}
-    for kind, ends in _within_budget(text.data, probed):
+    budget = _HITS * max(1, len(text.data) // _UNIT)
+    if share is not None:
+        budget = min(budget, share * _HITS // _WEIGHED)
+    for kind, ends in _within_budget(text.data, probed, budget):
         read, width = readers.READERS[kind]
         for end in ends:
             for each in read(text, end - width, kind):
@@ -36,8 +41,10 @@ def candidates(text: Text, probed: dict[str, list[int]]) -> list[Candidate]:
     return [found[span] for span in sorted(found)]
 
 
-def _within_budget(data: bytes, probed: dict[str, list[int]]) -> Iterator[tuple[str, list[int]]]:
-    """The hits to read, by probe; those left out are counted in `probed` as UNJUDGED.
+def _within_budget(
+    data: bytes, probed: dict[str, list[int]], budget: int
+) -> Iterator[tuple[str, list[int]]]:
+    """The `budget` hits to read, by probe; those left out are counted in `probed` as UNJUDGED.
 
     Each probe has a fair share, so that junk for one cannot hide another's. Of hits with the same
     bytes around them one stands for all; of what is still too much, some from all over the text.
@@ -45,7 +52,6 @@ def _within_budget(data: bytes, probed: dict[str, list[int]]) -> Iterator[tuple[
     kinds_left = sorted(
         ((len(ends), name) for name, ends in probed.items() if name.startswith(PREFIX))
     )
-    budget = _HITS * max(1, len(data) // _UNIT)
     left_out = 0
     for index, (count, name) in enumerate(kinds_left):
         share = budget // (len(kinds_left) - index)
@@ -93,17 +99,23 @@ def worth(each: Candidate) -> bool:
     return not (form in _IDENTIFIERS and kind != "password" and kind in names.words(each.value))
 
 
-def find(data: bytes, path: bytes, probed: dict[str, list[int]]) -> list[Judged]:
+def find(
+    data: bytes, path: bytes, probed: dict[str, list[int]], share: int | None = None
+) -> list[Judged]:
     """The candidates in `data` that are likely secrets, by place, at least at LOW.
 
-    Leaves in `probed`, under UNJUDGED, how many hits the budget left unread, if any.
+    Leaves in `probed`, under UNJUDGED, how many hits the budget left unread, if any, and under
+    JUDGED how many candidates were weighed. `share`: of those at most so many.
     """
     text = places.Text(data, path)
-    every = candidates(text, probed)
+    every = candidates(text, probed, share)
     most = _WEIGHED * max(1, len(data) // _UNIT)
+    if share is not None:
+        most = min(most, share)
     if len(every) > most:
         probed[UNJUDGED] = [len(every) - most + sum(probed.get(UNJUDGED, ()))]
-        every = every[: most // 2] + every[-(most - most // 2) :]
+        every = every[: most // 2] + every[len(every) - (most - most // 2) :]
+    probed[JUDGED] = [len(every)]
     times: dict[bytes, int] = {}
     for each in every:
         times[each.value] = times.get(each.value, 0) + 1
