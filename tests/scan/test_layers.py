@@ -338,6 +338,26 @@ def test_many_ways_to_write_a_text_cost_little_more_than_one(
     assert "were not judged" in scanned.problems[0][1]
 
 
+@pytest.mark.parametrize("before", ["", "/", "/a", "/ab", "/abc", "/abcd"])
+@pytest.mark.parametrize("name", ["base64", "hex"])
+def test_a_long_run_is_read_whatever_digits_stand_before_it(
+    engine: Engine, name: str, before: str
+) -> None:
+    """A path before it, or the beginning of a window in the middle of it."""
+    text = b"one two three\n" * 200 + SECRET
+    run = text.hex() if name == "hex" else base64.b64encode(text).decode()
+    scanned = scan_all(engine, f"blob in base64: {before}{run}\n".encode(), b"a")
+    assert _one(scanned, "aws-secret-access-key").via == name
+
+
+def test_runs_that_are_joined_are_each_read(engine: Engine) -> None:
+    one = base64.b64encode(b"a text of some length and").rstrip(b"=")
+    two = base64.b64encode(b"\n" + SECRET + b"\n")
+    assert len(one) % 4
+    scanned = scan_all(engine, b"k: " + one + b"-" * (4 - len(one) % 4 + 1) + two, b"a")
+    _one(scanned, "aws-secret-access-key")
+
+
 def test_many_runs_on_a_line_are_each_read_once(engine: Engine) -> None:
     run = base64.b64encode
     line = b" ".join(run(samples.text(18, seed).encode()) for seed in range(20_000))

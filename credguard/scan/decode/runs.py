@@ -159,12 +159,16 @@ def _decode(digits: bytes, codec: _Codec) -> tuple[Decoding, ...]:
             return ()  # a path, a name, a line drawn
         digits = digits.translate(_URL_SAFE)
     whole = _bytes(digits, 0, codec)
+    found: list[Decoding] = []
     for skipped in _plausible(digits, codec):
         decoded = _bytes(digits, skipped, codec) if skipped else whole
         if decoded.translate(_IS_TEXT).find(_PLAIN) >= 0:
             if len(decoded.translate(None, _TEXT)) * 10 <= len(decoded) or _is_utf8(decoded):
-                return ((skipped, decoded, True),)
-            return _parts(decoded, codec, skipped)
+                found.append((skipped, decoded, True))
+            else:
+                found.extend(_parts(decoded, codec, skipped))
+    if found:
+        return tuple(found)
     if kind(whole) or whole.count(0) * 3 >= len(whole):
         return ((0, whole, False),)  # packed, or 16-bit text, which its own decoder reads
     return ((0, whole, True),) if _is_utf8(whole) else ()
@@ -174,7 +178,7 @@ _decodings = lru_cache(maxsize=4096)(_decode)
 
 
 def _plausible(digits: bytes, codec: _Codec) -> list[int]:
-    """The alignments, of a long run the first alone, at which it may hold `_PLAIN` of ASCII text.
+    """The alignments at which it may hold `_PLAIN` of ASCII text: several where runs are joined.
 
     Told by the digits that hold the highest bit of a byte, in a fraction of what decoding takes.
     """
@@ -185,7 +189,7 @@ def _plausible(digits: bytes, codec: _Codec) -> list[int]:
     second = digits.translate(seconds)
     return [
         skipped
-        for skipped in range(unit if len(digits) <= _VALUE else 1)
+        for skipped in range(unit)
         if enough in first[skipped::unit] and enough in second[skipped + 1 :: unit]
     ]
 
