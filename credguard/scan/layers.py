@@ -198,6 +198,9 @@ class Walk:
     def _inside(self, layer: Layer, packed: str) -> Iterator[Layer]:
         """What a container or a compressed stream holds, each member a root of its own."""
         via = (*layer.via, packed)
+        if self._members <= 0:  # told before the next of 100,000 is unpacked
+            self._problem(layer.path, "holds more members than are read of one file")
+            return
         for name, data, problem, rest in members(packed, layer.data, layer.path, self._cap):
             if rest >= 0:
                 yield self._rest(layer, rest)

@@ -18,7 +18,9 @@ PRUNED = frozenset(
     b".git .hg .svn node_modules __pycache__ .venv .tox .nox .mypy_cache .ruff_cache"
     b" .pytest_cache .hypothesis".split()
 )
-_VENV_MARK = b"pyvenv.cfg"  # a virtual environment holds other people's packages
+# A virtual environment holds other people's packages, in one folder; beside it, where a project was
+# made into one (`python -m venv .`), may stand anything.
+_VENV_MARK, _PACKAGES = b"pyvenv.cfg", b"site-packages"
 
 Listed = tuple[bytes, str]
 """A path, and why it cannot be read; the empty text: it is to be read."""
@@ -187,7 +189,7 @@ def _kept(others: list[bytes]) -> list[bytes]:
         name
         for name in others
         if PRUNED.isdisjoint(name.split(b"/")[:-1])
-        and not (environments and name.startswith(environments))
+        and not (environments and b"/" + _PACKAGES + b"/" in name and name.startswith(environments))
     ]
 
 
@@ -201,6 +203,7 @@ def _walk(
 ) -> Iterator[Listed]:
     """Every regular file below `top`: a folder's own files first, then its folders, by name."""
     pending = [top]
+    environments: tuple[bytes, ...] = ()
     while pending:
         folder = pending.pop()
         try:
@@ -211,7 +214,7 @@ def _walk(
             continue
         names = {entry.name for entry in entries}
         if folder != top and _VENV_MARK in names:
-            continue
+            environments += (os.path.join(folder, b""),)
         if gitignore and folder != top and b".git" in names:
             yield from _folder(folder, wanted, prefix, True, on_notice, seen)
             continue
@@ -219,7 +222,10 @@ def _walk(
         for entry in entries:
             try:  # where the folder does not tell the kind, it is looked up, and that can fail
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in PRUNED and wanted.folder(entry.path[prefix:]):
+                    packages = entry.name == _PACKAGES and entry.path.startswith(environments)
+                    if packages or entry.name in PRUNED:
+                        continue
+                    if wanted.folder(entry.path[prefix:]):
                         below.append(entry.path)
                 elif entry.is_file(follow_symlinks=False):
                     yield entry.path, ""

@@ -36,7 +36,8 @@ def found(
 
 
 def test_every_regular_file_and_nothing_else(tmp_path: Path) -> None:
-    write(tmp_path, "a", "sub/b\nc", ".git.txt", "node_modules/x/y", "env/pyvenv.cfg", "env/lib/z")
+    write(tmp_path, "a", "sub/b\nc", ".git.txt", "node_modules/x/y")
+    write(tmp_path, "env/pyvenv.cfg", "env/lib/python3/site-packages/z", "site-packages/x")
     with open(os.fsencode(tmp_path) + b"/\xff", "wb") as file:
         file.write(b"3")
     (tmp_path / "loop").symlink_to(tmp_path)
@@ -45,9 +46,22 @@ def test_every_regular_file_and_nothing_else(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         names = found(tmp_path)
-    assert names == dict.fromkeys(["a", "sub/b\nc", ".git.txt", "\udcff"], "")
+    every = ["a", "sub/b\nc", ".git.txt", "\udcff", "env/pyvenv.cfg", "site-packages/x"]
+    assert names == dict.fromkeys(every, "")
     assert found(tmp_path / "node_modules") == {"x/y": ""}
-    assert found(tmp_path / "env") == {"pyvenv.cfg": "", "lib/z": ""}
+    inside = {"pyvenv.cfg": "", "lib/python3/site-packages/z": ""}
+    assert found(tmp_path / "env") == inside
+
+
+@pytest.mark.parametrize("in_git", [False, True], ids=["a folder", "a repository"])
+def test_a_project_that_was_made_into_a_virtual_environment_is_scanned(
+    tmp_path: Path, in_git: bool
+) -> None:
+    write(tmp_path, "p/pyvenv.cfg", "p/app.py", "p/lib/own.py", "p/bin/run")
+    write(tmp_path, "p/lib/python3/site-packages/x/y.py")
+    if in_git:
+        git(tmp_path, "init", "-q")
+    assert set(found(tmp_path)) == {"p/pyvenv.cfg", "p/app.py", "p/lib/own.py", "p/bin/run"}
 
 
 def test_the_order_depends_on_names_alone(tmp_path: Path) -> None:
@@ -132,9 +146,10 @@ def test_symlinks_and_folders_that_packages_own_in_a_repository(repo: Path) -> N
     (repo / "link").symlink_to("a.py")
     (repo / "new").symlink_to("a.py")
     git(repo, "add", "link")
-    write(repo, "node_modules/m/x", "v/pyvenv.cfg", "v/lib/y", "node_modules/m/tracked")
+    write(repo, "node_modules/m/x", "v/pyvenv.cfg", "v/lib/site-packages/y")
+    write(repo, "node_modules/m/tracked")
     git(repo, "add", "node_modules/m/tracked")
-    assert set(found(repo)) == {*SEEN, "node_modules/m/tracked"}
+    assert set(found(repo)) == {*SEEN, "node_modules/m/tracked", "v/pyvenv.cfg"}
 
 
 def test_repositories_inside_are_asked_for_themselves(repo: Path, tmp_path: Path) -> None:
