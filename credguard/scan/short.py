@@ -24,14 +24,14 @@ def may_hold_runs(data: bytes, marked: bytes, digits: bytes) -> bool:
                 or run[1::2].translate(None, b"0123456789abcdefABCDEF")
             ):
                 return True
-            if run.startswith(_PACKED):
+            if run.startswith(PACKED):
                 return True
         at = marked.find(digits, at + len(digits))
     return False
 
 
 # How a compressed stream or archive begins in base64 and in hexadecimal digits.
-_PACKED = (
+PACKED = (
     b"H4sI", b"eJ", b"eNo", b"QlpoO", b"UEsD", b"JVBE", b"1f8b08", b"1F8B08", b"789c", b"78da",
     b"425a68",
     b"fd377a58", b"504b0304",

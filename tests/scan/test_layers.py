@@ -350,6 +350,15 @@ def test_a_long_run_is_read_whatever_digits_stand_before_it(
     assert _one(scanned, "aws-secret-access-key").via == name
 
 
+def test_base64_of_what_compresses_very_well_is_no_line_drawn(engine: Engine) -> None:
+    """Most of its digits are slashes; some of its bytes look like text at another alignment."""
+    text = SECRET + b"\n" + b"x" * 2_000_000
+    for packed in (gzip.compress(text), b"\xff" * 3000 + text[:100], zlib.compress(text, 1)):
+        run = base64.b64encode(packed)
+        scanned = scan_all(engine, b"a in base64: " + run + b"\n", b"a")
+        _one(scanned, "aws-secret-access-key")
+
+
 def test_runs_that_are_joined_are_each_read(engine: Engine) -> None:
     one = base64.b64encode(b"a text of some length and").rstrip(b"=")
     two = base64.b64encode(b"\n" + SECRET + b"\n")

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from credguard.scan.decode.layer import BESIDE, WHOLE, Layer, Pieces, Scale
 from credguard.scan.decode.streams import kind
-from credguard.scan.short import FIRST, SECOND
+from credguard.scan.short import FIRST, PACKED, SECOND
 
 SHORTEST = 24
 """The least length of a run, in digits: a name in source is seldom as long."""
@@ -155,10 +155,12 @@ def _decode(digits: bytes, codec: _Codec) -> tuple[Decoding, ...]:
         if digits.islower() or digits.isupper():
             return ()
         joints = digits.count(b"_") + digits.count(b"-") + digits.count(b"/")
-        if joints * _JOINTS > len(digits):
+        if joints * _JOINTS > len(digits) <= _VALUE and not digits.startswith(PACKED):
             return ()  # a path, a name, a line drawn
         digits = digits.translate(_URL_SAFE)
     whole = _bytes(digits, 0, codec)
+    if kind(whole):
+        return ((0, whole, False),)
     found: list[Decoding] = []
     for skipped in _plausible(digits, codec):
         decoded = _bytes(digits, skipped, codec) if skipped else whole
@@ -169,8 +171,8 @@ def _decode(digits: bytes, codec: _Codec) -> tuple[Decoding, ...]:
                 found.extend(_parts(decoded, codec, skipped))
     if found:
         return tuple(found)
-    if kind(whole) or whole.count(0) * 3 >= len(whole):
-        return ((0, whole, False),)  # packed, or 16-bit text, which its own decoder reads
+    if whole.count(0) * 3 >= len(whole):
+        return ((0, whole, False),)  # 16-bit text, which its own decoder reads
     return ((0, whole, True),) if _is_utf8(whole) else ()
 
 
