@@ -3,6 +3,7 @@
 import base64
 import bz2
 import gzip
+import json
 import lzma
 import random
 import zipfile
@@ -209,44 +210,6 @@ def test_a_compressed_file(engine: Engine, name: str) -> None:
     assert scanned.problems == []
 
 
-def _behind(name: str) -> bytes:
-    text = base64.b64encode(b"one\n" + SECRET + b"\n")
-    return {
-        "gzip and a text": gzip.compress(b"one") + text,
-        "gzip, zeros, gzip": gzip.compress(b"one") + bytes(600) + gzip.compress(SECRET),
-        "bz2 and gzip": STREAMS["bz2"][0](b"one") + gzip.compress(SECRET),
-        "xz and a text": STREAMS["xz"][0](b"one") + text,
-        "a text that begins as zlib does": zlib.compress(b"one")[:6] + b"\n" + text,
-        "zip and its comment": zipped({"a": b"one"}) + text,
-        "tar and tar": tarred({"a": b"one"}) + tarred({"b": gzip.compress(SECRET)}),
-        "a program and zip": b"#!/bin/sh\nexit\n" + zipped({"a": SECRET}),
-    }[name]
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "gzip and a text",
-        "gzip, zeros, gzip",
-        "bz2 and gzip",
-        "xz and a text",
-        "a text that begins as zlib does",
-        "zip and its comment",
-        "tar and tar",
-        "a program and zip",
-    ],
-)
-def test_what_stands_behind_a_container_or_before_it_is_read(engine: Engine, name: str) -> None:
-    scanned = scan_all(engine, _behind(name), b"d/x")
-    _one(scanned, "aws-secret-access-key")
-    assert scanned.problems == []
-
-
-def test_what_follows_a_tar_archive_and_is_none_is_told(engine: Engine) -> None:
-    scanned = scan_all(engine, tarred({"a": b"one"}) + gzip.compress(SECRET), b"d/x")
-    assert scanned.problems == [(b"d/x", "what follows the archive's end is not read")]
-
-
 @pytest.mark.parametrize("outer", ["zip", "stored zip", "tar", "tar.gz", "zip in tar", "gz in zip"])
 def test_an_archive(engine: Engine, outer: str) -> None:
     text = b"one\n" * 50 + SECRET + b"\n"
@@ -357,6 +320,17 @@ def test_base64_of_what_compresses_very_well_is_no_line_drawn(engine: Engine) ->
         run = base64.b64encode(packed)
         scanned = scan_all(engine, b"a in base64: " + run + b"\n", b"a")
         _one(scanned, "aws-secret-access-key")
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("form", ["\\x%02x", "\\%03o", "\\u%04x"])
+def test_escapes_in_a_string_in_a_string(engine: Engine, form: str, times: int) -> None:
+    """A cell of a notebook has the source's escapes escaped."""
+    written = "".join(form % each for each in SECRET)
+    for _ in range(times):
+        written = json.dumps(written)[1:-1]
+    scanned = scan_all(engine, BEFORE + f'k: "{written}"'.encode(), b"a.ipynb")
+    _one(scanned, "aws-secret-access-key")
 
 
 def test_runs_that_are_joined_are_each_read(engine: Engine) -> None:
