@@ -97,6 +97,13 @@ class Setting:
             return
         self._settings().judge(found, data, os.path.join(self.top, path))
 
+    def passes(self, path: bytes) -> bool:
+        """Whether settings let whatever is found in `path` pass. Raises ConfigError."""
+        if self.top is None:
+            return False
+        allow, inside = self._settings().of(os.path.join(self.top, path))
+        return allow.passes(inside)
+
     def look(
         self, data: bytes, path: bytes, found: list[Finding]
     ) -> tuple[list[Finding], list[Problem]]:

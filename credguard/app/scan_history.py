@@ -15,6 +15,7 @@ from credguard import __version__, paths
 from credguard.app.scan import DEFAULT, Options, Progress, Result, silent
 from credguard.app.scan_batch import Batch, Setting, scan_text, scan_windows
 from credguard.errors import GitError
+from credguard.scan.general.places import grammar
 from credguard.scan.model import Finding
 from credguard.sources.files import WHOLE, Unreadable
 from credguard.sources.git import run
@@ -148,18 +149,25 @@ def _own_rules(repository: Repository) -> str:
     top = repository.top()
     if top is None:
         return ""
+    digest = blake2b(digest_size=32)
+    for name in _settings_of(repository):
+        try:
+            status = os.stat(os.path.join(top, name))
+        except OSError:
+            continue
+        digest.update(b"%s %d %d\0" % (name, status.st_size, status.st_mtime_ns))
+    return digest.hexdigest()
+
+
+def _settings_of(repository: Repository) -> list[bytes]:
+    """The `.credguard.toml` files of the work tree."""
+    top = repository.top()
+    if top is None:
+        return []
     names = run(
         os.fsdecode(top), "ls-files", "-z", "-c", "-o", "--", ":(top,glob)**/.credguard.toml"
     )
-    digest = blake2b(digest_size=32)
-    for name in sorted(set(names.split(b"\0"))):
-        if name:
-            try:
-                status = os.stat(os.path.join(top, name))
-            except OSError:
-                continue
-            digest.update(b"%s %d %d\0" % (name, status.st_size, status.st_mtime_ns))
-    return digest.hexdigest()
+    return sorted({name for name in names.split(b"\0") if name})
 
 
 def _state_file(repository: Repository) -> str:
@@ -200,6 +208,8 @@ class _History:
         self._given: deque[list[Entry]] = deque()
         self._taken: set[bytes] = set()
         self._secrets: dict[str, set[_Secret]] = {}  # by blob, where there are any
+        self._shown: dict[str, set[_Secret]] = {}  # of those what no settings let pass
+        self._has_settings = bool(_settings_of(repository))
         self._by_commit: dict[str, list[Finding]] = {}
         self._local = repository.local()
         self._shallow = repository.shallow()
@@ -282,21 +292,33 @@ class _History:
             if self._globs and not self._globs.file(entry.path):
                 continue
             oid = bytes.fromhex(entry.oid)
-            if oid in self._taken:
+            here = self._local is None or oid in self._local
+            reading = oid + self._reading(entry.path) if here else oid
+            if reading in self._taken:
                 continue
-            self._taken.add(oid)
-            if self._local is not None and oid not in self._local:
+            self._taken.add(reading)
+            if not here:
                 self._missing += 1
                 continue
             if self._seen is None or oid not in self._seen:
                 yield entry
 
+    def _reading(self, path: bytes) -> bytes:
+        """What of a path decides what is found in a blob and told: for each it is scanned once."""
+        passes = self._has_settings and self._setting.passes(path)
+        return grammar(path).encode() + (b"!" if passes else b"")
+
     def _take(self, batch: BlobBatch) -> None:
         job = self._given.popleft()
         for number, found in batch.hits:
             entry = job[number]
-            self._secrets[entry.oid] = {(each.rule_id, each.value) for each in found}
             before = set().union(*(self._secrets_of(oid, entry.path) for oid in entry.old))
+            before |= self._shown.setdefault(entry.oid, set())  # under another name
+            self._shown[entry.oid] |= {
+                (each.rule_id, each.value) for each in found if not each.allowed
+            }
+            secrets = self._secrets.setdefault(entry.oid, set())
+            secrets |= {(each.rule_id, each.value) for each in found}
             kept = [each for each in found if (each.rule_id, each.value) not in before]
             batch.findings += kept
             if entry.commit is not None:
@@ -311,7 +333,9 @@ class _History:
         known = self._secrets.get(oid)
         if known is None:
             raw = bytes.fromhex(oid)
-            if raw in self._taken or (self._local is not None and raw not in self._local):
+            if raw + self._reading(path) in self._taken or (
+                self._local is not None and raw not in self._local
+            ):
                 return set()  # scanned, and nothing was found; or not here
             batch = scan_blobs(self._setting, [(oid, path)])
             known = {(each.rule_id, each.value) for _, found in batch.hits for each in found}

@@ -147,6 +147,10 @@ class Allow:
         """Whether a walk over the tree may leave `path` out (`[scan] exclude`)."""
         return self._path_reason(path, "exclude") is not None
 
+    def passes(self, path: bytes) -> bool:
+        """Whether whatever is found in the file `path` passes."""
+        return any(self._path_reason(path, which) is not None for which in ("paths", "exclude"))
+
     def _path_reason(self, path: bytes, which: str) -> str | None:
         for folder in reversed(self._folders):  # the nearest decides
             below = folder.below(path)

@@ -62,3 +62,23 @@ def test_a_shallow_clone_is_not_passed_off_as_all(repo: Path, tmp_path: Path) ->
     assert told(result) == [("b", 1, first), ("c", 1, last)]
     assert result.problems == [(os.fsencode(part), problem)]
     assert scan_range("HEAD~1..HEAD", part).problems == []
+
+
+def test_a_path_that_passes_hides_no_copy_elsewhere(repo: Path) -> None:
+    (repo / "tests").mkdir()
+    settings = '[allow]\npaths = ["tests/"]\n'
+    commit(repo, **{"tests/a": line(1), ".credguard.toml": settings})
+    second = commit(repo, b=line(1))
+    commit(repo, c=line(1))
+    result = scan_history(str(repo))
+    assert [each for each in told(result) if each[0] != "tests/a"] == [("b", 1, second)]
+    assert [bool(each.allowed) for each in result.findings] == [True, False]
+
+
+def test_a_copy_that_is_another_kind_of_file_is_read_as_that(repo: Path) -> None:
+    """In code this is the name of a variable, in a configuration file a password."""
+    text = "import os\ndb_password = monkey" + "wrench99\n"
+    commit(repo, a__go=text)
+    second = commit(repo, prod__env=text)
+    commit(repo, other__env=text)
+    assert told(scan_history(str(repo))) == [("prod.env", 2, second)]
