@@ -3,10 +3,12 @@
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 import os
 import random
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -286,3 +288,12 @@ def test_time_counts_between_members_too(
     narrow()
     monkeypatch.setattr(scan_packed, "_TIME_S", -60)
     assert "took too long" in str(scanned(tmp_path / "x").problems)
+
+
+def test_a_busy_machine_cuts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours on the clock pass between two looks at it, none of them at work."""
+    ticks = itertools.count(0, 3600)
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
+    (tmp_path / "x.zip").write_bytes(zipped(*MEMBERS))
+    batch = scanned(tmp_path / "x.zip")
+    assert (len(batch.findings), batch.problems) == (3, [])
