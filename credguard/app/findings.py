@@ -279,6 +279,8 @@ def told(report: Report, hidden: int, *, allowed: bool = False, quiet: bool = Fa
         lines.append(f"{count(len(report.unread), 'problem')}: not all could be read")
     if report.rows:
         counted = f"{count(len(report.rows), 'secret')} in {count(report.scanned, report.noun)}"
+        if report.unchanged:
+            counted += f", {report.unchanged} of them clean before and unchanged"
         lines.append(counted)
     if report.known:
         lines.append(f"{report.known} known, in the baseline")

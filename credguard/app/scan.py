@@ -13,6 +13,7 @@ from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
 from credguard.scan.pairing import Folders
 from credguard.sources.listing import Listed, Wanted, listed
+from credguard.sources.remembered import Remembered, salt
 from credguard.sources.settings import Settings
 
 # So much is scanned by this process alone: below it, starting others costs more than they save.
@@ -27,7 +28,8 @@ _HELD = 20_000  # so many findings are held, some 20 MB, where a spill takes the
 class Options:
     """`least`: the confidence reported; `jobs`: processes at work, 0: one a core.
 
-    `deep`: run detect-secrets' plugins too.
+    `deep`: run detect-secrets' plugins too. `remember`: leave out files that an earlier scan found
+    clean and that have not changed since; not together with `deep`.
     """
 
     least: int = LOW
@@ -36,6 +38,7 @@ class Options:
     gitignore: bool = True
     jobs: int = 0
     deep: bool = False
+    remember: bool = False
 
     def processes(self) -> int:
         """How many processes scan at once."""
@@ -69,7 +72,8 @@ class Result:
 
     `problems`: what could not be read or was cut short, and why: about that nothing can be told.
     `notices`: what a person should know and that leaves nothing open. `scanned` files of `size`
-    bytes were read. The first `spilled` findings went into the spill; `findings` are the others.
+    bytes were read, `unchanged` of them none of whose bytes were: they are known to be clean. The
+    first `spilled` findings went into the spill; `findings` are the others.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -78,6 +82,7 @@ class Result:
     scanned: int = 0
     size: int = 0
     spilled: int = 0
+    unchanged: int = 0
 
     @property
     def count(self) -> int:
@@ -139,13 +144,49 @@ def _pair(result: Result, folders: Folders, spill: Spill | None) -> None:
 def _batches_of(names: list[str], options: Options, result: Result) -> Iterator[Batch]:
     """What there is at and below `names`, in order; `result` gets notices alone."""
     setting = Setting(paths.cache_dir(), options.least, options.deep)
-    setting.engine()  # before any worker is forked: they share it
     settings = Settings()
+    remembered = _remembered(options, setting, settings)
+    setting.engine()  # before any worker is forked: they share it
     for name in names:  # a mistake in a file of settings is told though nothing is found
         settings.check(os.fsencode(name))
     feed = _unique(names, options, result)
+    if remembered is None:
+        yield from _scanned(setting, feed, options.processes())
+        return
+    for batch in _scanned(setting, _changed(feed, remembered, result), options.processes()):
+        remembered.add(batch.keys)
+        yield batch
+    remembered.save()
+
+
+def _remembered(options: Options, setting: Setting, settings: Settings) -> Remembered | None:
+    if not options.remember or options.deep:
+        return None
+    setting.remember(salt(options.least))
+    if not setting.salt:
+        return None
+    folders: dict[bytes, bool] = {}
+
+    def around(path: bytes) -> bool:
+        folder = path[: path.rfind(b"/") + 1]
+        if folder not in folders:
+            folders[folder] = bool(settings.with_rules(path))
+        return folders[folder]
+
+    return Remembered(setting.cache_dir, setting.salt, around)
+
+
+def _changed(feed: Iterator[Listed], remembered: Remembered, result: Result) -> Iterator[Listed]:
+    for path, why in feed:
+        if not why and remembered.knows(path):
+            result.scanned += 1
+            result.unchanged += 1
+        else:
+            yield path, why
+
+
+def _scanned(setting: Setting, feed: Iterator[Listed], processes: int) -> Iterator[Batch]:
     alone = Batch()
-    processes = options.processes()
     for path, why in feed:
         if why:
             yield Batch(problems=[(path, why)])

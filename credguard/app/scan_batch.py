@@ -9,7 +9,7 @@ import os
 
 from credguard.scan.pairing import SMALL, alone, named
 from credguard.sources.database import load_engine
-from credguard.sources.files import Held, Unreadable, blocks, read
+from credguard.sources.files import Held, Unreadable, blocks, opened
 from credguard.sources.own import armed
 from credguard.sources.wide import readings
 
@@ -37,7 +37,7 @@ _PLUGINS: dict[int, Plugins] = {}  # by process: a forked worker must not share 
 class Setting:
     """What every scan of a run shares."""
 
-    __slots__ = ("cache_dir", "deep", "least", "top")
+    __slots__ = ("cache_dir", "deep", "least", "salt", "top")
 
     def __init__(
         self, cache_dir: str, least: int, deep: bool = False, top: bytes | None = b""
@@ -50,6 +50,8 @@ class Setting:
         self.cache_dir = cache_dir
         self.least = least
         self.deep = deep
+        self.salt = b""
+        """Makes the keys of clean files (`credguard.sources.remembered`); b"": none are wanted."""
         self.top = top
         _SETTINGS.clear()  # a new run sees what changed on the disk since the last
         _AT.clear()
@@ -60,6 +62,11 @@ class Setting:
         if engine is None:
             engine = _ENGINES[self.cache_dir] = armed(load_engine(self.cache_dir))
         return engine
+
+    def remember(self, salt: bytes) -> None:
+        """Have clean files told by keys of `salt`, and the engine loaded anew, not before it."""
+        self.salt = salt
+        _ENGINES.pop(self.cache_dir, None)
 
     def joined(self, path: bytes) -> Joined | None:
         """The engine with the rules of the `.credguard.toml` files around `path`; None: no such.
@@ -114,10 +121,11 @@ class Batch:
     """What was found in some files; `problems`: a path, and why nothing or not all was read.
 
     `apart`: what would be a secret beside a key id (`credguard.scan.pairing`), each with the place
-    it would have in `findings`.
+    it would have in `findings`. `keys`: of clean files that can be
+    remembered (`credguard.sources.remembered`).
     """
 
-    __slots__ = ("apart", "findings", "problems", "scanned", "size")
+    __slots__ = ("apart", "findings", "keys", "problems", "scanned", "size")
 
     def __init__(
         self,
@@ -128,6 +136,7 @@ class Batch:
     ) -> None:
         """So many files, of so many bytes."""
         self.apart: list[tuple[int, Finding]] = []
+        self.keys: list[bytes] = []
         self.findings = findings or []
         self.problems = problems or []
         self.scanned = scanned
@@ -178,30 +187,44 @@ def scan_files(setting: Setting, files: list[bytes]) -> Batch:
     batch = Batch()
     for path in files:
         try:
-            data = read(path)
+            data, status = opened(path)
             if data is None:
                 part = _scan_packed(setting, path)
                 if part is None:
                     part = scan_windows(setting, blocks(path), path)
-                batch.findings += part.findings
-                batch.problems += part.problems
-                batch.size += part.size
             else:
-                found, problems = scan_text(setting, data, path)
-                if len(data) <= SMALL and named(path):
-                    single = alone(data, path, found)
-                    if single is not None:
-                        setting.judge([single], data, path)
-                        batch.apart.append((len(batch.findings), single))
-                batch.findings += found
-                batch.problems += problems
-                batch.size += len(data)
-            batch.scanned += 1
+                part = _scan_whole(setting, data, path)
         except Unreadable as exc:
             batch.problems.append((path, str(exc)))
         except MemoryError:
             batch.problems.append((path, "too little memory"))
+        else:
+            batch.apart += [(len(batch.findings) + at, each) for at, each in part.apart]
+            batch.findings += part.findings
+            batch.problems += part.problems
+            batch.size += part.size
+            batch.scanned += 1
+            if setting.salt and not (part.findings or part.problems or part.apart):
+                _remember(setting, path, status, batch)
     return batch
+
+
+def _scan_whole(setting: Setting, data: bytes, path: bytes) -> Batch:
+    batch = Batch(*scan_text(setting, data, path), 1, len(data))
+    if len(data) <= SMALL and named(path):
+        single = alone(data, path, batch.findings)
+        if single is not None:
+            setting.judge([single], data, path)
+            batch.apart.append((0, single))
+    return batch
+
+
+def _remember(setting: Setting, path: bytes, status: os.stat_result, batch: Batch) -> None:
+    """Nothing was found in `path`: `batch` gets its key, but where rules of a person's own held."""
+    from credguard.sources.remembered import of_clean
+
+    if setting.joined(path) is None and (key := of_clean(setting.salt, path, status)):
+        batch.keys.append(key)
 
 
 def _scan_packed(setting: Setting, path: bytes) -> Batch | None:

@@ -38,6 +38,7 @@ from credguard.scan.model import CONFIDENCE_NAMES
 )
 @click.option("--lenient", is_flag=True, help="Exit with 0 where something could not be read.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes at work; else one a core.")
+@click.option("--no-cache", is_flag=True, help="Also files known to be clean and unchanged.")
 @click.option("--quiet", is_flag=True, help="No progress and no counts.")
 @click.option("--baseline", metavar="FILE", help="Leave out what this baseline knows.")
 @click.option("--format", "style", type=click.Choice(FORMATS), default="text", show_default=True)
@@ -54,6 +55,7 @@ def scan(
     confidence: str,
     lenient: bool,
     jobs: int | None,
+    no_cache: bool,
     quiet: bool,
     deep: bool,
     **rest: Any,
@@ -62,7 +64,8 @@ def scan(
 
     In a git repository all files are scanned but those that git ignores; elsewhere folders that
     git, package managers, caches and virtual environments keep are left out. What is named as
-    PATH is always scanned. With --range and --history PATH is the repository, else the one here is
+    PATH is always scanned. A file that was found clean and has not changed since is not read again:
+    --no-cache does. With --range and --history PATH is the repository, else the one here is
     taken. GLOB is a pattern of .gitignore's syntax.
     Exit code 0: none, 1: some, 2: something could not be read, so it cannot be told.
     """
@@ -77,7 +80,7 @@ def scan(
     )  # fmt: skip
     shown.check()
     least = {word: level for level, word in CONFIDENCE_NAMES.items()}[confidence]
-    options = app.Options(least, include, exclude, not no_gitignore, jobs or 0, deep)
+    options = app.Options(least, include, exclude, not no_gitignore, jobs or 0, deep, not no_cache)
     started = time.time()
     progress = _Progress(quiet, what.noun)
     # Whom an issuer can be asked about is known only when all are found, so then all are held.

@@ -58,7 +58,8 @@ class Row:
 
 @dataclass(slots=True)
 class Report:
-    """A scan's outcome. `unread`: names and why; `scanned`: how many of `noun`; `version`: ours.
+    """A scan's outcome. `unread`: names and why; `scanned`: how many of `noun`, of which
+    `unchanged` were known to be clean; `version`: ours.
 
     `rows` may lie on the disk: go through them. `hidden`: what marks and settings let pass.
     `rules`: facts of every rule there is, by id. `known`: how many the baseline hides; `notes`:
@@ -74,6 +75,7 @@ class Report:
     known: int = 0
     notes: list[str] = field(default_factory=list)
     noun: str = "file"
+    unchanged: int = 0
 
     def all_rows(self) -> Iterator[Row]:
         """`rows`, then `hidden`."""

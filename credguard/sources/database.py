@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _NAME = "rules.hsdb"
+_SCAN = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
 # The file: this mark, size and checksum of what comes next (8 bytes each), the marshalled stamp
 # and rows, and the serialised database, which carries a checksum of its own.
 _MARK = b"credguard rules 4\n"
@@ -32,12 +33,7 @@ def load_engine(cache_dir: str) -> Engine:
     Raises CredguardError when the rules or Hyperscan cannot be loaded.
     """
     hyperscan = extension()
-    folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
-    rules = os.path.join(folder, "rules")
-    names = ("rules.py", "probes.py")
-    below = [os.path.join(each, "probes.py") for each in ("general", "decode")]
-    sources = (*(os.path.join(folder, name) for name in (*names, *below)), hyperscan.__file__)
-    stamp = (_folder_stamp(rules), *(_stamp(source) for source in sources), sys.hexversion)
+    stamp = rules_stamp()
     path = os.path.join(cache_dir, _NAME)
     packed = _read(path)
     if packed is not None and packed[0] == stamp:
@@ -47,7 +43,19 @@ def load_engine(cache_dir: str) -> Engine:
             return Engine(database, packed[1], packed[3])
         except hyperscan.error:
             pass  # damaged, or built for another processor: build it again
-    return _build(hyperscan, rules, stamp, path)
+    return _build(hyperscan, os.path.join(_SCAN, "rules"), stamp, path)
+
+
+def rules_stamp() -> Any:
+    """What changes with the rules, with what compiles them, the library or the interpreter.
+
+    Raises CredguardError when the rules or Hyperscan cannot be found.
+    """
+    names = ("rules.py", "probes.py")
+    below = [os.path.join(each, "probes.py") for each in ("general", "decode")]
+    sources = (*(os.path.join(_SCAN, name) for name in (*names, *below)), extension().__file__)
+    rules = os.path.join(_SCAN, "rules")
+    return (_folder_stamp(rules), *(_stamp(source) for source in sources), sys.hexversion)
 
 
 def _stamp(path: str) -> tuple[int, int, int]:

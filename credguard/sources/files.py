@@ -41,6 +41,11 @@ def read(path: bytes) -> bytes | None:
 
     A file that says it is empty (/proc) or grows meanwhile is read to its end. Raises Unreadable.
     """
+    return opened(path)[0]
+
+
+def opened(path: bytes) -> tuple[bytes | None, os.stat_result]:
+    """What `read` gives, and the status of the file before the first byte was read."""
     try:
         descriptor = os.open(path, _FLAGS)
         try:
@@ -49,10 +54,10 @@ def read(path: bytes) -> bytes | None:
                 raise Unreadable("not a regular file")
             size = status.st_size
             if size > WHOLE:
-                return None
+                return None, status
             asked = size + 1 if size else 1 << 16
             data = os.read(descriptor, asked)
-            return data if len(data) == size else _rest(descriptor, data)
+            return (data if len(data) == size else _rest(descriptor, data)), status
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as exc:
