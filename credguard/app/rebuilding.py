@@ -6,14 +6,13 @@ person decides: `rotate --rebuild` looks at IAM and at the vault.
 """
 
 import json
-import os
 import sqlite3
 from dataclasses import dataclass
 
 from credguard import paths
 from credguard.app.context import Context
 from credguard.errors import DatabaseDamaged
-from credguard.store import events, notices, problems, salvage
+from credguard.store import db, events, notices, problems, salvage
 from credguard.store.salvage import Salvaged
 
 SUBJECT = "state database"
@@ -55,7 +54,7 @@ def if_damaged(ctx: Context) -> Rebuilt | None:
 
     Nothing of `ctx.db` is in use; it is opened anew on its next use. Raises Busy, StoreError.
     """
-    if not os.path.exists(paths.database_file()):
+    if not db.there():
         return None
     try:
         if ctx.db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":

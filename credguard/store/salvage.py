@@ -1,6 +1,7 @@
 """A damaged state database is kept aside, and a new one made of what can still be read of it."""
 
 import contextlib
+import io
 import os
 import shutil
 import sqlite3
@@ -19,6 +20,7 @@ from credguard.store.schema import MIGRATIONS
 # What SQLite locks of a database file (sqlite.org/src/file/src/os.h). Whoever has one open that
 # keeps a write-ahead log holds the part of readers.
 _LOCKS = (0x40000000, 512)
+_PAGE = 4096  # SQLite's own choice; the log says which it is
 _BUSY = "another process uses the damaged state database"
 _HINT = (
     "end it (fuser -v {file} names it; the agent: credguard agent stop; the service does it by"
@@ -91,8 +93,12 @@ def _aside(file: str, now: float) -> Iterator[str]:
 def _nobody_else(file: str) -> Iterator[BinaryIO]:
     """`file` while nobody has it open; who opens it meanwhile waits as for a writer. Raises Busy.
 
-    Nothing else may open and close it here meanwhile: that would drop the lock (fcntl(2)).
+    Nothing else may open and close it here meanwhile: that would drop the lock (fcntl(2)). One that
+    is gone is empty; who wants to make it waits for the lock file.
     """
+    if not os.path.exists(file):
+        yield io.BytesIO()
+        return
     with open(file, "r+b") as opened:
         if sys.platform != "win32":  # there a file that is open cannot be replaced
             import fcntl
@@ -126,6 +132,8 @@ def _made(file: str, aside: str, settle: _Settle) -> Salvaged:
         with open(aside, "rb") as source:
             _copy(source, copy)
         _copy_log(aside, copy)  # SQLite writes it into what it reads
+        if os.path.getsize(copy) == 0:
+            os.truncate(copy, _PAGE)  # beside an empty one SQLite deletes the log
         old = sqlite3.connect(copy, isolation_level=None)
         # A text that is none any more can then not be stored, and is missed.
         old.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")

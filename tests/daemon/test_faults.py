@@ -180,6 +180,18 @@ def test_a_database_of_which_nothing_is_left_is_made_anew_and_told(
     assert support.stop(daemon) == b""
 
 
+def test_a_database_that_was_deleted_is_made_anew_from_its_log_and_told(
+    desktop: Desktop, tree: Path, daemon: subprocess.Popen[bytes]
+) -> None:
+    Context().db.execute("VACUUM")  # every page is in the log
+    Path(paths.database_file()).unlink()
+    until(lambda: rebuilding.TITLE in [title for title, _ in desktop.shown()])
+    (tree / "env").write_text(leak())
+    until(lambda: str(tree / "env") in open_paths())  # it still knows what to watch
+    assert len(damaged_files()) == 2
+    assert support.stop(daemon) == b""
+
+
 def test_one_found_damaged_in_one_place_at_the_start_keeps_the_rest(
     desktop: Desktop, tree: Path
 ) -> None:
