@@ -88,6 +88,9 @@ def _settle(connection: sqlite3.Connection, done: Salvaged, now: float) -> Rebui
     what += f"{done.rows} rows" if done.rows else "which was nothing"
     if lost and done.rows:
         what += f"; missing, or some of them: {', '.join(lost)}"
+    if done.unfit:
+        rows = "1 row that made" if done.unfit == 1 else f"{done.unfit} rows that made"
+        what += f"; {rows} no sense left out"
     todo = ["find keys again: credguard vault recover"]
     if stopped:
         what += f"; what may have been under way is stopped: {', '.join(stopped)}"
@@ -97,8 +100,9 @@ def _settle(connection: sqlite3.Connection, done: Salvaged, now: float) -> Rebui
     notices.add(connection, now, TITLE, f"{what}. {hint}", urgent=True)
     what += f"; the damaged file: {done.aside}"  # long, and of no use in a notification
     events.record(
-        connection, now, "database.rebuilt", done.aside, rows=done.rows, torn=sorted(done.torn)
-    )
+        connection, now, "database.rebuilt", done.aside,
+        rows=done.rows, unfit=done.unfit, torn=sorted(done.torn),
+    )  # fmt: skip
     problems.solve(connection, now, SUBJECT)  # an earlier one would keep its own words
     problems.put(connection, now, SUBJECT, "rebuilt", what, hint)
     problems.mark_told(connection, SUBJECT)

@@ -122,3 +122,11 @@ def test_a_whole_one_is_left_as_it_is(ctx: Context) -> None:
     assert "which was nothing" in done.what
     assert "credguard watch add" in done.hint
     assert profiles.profiles(ctx.db) == []
+
+
+def test_rows_that_make_no_sense_are_counted_in_what_is_told(ctx: Context) -> None:
+    ctx.db.execute("INSERT INTO watch_root (path, added) VALUES (x'ff', 1), ('/a', 'x')")
+    ctx, done = rebuilt(ctx)
+    assert "missing, or some of them: watched folders" in done.what
+    assert "2 rows that made no sense left out" in done.what
+    assert profiles.profile(ctx.db, "work").consent
