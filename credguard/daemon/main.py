@@ -20,7 +20,7 @@ from typing import Any
 from credguard import logs
 from credguard.app import rebuilding
 from credguard.app.context import Context
-from credguard.daemon import lock, manager
+from credguard.daemon import lock, manager, once
 from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
 from credguard.daemon.children import ENTRY
@@ -34,7 +34,7 @@ from credguard.daemon.shadow import Shadow
 from credguard.daemon.tick import Tick
 from credguard.daemon.watching import Watching
 from credguard.daemon.worker import Worker
-from credguard.errors import Busy, CredguardError, DatabaseDamaged
+from credguard.errors import Busy, CredguardError, DatabaseDamaged, RebuiltTooOften
 from credguard.notify import desktop
 from credguard.store import notices
 from credguard.store.fingerprint_key import fingerprint_key
@@ -90,7 +90,9 @@ def run(ctx: Context) -> None:
 
 
 def _rebuild(ctx: Context, error: DatabaseDamaged) -> None:
-    """Make the damaged database anew. Raises Busy: others do not let go of it; StoreError."""
+    """Make the damaged database anew. Raises Busy: others do not let go of it; StoreError;
+    RebuiltTooOften, once a person was told.
+    """
     _LOG.error("%s; making it anew from what can be read", error)
     end = time.monotonic() + _OTHERS_S
     while True:
@@ -101,6 +103,11 @@ def _rebuild(ctx: Context, error: DatabaseDamaged) -> None:
             if time.monotonic() >= end:
                 raise
             time.sleep(0.2)
+        except RebuiltTooOften as exc:
+            if ctx.config.watch.notify:
+                often = f"{rebuilding.MOST} times within a day, and is again"
+                once.tell(rebuilding.TITLE, f"{often}: {exc.hint}", time.time())
+            raise
 
 
 def _daemon(ctx: Context) -> "Daemon":

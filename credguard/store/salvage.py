@@ -27,6 +27,7 @@ _HINT = (
     "end it (fuser -v {file} names it; the agent: credguard agent stop; the service does it by"
     " itself when it starts: credguard service restart), then run: credguard vault recover"
 )
+_ASIDE, _STAMP = ".damaged-", "%Y%m%d-%H%M%S"
 _NO_MEMORY = "no memory is left"
 # What SQLite says of bytes that are wrong (sqlite.org/rescode.html; ERROR: of a table that is not
 # found). All else, such as no space, memory or descriptor being left, says nothing of the bytes.
@@ -92,6 +93,19 @@ def rebuild(file: str, now: float, settle: _Settle) -> Salvaged:
     return done
 
 
+def kept(file: str) -> list[float]:
+    """When those that stand aside beside `file` were damaged, Unix seconds. Raises OSError."""
+    file = os.path.realpath(file)
+    start = os.path.basename(file) + _ASIDE
+    times = []
+    for name in os.listdir(os.path.dirname(file)):
+        if name.startswith(start) and not name.endswith("-wal"):
+            with contextlib.suppress(ValueError, OverflowError):  # a name that a person gave
+                stamp = name.removeprefix(start)[: len("20261126-093000")]
+                times.append(time.mktime(time.strptime(stamp, _STAMP)))
+    return times
+
+
 def _stopped(file: str, what: str) -> StoreError:
     return StoreError(
         f"cannot make {file} anew: {what}",
@@ -105,7 +119,7 @@ def _aside(file: str, now: float) -> Iterator[str]:
 
     The service tries again and again: what each try left would fill the disk.
     """
-    named = f"{file}.damaged-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}"
+    named = file + _ASIDE + time.strftime(_STAMP, time.localtime(now))
     aside, number = named, 1
     while os.path.lexists(aside) or os.path.lexists(aside + "-wal"):
         number += 1

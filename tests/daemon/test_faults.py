@@ -192,6 +192,28 @@ def test_a_database_that_was_deleted_is_made_anew_from_its_log_and_told(
     assert support.stop(daemon) == b""
 
 
+def test_one_that_is_damaged_again_and_again_is_told_once_and_the_service_ends(
+    desktop: Desktop, tree: Path
+) -> None:
+    Context().db.close()
+    for _ in range(rebuilding.MOST):
+        overwrite("")
+        rebuilding.rebuild(Context())
+    before = damaged_files()
+    overwrite("")
+    for _ in range(2):  # as a service manager starts it again
+        done = subprocess.run(
+            [sys.executable, "-m", "credguard", "daemon", "run"],
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert "3 times within a day" in done.stderr
+        assert "credguard vault recover" in done.stderr
+    assert [title for title, _ in desktop.shown()] == [rebuilding.TITLE]
+    assert "smartctl" in desktop.shown()[0][1]
+    assert damaged_files() == before
+
+
 def test_one_found_damaged_in_one_place_at_the_start_keeps_the_rest(
     desktop: Desktop, tree: Path
 ) -> None:
