@@ -49,6 +49,10 @@ class Mounts:
         self._look()
         return self._known.get(self._mount(path), "") if self._known else ""
 
+    def place(self, path: str) -> str:
+        """Where that file system is mounted; empty: as for `network`."""
+        return self._mount(path) if self.network(path) else ""
+
     def kind(self, path: str) -> str:
         """The type of the file system that `path`, a real one, lies on; empty: unknown."""
         self._look()
@@ -139,6 +143,11 @@ _MOUNTS = Mounts()
 def network(path: str) -> str:
     """See Mounts.network, of this process."""
     return _MOUNTS.network(path)
+
+
+def place(path: str) -> str:
+    """See Mounts.place, of this process."""
+    return _MOUNTS.place(path)
 
 
 def kind(path: str) -> str:
