@@ -164,6 +164,8 @@ def _hear(child: "subprocess.Popen[bytes]", rows: _Rows, tell: _Tell) -> None:
             tell((number, state))
     for number in left:  # it died
         tell((number, UNREAD))
+    child.stdout.close()
+    child.wait()  # its output has ended, so it does
 
 
 def far(rows: Iterable[tuple[int, store.Hook]]) -> Iterator[tuple[int, str]]:

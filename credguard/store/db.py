@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from credguard import paths
-from credguard.errors import DatabaseDamaged, StoreError
+from credguard.errors import Busy, DatabaseDamaged, StoreError
 from credguard.store import chain
 from credguard.store.schema import MIGRATIONS as _MIGRATIONS
 
@@ -136,6 +136,8 @@ def connect(path: str | None = None, *, wait: float = BUSY_S) -> sqlite3.Connect
             if os.path.samestat(opened, os.stat(file)) and not os.path.exists(file + REBUILT):
                 return connection
             connection.close()
+    except Busy as exc:
+        raise StoreError(str(exc), hint=exc.hint) from exc
     except OSError as exc:
         raise StoreError(
             f"cannot use the state database {file}: {exc.strerror}",

@@ -1,6 +1,7 @@
 """A damaged state database is kept aside, and a new one made of what can still be read of it."""
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -87,7 +88,10 @@ def rebuild(file: str, now: float, settle: _Settle) -> Salvaged:
             sync_dir(os.path.dirname(file))
             db.swap(file)
     except OSError as exc:
-        raise _stopped(file, exc.strerror or str(exc)) from exc
+        error = _stopped(file, exc.strerror or str(exc))
+        if exc.errno == errno.EIO:
+            error.hint = "the disk is failing: see the system's log (journalctl -k), smartctl -a"
+        raise error from exc
     except MemoryError as exc:
         raise _stopped(file, _NO_MEMORY) from exc
     return done
