@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from credguard import paths
+from credguard.errors import StoreError
 from credguard.store import db
-from tests.store.test_salvage import damage, fill
+from tests.store.test_salvage import damage, fill, kept_files, rebuild
 from tests.support import scarce
 
 _ROOT = Path(__file__).parents[2]
@@ -38,3 +41,27 @@ def test_it_stops_and_says_so_and_changes_nothing(kind: str) -> None:
     assert int(rows) > 600
     if kind != "disk":  # that one was only there for the process
         assert db.connect().execute("SELECT count(*) FROM event").fetchone()[0] == 400
+
+
+def test_what_is_missing_for_the_damaged_one_alone_is_no_damage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where room comes back in the middle: then the new one could be written, and lack rows."""
+
+    class Folder(tempfile.TemporaryDirectory[str]):
+        def __enter__(self) -> str:
+            # SQLite cannot make its shared memory beside the copy: SQLITE_CANTOPEN.
+            os.symlink("/absent/folder/file", os.path.join(self.name, "copy-shm"))
+            return super().__enter__()
+
+    fill()
+    was = damage("finding")
+    before = {*kept_files(), "state.db.lock"}
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "TemporaryDirectory", Folder)
+        with pytest.raises(StoreError, match="unable to open") as caught:
+            rebuild()
+    assert "nothing was changed" in caught.value.hint
+    assert set(kept_files()) <= before
+    assert Path(paths.database_file()).read_bytes() == was
+    assert rebuild().torn == {"finding"}
