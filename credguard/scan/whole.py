@@ -7,10 +7,13 @@ from credguard.scan.model import Limits, Scanned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from credguard.scan.engine import Engine
+    from credguard.scan.found import Found
     from credguard.scan.model import Finding
+
+    Problems = list[tuple[bytes, str]]
 
 
 def scan_all(
@@ -23,20 +26,46 @@ def scan_all(
     where there is more than the text itself, so a clean text pays for nothing else. Bytes that do
     not fit the text's encoding, as a program adds that knows no UTF-16, are looked at as they are.
     """
+    parts, problems = in_parts(engine, data, path, limits)
+    found: list[Finding] = []
+    for part in parts:
+        found += part
+    return Scanned(found, problems)
+
+
+def in_parts(
+    engine: Engine, data: bytes, path: bytes, limits: Callable[[], Limits] = Limits
+) -> tuple[Iterable[list[Finding]], Problems]:
+    """What `scan_all` gives, the findings some thousands at a time, to be gone through once.
+
+    Of a text in which there are very many no more than such a part is held as objects.
+    """
     text = plain(data)
-    found, probed = engine.examine(text, path)
+    found, probed = engine.look(text, path)
+    parts: Iterable[list[Finding]]
+    problems: Problems = []
     if layered(text, probed):
         from credguard.scan.layers import scan_below
 
-        scanned = scan_below(engine, text, path, found, probed, limits())
+        parts, problems = scan_below(engine, text, path, found, probed, limits())
+    elif isinstance(found, list):
+        parts = (found,) if found else ()
     else:
-        scanned = Scanned(found, [])
+        parts = found.parts()
     if text is not data:
-        scanned.findings += _unlike(engine, data, path, scanned.findings)
-    return scanned
+        parts = _and_unlike(parts, engine.look(beside(data), path)[0])
+    return parts, problems
 
 
-def _unlike(engine: Engine, data: bytes, path: bytes, found: list[Finding]) -> list[Finding]:
-    """What the bytes of a UTF-16 or UTF-32 text show that their text does not."""
-    known = {each.value for each in found}
-    return [each for each in engine.scan(beside(data), path) if each.value not in known]
+def _and_unlike(
+    parts: Iterable[list[Finding]], found: list[Finding] | Found
+) -> Iterator[list[Finding]]:
+    """`parts`, then what is `found` in the bytes of a UTF-16 or UTF-32 text and not in its text."""
+    known: set[bytes] = set()
+    for part in parts:
+        known.update(each.value for each in part)
+        yield part
+    for part in (found,) if isinstance(found, list) else found.parts():
+        more = [each for each in part if each.value not in known]
+        if more:
+            yield more
