@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from credguard import paths
-from credguard.app.scan_batch import Batch, Setting, scan_files, scan_text, scan_windows
+from credguard.app.scan_batch import Batch, Setting, in_windows, scan_files, scan_text
 from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
 from credguard.scan.pairing import Folders
@@ -96,6 +96,13 @@ class Result:
         self.scanned += batch.scanned
         self.size += batch.size
 
+    def relieve(self, spill: Spill | None) -> None:
+        """Let `spill` take what is held, where that is very much. Raises what it raises."""
+        if spill is not None and len(self.findings) >= _HELD:
+            spill.take(self.findings)
+            self.spilled += len(self.findings)
+            self.findings = []
+
 
 Progress = Callable[[Result], None]
 """Hears of the result so far, many times a second."""
@@ -121,10 +128,7 @@ def scan_paths(
     for batch in _batches_of(names, options, result):
         folders.add(batch.findings, result.count, batch.apart)
         result.add(batch)
-        if spill is not None and len(result.findings) >= _HELD:
-            spill.take(result.findings)
-            result.spilled += len(result.findings)
-            result.findings = []
+        result.relieve(spill)
         on_progress(result)
     _pair(result, folders, spill)
     return result
@@ -191,10 +195,10 @@ def _scanned(setting: Setting, feed: Iterator[Listed], processes: int) -> Iterat
         if why:
             yield Batch(problems=[(path, why)])
             continue
-        batch = scan_files(setting, [path])
-        yield batch
-        alone.scanned += batch.scanned
-        alone.size += _weight(batch)
+        for batch in scan_files(setting, [path]):
+            alone.scanned += batch.scanned
+            alone.size += _weight(batch)
+            yield batch
         if processes > 1 and (alone.size > _ALONE_BYTES or alone.scanned > _ALONE_FILES):
             yield from _over_cores(setting, feed, processes, alone)
             return
@@ -261,11 +265,15 @@ def _batches(
         yield job
 
 
-def scan_stream(pieces: Iterable[bytes], path: bytes, options: Options = DEFAULT) -> Result:
-    """Scan the text that `pieces` make up as if it stood in the file `path`."""
+def scan_stream(
+    pieces: Iterable[bytes], path: bytes, options: Options = DEFAULT, spill: Spill | None = None
+) -> Result:
+    """Scan the text that `pieces` make up as if it stood in the file `path`; `spill`: as above."""
     setting = Setting(paths.cache_dir(), options.least, options.deep)
     result = Result()
-    result.add(scan_windows(setting, pieces, path))
+    for batch in in_windows(setting, pieces, path):
+        result.add(batch)
+        result.relieve(spill)
     return result
 
 

@@ -6,17 +6,19 @@ Plain classes and few imports for the sake of the latter; see tests/arch.
 from __future__ import annotations
 
 import os
+from itertools import chain
 
 from credguard.scan.pairing import SMALL, alone, named
 from credguard.sources.database import load_engine
-from credguard.sources.files import Held, Unreadable, blocks, opened
+from credguard.sources.files import Held, Unreadable, blocks, encoding, opened
 from credguard.sources.own import armed
 from credguard.sources.wide import readings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from credguard.scan.allow import Marks
     from credguard.scan.custom import Joined
     from credguard.scan.engine import Engine
     from credguard.scan.model import Finding, Limits
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 # So long may what one file holds, encoded or packed, be read: a start, and 10 MB in two seconds.
 _DEEPER_S, _DEEPER_S_A_BYTE = 10.0, 2e-7
 _PACKED = frozenset((b"PK", b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5"))  # see `streams.kind`
+MOST = 4096
+"""So many findings go on their way before more is looked at."""
 _ENGINES: dict[str, Engine] = {}
 _SETTINGS: list[Settings] = []
 _AT: dict[tuple[bytes, bytes], Joined | None] = {}  # by top and folder
@@ -93,15 +97,17 @@ class Setting:
             _SETTINGS.append(Settings())
         return _SETTINGS[0]
 
-    def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
-        """Say of each of `found` what lets it pass. Raises ConfigError."""
+    def judge(
+        self, found: list[Finding], data: bytes, path: bytes, marked: Marks | None = None
+    ) -> None:
+        """Say of each of `found` what lets it pass; `marked` as for `Allow`. Raises ConfigError."""
         if self.top is None:
             from credguard.scan.allow import Allow
 
             # A mark's line is one of the file, not of a member of an archive.
-            Allow().judge([each for each in found if each.path == path], data, path)
+            Allow().judge([each for each in found if each.path == path], data, path, marked)
             return
-        self._settings().judge(found, data, os.path.join(self.top, path))
+        self._settings().judge(found, data, os.path.join(self.top, path), marked)
 
     def look(
         self, data: bytes, path: bytes, found: list[Finding]
@@ -142,11 +148,30 @@ class Batch:
         self.scanned = scanned
         self.size = size
 
+    def take(self, other: Batch) -> None:
+        """What comes after it, into the same."""
+        self.apart += [(len(self.findings) + number, each) for number, each in other.apart]
+        self.findings += other.findings
+        self.keys += other.keys
+        self.problems += other.problems
+        self.scanned += other.scanned
+        self.size += other.size
+
 
 def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding], list[Problem]]:
-    """Findings in `data` by place, and problems: every scan goes through here."""
+    """Findings in `data` by place, and problems."""
+    parts, problems = scan_parts(setting, data, path)
+    return [each for part in parts for each in part], problems
+
+
+def scan_parts(
+    setting: Setting, data: bytes, path: bytes
+) -> tuple[Iterable[list[Finding]], list[Problem]]:
+    """As `scan_text`, some thousands at a time, to be gone through once: every scan goes through
+    here.
+    """
     from credguard.scan.engine import plain
-    from credguard.scan.whole import scan_all
+    from credguard.scan.whole import in_parts
 
     joined = setting.joined(path)
     text = plain(data)
@@ -159,18 +184,30 @@ def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding]
         end = monotonic() + _DEEPER_S + len(data) * _DEEPER_S_A_BYTE
         return Limits(expired=lambda: monotonic() > end)
 
-    scanned = scan_all(joined or setting.engine(), data, path, limits)
-    problems = scanned.problems
+    parts, problems = in_parts(joined or setting.engine(), data, path, limits)
     if joined is not None:
         problems += joined.problems()
-    found = [each for each in scanned.findings if each.confidence >= setting.least]
     if setting.deep:
+        found = [each for part in parts for each in part if each.confidence >= setting.least]
         more, cut = setting.look(text, path, found)
-        found += more
+        parts = (found + more,)
         problems += cut
-    if found:
-        setting.judge(found, text, path)
-    return found, problems
+    return _judged(setting, parts, text, path), problems
+
+
+def _judged(
+    setting: Setting, parts: Iterable[list[Finding]], text: bytes, path: bytes
+) -> Iterator[list[Finding]]:
+    marked: Marks | None = None
+    for part in parts:
+        found = [each for each in part if each.confidence >= setting.least]
+        if found:
+            if marked is None:
+                from credguard.scan.allow import Marks
+
+                marked = Marks()
+            setting.judge(found, text, path, marked)
+            yield found
 
 
 def _beside(setting: Setting, data: bytes, path: bytes) -> list[Finding]:
@@ -182,49 +219,66 @@ def _beside(setting: Setting, data: bytes, path: bytes) -> list[Finding]:
     return found
 
 
-def scan_files(setting: Setting, files: list[bytes]) -> Batch:
-    """Scan each of `files` as it is on the disk. Raises CredguardError when no rules load."""
+def scan_files(setting: Setting, files: list[bytes]) -> Iterator[Batch]:
+    """Scan each of `files` as it is on the disk: a batch or, where very much is found, several.
+
+    Raises CredguardError when no rules load.
+    """
     batch = Batch()
     for path in files:
         try:
-            data, status = opened(path)
-            if data is None:
-                part = _scan_packed(setting, path)
-                if part is None:
-                    part = scan_windows(setting, blocks(path), path)
-            else:
-                part = _scan_whole(setting, data, path)
+            for part in _scan_file(setting, path):
+                batch.take(part)
+                if len(batch.findings) >= MOST:
+                    yield batch
+                    batch = Batch()
         except Unreadable as exc:
             batch.problems.append((path, str(exc)))
         except MemoryError:
             batch.problems.append((path, "too little memory"))
-        else:
-            batch.apart += [(len(batch.findings) + at, each) for at, each in part.apart]
-            batch.findings += part.findings
-            batch.problems += part.problems
-            batch.size += part.size
-            batch.scanned += 1
-            if setting.salt and not (part.findings or part.problems or part.apart):
-                _remember(setting, path, status, batch)
-    return batch
+    yield batch
 
 
-def _scan_whole(setting: Setting, data: bytes, path: bytes) -> Batch:
-    batch = Batch(*scan_text(setting, data, path), 1, len(data))
-    if len(data) <= SMALL and named(path):
-        single = alone(data, path, batch.findings)
-        if single is not None:
-            setting.judge([single], data, path)
-            batch.apart.append((0, single))
-    return batch
+def _scan_file(setting: Setting, path: bytes) -> Iterator[Batch]:
+    data, status = opened(path)
+    parts: Iterable[Batch] = ()
+    if data is not None:
+        parts = _scan_whole(setting, data, path)
+    elif (packed := _scan_packed(setting, path)) is not None:
+        parts = (packed,)
+    else:
+        parts = in_windows(setting, blocks(path), path)
+    is_clean = True
+    for part in parts:
+        is_clean = is_clean and not (part.findings or part.problems or part.apart)
+        yield part
+    if setting.salt and is_clean:
+        yield _remembered(setting, path, status)
 
 
-def _remember(setting: Setting, path: bytes, status: os.stat_result, batch: Batch) -> None:
-    """Nothing was found in `path`: `batch` gets its key, but where rules of a person's own held."""
+def _scan_whole(setting: Setting, data: bytes, path: bytes) -> Iterator[Batch]:
+    parts, problems = scan_parts(setting, data, path)
+    last = Batch(problems=problems, scanned=1, size=len(data))
+    if len(data) <= SMALL:
+        last.findings = [each for part in parts for each in part]
+        if named(path):
+            single = alone(data, path, last.findings)
+            if single is not None:
+                setting.judge([single], data, path)
+                last.apart.append((0, single))
+    else:
+        yield from map(Batch, parts)
+    yield last
+
+
+def _remembered(setting: Setting, path: bytes, status: os.stat_result) -> Batch:
+    """Nothing was found in `path`: its key, but where rules of a person's own held."""
     from credguard.sources.remembered import of_clean
 
+    batch = Batch()
     if setting.joined(path) is None and (key := of_clean(setting.salt, path, status)):
         batch.keys.append(key)
+    return batch
 
 
 def _scan_packed(setting: Setting, path: bytes) -> Batch | None:
@@ -251,22 +305,39 @@ def scan_windows(setting: Setting, pieces: Iterable[bytes | int], path: bytes) -
 
     What is read before `pieces` fails is scanned, and the failure told as a problem.
     """
-    batch = Batch(scanned=1)
+    batch = Batch()
+    for part in in_windows(setting, pieces, path):
+        batch.take(part)
+    return batch
+
+
+def in_windows(setting: Setting, pieces: Iterable[bytes | int], path: bytes) -> Iterator[Batch]:
+    """What `scan_windows` gives, in parts of some thousands of findings, the problems at the end.
+
+    Of a text in UTF-16 or UTF-32, whose bytes are scanned too, all come at once.
+    """
+    last = Batch(scanned=1)
     told: set[Problem] = set()
-    aside = False
+    pieces = iter(pieces)
     try:
-        for window, is_text in readings(pieces):
+        first = next(pieces, b"")
+        wide = isinstance(first, bytes) and encoding(first) is not None
+        for window, is_text in readings(chain((first,), pieces)):
+            parts: Iterable[list[Finding]]
             if is_text:
-                found, problems = scan_text(setting, window.data, path)
+                parts, problems = scan_parts(setting, window.data, path)
                 told.update(problems)
-                batch.size += min(window.last, len(window.data)) - window.first
+                last.size += min(window.last, len(window.data)) - window.first
             else:
-                found = _beside(setting, window.data, path)
-                aside = True
-            batch.findings += window.own(found, path)
+                parts = (_beside(setting, window.data, path),)
+            own = window.owner(path)
+            for part in parts:
+                if wide:
+                    last.findings += own(part)
+                else:
+                    yield Batch(own(part))
     except Unreadable as exc:
         told.add((path, str(exc)))
-    if aside:
-        batch.findings.sort(key=lambda each: (each.line, each.column))
-    batch.problems = sorted(told)
-    return batch
+    last.findings.sort(key=lambda each: (each.line, each.column))
+    last.problems = sorted(told)
+    yield last

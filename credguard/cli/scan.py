@@ -155,7 +155,7 @@ class _What:
     ) -> app.Result:
         """Scan it; of files too many findings go into `spill`. Raises CredguardError."""
         if self.stdin:
-            return app.scan_stream(pieces(), os.fsencode(self.name or "<stdin>"), options)
+            return app.scan_stream(pieces(), os.fsencode(self.name or "<stdin>"), options, spill)
         if self.staged:
             return app.scan_staged(options, progress)
         where = next(iter(self.path), None)

@@ -112,3 +112,32 @@ def test_no_process_is_left() -> None:
         next(answers)
         workers = [each.process for each in pool._workers]
     assert all(not each.is_alive() for each in workers)
+
+
+def count(_setting: int, job: int) -> Iterator[bytes]:
+    for number in range(job):
+        if number == 9 and job == 10:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield bytes([number]) * 100_000  # more than a pipe holds
+    yield b"end"
+
+
+def test_answers_in_parts_come_in_order_whoever_is_done_first() -> None:
+    jobs = [3, 40, 0, 30, 1, 25, 2]
+    with Pool[int, int, bytes](count, 0, 3) as pool:
+        given = list(pool.ordered(iter(jobs), lambda _: 8))
+    wanted = [(job, number) for job in jobs for number in range(job + 1)]
+    assert [job for job, _ in given] == [job for job, _ in wanted]
+    sizes = [(job, len(answer)) for job, answer in given if not isinstance(answer, Died)]
+    assert sizes == [(job, 100_000 if number < job else 3) for job, number in wanted]
+
+
+def test_what_a_worker_gave_before_it_died_is_kept() -> None:
+    with Pool[int, int, bytes](count, 0, 2) as pool:
+        given = list(pool.ordered(iter([2, 10, 1]), lambda _: 1 << 20))
+    told = [answer for job, answer in given if job == 10]
+    assert [answer[:1] for answer in told[:-1] if isinstance(answer, bytes)] == [
+        bytes([number]) for number in range(8)
+    ]
+    assert isinstance(told[-1], Died)
+    assert [job for job, _ in given if job != 10] == [2, 2, 2, 1, 1]
