@@ -73,7 +73,8 @@ class Result:
     `problems`: what could not be read or was cut short, and why: about that nothing can be told.
     `notices`: what a person should know and that leaves nothing open. `scanned` files of `size`
     bytes were read, `unchanged` of them none of whose bytes were: they are known to be clean. The
-    first `spilled` findings went into the spill; `findings` are the others.
+    first `spilled` findings went into the spill; `findings` are the others. `own`: of the spilled
+    those in commits that are values of the vault.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -82,6 +83,7 @@ class Result:
     scanned: int = 0
     size: int = 0
     spilled: int = 0
+    own: list[Finding] = field(default_factory=list)
     unchanged: int = 0
 
     @property
@@ -96,9 +98,14 @@ class Result:
         self.scanned += batch.scanned
         self.size += batch.size
 
+    def is_full(self, spill: Spill | None) -> bool:
+        """Whether `relieve` would let `spill` take what is held."""
+        return spill is not None and len(self.findings) >= _HELD
+
     def relieve(self, spill: Spill | None) -> None:
         """Let `spill` take what is held, where that is very much. Raises what it raises."""
-        if spill is not None and len(self.findings) >= _HELD:
+        if spill is not None and self.is_full(spill):
+            self.own += [each for each in self.findings if each.own and each.commit is not None]
             spill.take(self.findings)
             self.spilled += len(self.findings)
             self.findings = []

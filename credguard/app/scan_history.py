@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Iterator
 
 from credguard import __version__, paths
-from credguard.app.scan import DEFAULT, Options, Progress, Result, silent
-from credguard.app.scan_batch import Batch, Setting, scan_text, scan_windows
+from credguard.app.scan import DEFAULT, Options, Progress, Result, Spill, silent
+from credguard.app.scan_batch import MOST, Batch, Setting, in_windows, scan_parts
 from credguard.errors import GitError
 from credguard.scan.model import Finding
 from credguard.sources.files import WHOLE, Unreadable
@@ -28,7 +28,6 @@ _BATCH_BYTES, _BATCH_BLOBS, _BATCH_NAMES = 2 << 20, 250, 24 << 10
 
 Job = list[tuple[str, bytes]]
 """Object ids, and the path of each."""
-_Secret = tuple[str, bytes]  # rule, value
 
 
 class BlobSetting(Setting):
@@ -44,57 +43,73 @@ class BlobSetting(Setting):
 
 
 class BlobBatch(Batch):
-    """`hits`: the place in the job of each blob in which something was found, and what."""
+    """`hits`: the place in the job of each blob in which something was found, and what.
 
-    __slots__ = ("clean", "hits", "missing")
+    `more`: another batch of the same job follows, which may go on with the last of these.
+    """
+
+    __slots__ = ("clean", "hits", "missing", "more")
 
     def __init__(self) -> None:
         super().__init__()
         self.hits: list[tuple[int, list[Finding]]] = []
         self.clean: list[str] = []
         self.missing = 0
+        self.more = False
 
 
 # By process: a forked worker must not share its parent's git.
-_BLOBS: dict[tuple[int, str | None], Blobs] = {}
+_BLOBS: dict[tuple[int, str | None, bool], Blobs] = {}
 
 
-def scan_blobs(setting: BlobSetting, job: Job) -> BlobBatch:
-    """Scan each blob of `job`; what a worker runs. Raises CredguardError."""
-    key = (os.getpid(), setting.cwd)
+def scan_blobs(setting: BlobSetting, job: Job, *, meanwhile: bool = False) -> Iterator[BlobBatch]:
+    """Scan each blob of `job`; what a worker runs. Several batches where very much is found.
+
+    `meanwhile`: another job of this process is being scanned. Raises CredguardError.
+    """
+    key = (os.getpid(), setting.cwd, meanwhile)
     blobs = _BLOBS.get(key)
     if blobs is None:
         blobs = _BLOBS[key] = Blobs(setting.cwd)
-    batch = BlobBatch()
+    batch, held = BlobBatch(), 0
     for number, blob in enumerate(blobs.read([oid for oid, _ in job])):
         oid, path = job[number]
         if blob is None:
             batch.missing += 1
             continue
         size, pieces = blob
-        found, problems = _scan_blob(setting, size, pieces, path)
+        is_clean = True
+        for part in _scan_blob(setting, size, pieces, path):
+            is_clean = is_clean and not part.findings and not part.problems
+            batch.problems += part.problems
+            if part.findings:
+                batch.hits.append((number, part.findings))
+                held += len(part.findings)
+            if held >= MOST:
+                batch.more = True
+                yield batch
+                batch, held = BlobBatch(), 0
         batch.scanned += 1
         batch.size += size
-        batch.problems += problems
-        if found:
-            batch.hits.append((number, found))
-        elif not problems:
+        if is_clean:
             batch.clean.append(oid)
-    return batch
+    yield batch
 
 
 def _scan_blob(
     setting: Setting, size: int, pieces: Iterator[bytes], path: bytes
-) -> tuple[list[Finding], list[tuple[bytes, str]]]:
+) -> Iterator[Batch]:
     try:
         if size <= WHOLE:
-            return scan_text(setting, b"".join(pieces), path)
-        part = scan_windows(setting, pieces, path)
+            parts, problems = scan_parts(setting, b"".join(pieces), path)
+            yield from map(Batch, parts)
+            yield Batch(problems=problems)
+        else:
+            yield from in_windows(setting, pieces, path)
     except Unreadable as exc:
-        return [], [(path, str(exc))]
+        yield Batch(problems=[(path, str(exc))])
     except MemoryError:
-        return [], [(path, "too little memory")]
-    return part.findings, part.problems
+        yield Batch(problems=[(path, "too little memory")])
 
 
 def scan_history(
@@ -105,11 +120,13 @@ def scan_history(
     branches: tuple[str, ...] = (),
     since: str | None = None,
     resume: bool = True,
+    spill: Spill | None = None,
 ) -> Result:
     """Scan every blob of the repository around `cwd` once, those that no commit reaches too.
 
     `branches` (or any revision) and `since` limit it to what these commits added. With `resume` a
-    run that was interrupted is gone on with: what it found clean is not scanned again.
+    run that was interrupted is gone on with: what it found clean is not scanned again. With `spill`
+    at most some thousands of findings are in memory at once.
     Raises GitError, CredguardError.
     """
     repository = Repository(cwd)
@@ -123,7 +140,7 @@ def scan_history(
     if resume:
         what = "\0".join((*sorted(branches), since or "", str(options), _own_rules(repository)))
         seen = Seen(_state_file(repository), _stamp(what))
-    return _History(repository, options, entries, seen).run(on_progress)
+    return _History(repository, options, entries, seen).run(on_progress, spill)
 
 
 def _check_date(repository: Repository, text: str) -> None:
@@ -134,11 +151,19 @@ def _check_date(repository: Repository, text: str) -> None:
 
 
 def scan_range(
-    text: str, cwd: str | None = None, options: Options = DEFAULT, on_progress: Progress = silent
+    text: str,
+    cwd: str | None = None,
+    options: Options = DEFAULT,
+    on_progress: Progress = silent,
+    spill: Spill | None = None,
 ) -> Result:
-    """Scan what each commit of the range `text` (A..B) added. Raises GitError, CredguardError."""
+    """Scan what each commit of the range `text` (A..B) added; `spill` as for `scan_history`.
+
+    Raises GitError, CredguardError.
+    """
     repository = Repository(cwd)
-    return _History(repository, options, repository.added(check_range(text)), None).run(on_progress)
+    history = _History(repository, options, repository.added(check_range(text)), None)
+    return history.run(on_progress, spill)
 
 
 def _own_rules(repository: Repository) -> str:
@@ -199,27 +224,30 @@ class _History:
         self._seen = seen
         self._given: deque[list[Entry]] = deque()
         self._taken: set[bytes] = set()
-        self._secrets: dict[str, set[_Secret]] = {}  # by blob, where there are any
+        self._secrets: dict[str, _Secrets] = {}  # by blob, where there are any
+        self._before: tuple[Entry, set[bytes]] | None = None
         self._by_commit: dict[str, list[Finding]] = {}
         self._local = repository.local()
         self._missing = 0
         self._result = Result()
 
-    def run(self, on_progress: Progress) -> Result:
+    def run(self, on_progress: Progress, spill: Spill | None) -> Result:
         self._setting.engine()  # before any worker is forked: they share it
         try:
             for batch in self._batches():
                 self._take(batch)
+                if self._result.is_full(spill):
+                    self._attribute()
+                    self._result.relieve(spill)
                 on_progress(self._result)
-            for oid, commit in self._repository.about(self._by_commit).items():
-                for finding in self._by_commit.get(oid, ()):
-                    finding.commit = commit
+            self._attribute()
         finally:
             if self._seen is not None:
                 self._seen.close()
-            blobs = _BLOBS.pop((os.getpid(), self._repository.cwd), None)
-            if blobs is not None:
-                blobs.close()
+            for meanwhile in (False, True):
+                blobs = _BLOBS.pop((os.getpid(), self._repository.cwd, meanwhile), None)
+                if blobs is not None:
+                    blobs.close()
         if self._missing:
             where = os.fsencode(self._repository.cwd or ".")
             count = f"{self._missing} blobs are" if self._missing > 1 else "1 blob is"
@@ -231,12 +259,19 @@ class _History:
             self._seen.remove()
         return self._result
 
+    def _attribute(self) -> None:
+        """Tell of each finding that is held which commit brought it in."""
+        for oid, commit in self._repository.about(self._by_commit).items():
+            for finding in self._by_commit.get(oid, ()):
+                finding.commit = commit
+        self._by_commit = {}
+
     def _batches(self) -> Iterator[BlobBatch]:
         from credguard.sources.pool import Died, Pool
 
         jobs = self._jobs()
         for job in jobs:
-            yield scan_blobs(self._setting, job)
+            yield from scan_blobs(self._setting, job)
             alone = self._result.size > _ALONE_BYTES or self._result.scanned > _ALONE_BLOBS
             if alone and self._processes > 1:
                 break
@@ -285,12 +320,16 @@ class _History:
                 yield entry
 
     def _take(self, batch: BlobBatch) -> None:
-        job = self._given.popleft()
+        job = self._given[0] if batch.more else self._given.popleft()
         for number, found in batch.hits:
             entry = job[number]
-            self._secrets[entry.oid] = {(each.rule_id, each.value) for each in found}
-            before = set().union(*(self._secrets_of(oid, entry.path) for oid in entry.old))
-            kept = [each for each in found if (each.rule_id, each.value) not in before]
+            if self._before is None or self._before[0] is not entry:
+                old = [self._secrets_of(oid, entry.path) for oid in entry.old]
+                self._before = (entry, set().union(*(each.all() for each in old)))
+            before = self._before[1]
+            told = [_secret(each) for each in found]
+            self._secrets.setdefault(entry.oid, _Secrets()).add(told)
+            kept = [each for each, name in zip(found, told, strict=True) if name not in before]
             batch.findings += kept
             if entry.commit is not None:
                 self._by_commit.setdefault(entry.commit, []).extend(kept)
@@ -299,14 +338,41 @@ class _History:
         if self._seen is not None:
             self._seen.add(batch.clean)
 
-    def _secrets_of(self, oid: str, path: bytes) -> set[_Secret]:
+    def _secrets_of(self, oid: str, path: bytes) -> _Secrets:
         """What stands in an earlier version of `path`, scanned already or not (outside a range)."""
         known = self._secrets.get(oid)
         if known is None:
             raw = bytes.fromhex(oid)
             if raw in self._taken or (self._local is not None and raw not in self._local):
-                return set()  # scanned, and nothing was found; or not here
-            batch = scan_blobs(self._setting, [(oid, path)])
-            known = {(each.rule_id, each.value) for _, found in batch.hits for each in found}
-            self._secrets[oid] = known
+                return _Secrets()  # scanned, and nothing was found; or not here
+            known = self._secrets[oid] = _Secrets()
+            for batch in scan_blobs(self._setting, [(oid, path)], meanwhile=True):
+                known.add([_secret(each) for _, found in batch.hits for each in found])
         return known
+
+
+class _Secrets:
+    """What tells the secrets of a blob from all others: 16 bytes each."""
+
+    __slots__ = ("_joined",)
+
+    def __init__(self) -> None:
+        self._joined = b""
+
+    def add(self, told: list[bytes]) -> None:
+        """What `_secret` gave of more of them."""
+        self._joined += b"".join(dict.fromkeys(told))
+
+    def all(self) -> Iterator[bytes]:
+        """Each."""
+        return (self._joined[at : at + _TOLD] for at in range(0, len(self._joined), _TOLD))
+
+
+_TOLD = 16  # bytes: by chance two of a billion secrets have the same at 1 in 2^69
+
+
+def _secret(finding: Finding) -> bytes:
+    from _blake2 import blake2b  # what hashlib gives, without its import
+
+    named = finding.rule_id.encode() + b"\0" + finding.value
+    return blake2b(named, digest_size=_TOLD).digest()

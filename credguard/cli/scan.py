@@ -139,12 +139,13 @@ class _What:
 
     def follow(self, result: app.Result) -> None:
         """Have the service follow values of the vault that are in commits; says so."""
-        if not any(each.own and each.commit is not None for each in result.findings):
+        found = result.own + [each for each in result.findings if each.own]
+        if not any(each.commit is not None for each in found):
             return
         from credguard.app.context import Context
         from credguard.app.leak import note_commits
 
-        note_commits(Context(), next(iter(self.path), "."), result.findings)
+        note_commits(Context(), next(iter(self.path), "."), found)
         result.notices.append(
             "values of your vault are among these: where they got out the service answers it, see:"
             " credguard leak list"
@@ -160,11 +161,12 @@ class _What:
             return app.scan_staged(options, progress)
         where = next(iter(self.path), None)
         if self.span is not None:
-            return commits.scan_range(self.span, where, options, progress)
+            return commits.scan_range(self.span, where, options, progress, spill)
         if self.history:
             return commits.scan_history(
                 where, options, progress,
                 branches=self.branch, since=self.since, resume=not self.no_resume,
+                spill=spill,
             )  # fmt: skip
         return app.scan_paths(list(self.path), options, progress, spill)
 
