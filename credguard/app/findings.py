@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -140,7 +140,15 @@ class Maker:
                 self._known_count += counted
                 self._real += counted and said == SECRET
                 return None
-        return _row(finding, self._facts, self._prints, verdict, self._all_signals)
+        return row(
+            finding,
+            self._facts,
+            self._prints(finding) if self._prints else "",
+            status=verdict.status if verdict else "",
+            status_detail=verdict.detail if verdict else "",
+            hidden=finding.allowed,
+            all_signals=self._all_signals,
+        )
 
 
 def _facts(wanted: set[str] | None) -> dict[str, RuleFacts]:
@@ -153,24 +161,6 @@ def _facts(wanted: set[str] | None) -> dict[str, RuleFacts]:
         raise CredguardError(
             f"the rules cannot be read: {exc.strerror}", hint="run ./install.sh again"
         ) from exc
-
-
-def _row(
-    finding: Finding,
-    facts: Mapping[str, RuleFacts],
-    prints: Callable[[Finding], str] | None,
-    verdict: Verdict | None,
-    all_signals: bool,
-) -> Row:
-    return row(
-        finding,
-        facts,
-        prints(finding) if prints else "",
-        status=verdict.status if verdict else "",
-        status_detail=verdict.detail if verdict else "",
-        hidden=finding.allowed,
-        all_signals=all_signals,
-    )
 
 
 class _Prints:

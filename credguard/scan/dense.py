@@ -60,17 +60,23 @@ class Run:
             self.add(spans)
 
 
-def run_of(rule: int, row: Row, pattern: Pattern[bytes], data: bytes, ends: Any) -> Run:
-    """What the rule `row`, whose matches Hyperscan saw end at `ends`, holds for secrets."""
+def run_of(rule: int, row: Row, pattern: Pattern[bytes], data: bytes, hits: Any) -> Run:
+    """What the rule `row`, whose matches Hyperscan saw end at `hits`, holds for secrets."""
     _, _, confidence, least, tests, _, _, width, ahead = row
     run = Run(rule)
-    for spans in _matched(pattern, data, ends, width, ahead):
+    for spans in _matched(pattern, data, hits, width, ahead):
         sure = sure_of_all([data[start:end] for start, end in spans], least, tests, confidence)
-        run.add(
-            (start, end, HIGH - each)
-            for (start, end), each in zip(spans, sure, strict=True)
-            if each
-        )
+        if all(sure):
+            starts, ends = zip(*spans, strict=True)
+            run.starts.extend(starts)
+            run.ends.extend(ends)
+            run.ranks.extend(HIGH - each for each in sure)
+        else:
+            run.add(
+                (start, end, HIGH - each)
+                for (start, end), each in zip(spans, sure, strict=True)
+                if each
+            )
     run.settle()
     return run
 
