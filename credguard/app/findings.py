@@ -35,32 +35,16 @@ class Verdict:
     detail: str = ""
 
 
-def make_report(
-    found: list[Finding],
-    unread: list[tuple[bytes, str]],
-    scanned: int,
-    *,
-    style: str = "text",
-    known: Known | None = None,
-    verified: Mapping[int, Verdict] | None = None,
-    all_signals: bool = False,
-) -> Report:
-    """The report of `found` in `style` (one of FORMATS), without what the baseline `known` has.
-
-    `verified`: by `id` of a finding. `all_signals`: tell every reason with its weight.
-    Raises CredguardError.
-    """
-    maker = Maker(style, known, all_signals=all_signals)
-    return maker.report(found, unread, scanned, verified)
-
-
 class Maker:
     """Makes a report; takes findings out of memory before there are too many (`scan.Spill`)."""
 
     def __init__(
         self, style: str, known: Known | None = None, *, all_signals: bool = False
     ) -> None:
-        """As for `make_report`."""
+        """A report in `style` (one of FORMATS), without what the baseline `known` has.
+
+        `all_signals`: tell every reason with its weight. Raises CredguardError.
+        """
         self._style, self._known, self._all_signals = style, known, all_signals
         self._notes: list[str] = []
         self._prints = _Prints(known, self._notes) if style in _KEYED else None
@@ -107,7 +91,10 @@ class Maker:
         scanned: int,
         verified: Mapping[int, Verdict] | None = None,
     ) -> Report:
-        """Of what was taken, and `found` after it. Raises CredguardError."""
+        """Of what was taken, and `found` after it. `verified`: by `id` of a finding.
+
+        Raises CredguardError.
+        """
         rows: list[Row] = []
         hidden: list[Row] = []
         if self._rows is not None:

@@ -7,14 +7,9 @@ from pathlib import Path
 import pytest
 
 from credguard import paths
-from credguard.app import scan as scanning
-from credguard.app import scan_batch
-from credguard.app import scan_history as scan_history_module
-from credguard.app.findings import Maker, pieces
 from credguard.app.scan import Options, Result
 from credguard.app.scan_history import scan_history, scan_range
 from credguard.errors import GitError
-from credguard.scan import engine, found
 from credguard.sources import history
 from tests.support.repositories import commit, fast_import, git, line
 
@@ -383,36 +378,3 @@ def test_a_new_own_rule_is_not_passed_over_by_a_scan_that_goes_on(
     result = scan_history(str(plain), Options(jobs=1))
     assert result.scanned >= 6
     assert len(result.findings) == 1
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_the_same_is_told_whatever_is_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poisoned: Path, jobs: int
-) -> None:
-    repo = tmp_path / "repo"
-    repo.mkdir()
-    git(repo, "init", "-q")
-    first = commit(repo, a="".join(map(line, range(1, 9))), b=line(1) + line(9))
-    commit(repo, a="".join(map(line, range(3, 20))), b=line(9) + line(2) + line(1))
-    commit(repo, **{f"c{number}": line(30 + number) for number in range(6)})
-
-    def shown(where: str, spilled: bool) -> str:
-        maker = Maker("jsonl")
-        options, spill = Options(jobs=jobs), maker if spilled else None
-        if where:
-            result = scan_range(where, str(repo), options, spill=spill)
-        else:
-            result = scan_history(str(repo), options, spill=spill)
-        assert bool(result.spilled) == spilled
-        return "".join(pieces(maker.report(result.findings, [], 1), "jsonl"))
-
-    monkeypatch.setattr(scan_history_module, "_ALONE_BLOBS", 1)
-    wanted = {where: shown(where, False) for where in ("", f"{first}..HEAD")}
-    assert [text.count("\n") for text in wanted.values()] == [28, 18]
-    for module, name in (
-        (scanning, "_HELD"), (scan_history_module, "MOST"), (scan_batch, "MOST"), (found, "PART"),
-        (engine, "DENSE"), (engine, "_DENSE_SIZE"),
-    ):  # fmt: skip
-        monkeypatch.setattr(module, name, 2)
-    for where, text in wanted.items():
-        assert shown(where, True) == text
