@@ -89,6 +89,10 @@ class Setting:
                 _AT[place] = joined(self.engine(), texts)
         return _AT[place]
 
+    def hits(self, _text: bytes, _path: bytes) -> dict[int, list[int]] | None:
+        """What `Engine.hits` gives for the text, where that is known without it; else None."""
+        return None
+
     @staticmethod
     def _settings() -> Settings:
         if not _SETTINGS:
@@ -184,7 +188,8 @@ def scan_parts(
         end = monotonic() + _DEEPER_S + len(data) * _DEEPER_S_A_BYTE
         return Limits(expired=lambda: monotonic() > end)
 
-    parts, problems = in_parts(joined or setting.engine(), data, path, limits)
+    hits = setting.hits(text, path)
+    parts, problems = in_parts(joined or setting.engine(), data, path, limits, hits)
     if joined is not None:
         problems += joined.problems()
     if setting.deep:

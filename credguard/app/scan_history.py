@@ -10,106 +10,23 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain, islice
+from zlib import crc32
 
 from credguard import __version__, paths
 from credguard.app.scan import DEFAULT, Options, Progress, Result, Spill, silent
-from credguard.app.scan_batch import MOST, Batch, Setting, in_windows, scan_parts
+from credguard.app.scan_blobs import BlobBatch, BlobSetting, Job, Problem, over, scan_blobs
 from credguard.errors import GitError
 from credguard.scan.model import Finding
-from credguard.sources.files import WHOLE, Unreadable
 from credguard.sources.git import run
-from credguard.sources.history import Blobs, Entry, Repository, check_range
+from credguard.sources.history import Entry, Repository, check_range
 from credguard.sources.listing import Wanted
 from credguard.sources.progress import Seen
 
-_ALONE_BYTES, _ALONE_BLOBS = 3 << 20, 240
+_ROOM, _LEAST_ROOM = 48 << 20, 4 << 20  # bytes of last versions kept: of all processes, of each
 _NOW_S = 30  # what git says of a text without a date is within so many seconds of now
-_BATCH_BYTES, _BATCH_BLOBS, _BATCH_NAMES = 2 << 20, 250, 24 << 10
-
-Job = list[tuple[str, bytes]]
-"""Object ids, and the path of each."""
-
-
-class BlobSetting(Setting):
-    """What every worker on a history shares; `cwd`: the repository, None: the one found here."""
-
-    __slots__ = ("cwd",)
-
-    def __init__(
-        self, cache_dir: str, least: int, deep: bool, top: bytes | None, cwd: str | None
-    ) -> None:
-        super().__init__(cache_dir, least, deep, top)
-        self.cwd = cwd
-
-
-class BlobBatch(Batch):
-    """`hits`: the place in the job of each blob in which something was found, and what.
-
-    `more`: another batch of the same job follows, which may go on with the last of these.
-    """
-
-    __slots__ = ("clean", "hits", "missing", "more")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hits: list[tuple[int, list[Finding]]] = []
-        self.clean: list[str] = []
-        self.missing = 0
-        self.more = False
-
-
-# By process: a forked worker must not share its parent's git.
-_BLOBS: dict[tuple[int, str | None, bool], Blobs] = {}
-
-
-def scan_blobs(setting: BlobSetting, job: Job, *, meanwhile: bool = False) -> Iterator[BlobBatch]:
-    """Scan each blob of `job`; what a worker runs. Several batches where very much is found.
-
-    `meanwhile`: another job of this process is being scanned. Raises CredguardError.
-    """
-    key = (os.getpid(), setting.cwd, meanwhile)
-    blobs = _BLOBS.get(key)
-    if blobs is None:
-        blobs = _BLOBS[key] = Blobs(setting.cwd)
-    batch, held = BlobBatch(), 0
-    for number, blob in enumerate(blobs.read([oid for oid, _ in job])):
-        oid, path = job[number]
-        if blob is None:
-            batch.missing += 1
-            continue
-        size, pieces = blob
-        is_clean = True
-        for part in _scan_blob(setting, size, pieces, path):
-            is_clean = is_clean and not part.findings and not part.problems
-            batch.problems += part.problems
-            if part.findings:
-                batch.hits.append((number, part.findings))
-                held += len(part.findings)
-            if held >= MOST:
-                batch.more = True
-                yield batch
-                batch, held = BlobBatch(), 0
-        batch.scanned += 1
-        batch.size += size
-        if is_clean:
-            batch.clean.append(oid)
-    yield batch
-
-
-def _scan_blob(
-    setting: Setting, size: int, pieces: Iterator[bytes], path: bytes
-) -> Iterator[Batch]:
-    try:
-        if size <= WHOLE:
-            parts, problems = scan_parts(setting, b"".join(pieces), path)
-            yield from map(Batch, parts)
-            yield Batch(problems=problems)
-        else:
-            yield from in_windows(setting, pieces, path)
-    except Unreadable as exc:
-        yield Batch(problems=[(path, str(exc))])
-    except MemoryError:
-        yield Batch(problems=[(path, "too little memory")])
+_FIRST_BLOBS, _ROUND_MOST = 30, 20_000  # findings of a round that are held
+_BATCH_BYTES, _BATCH_BLOBS, _BATCH_NAMES = 2 << 20, 120, 24 << 10
 
 
 def scan_history(
@@ -210,19 +127,50 @@ def _stamp(what: str) -> bytes:
     return digest.digest()
 
 
+def _load() -> None:
+    """What workers would each load: nearly every history has texts that need all of it."""
+    from credguard.scan import layers  # noqa: F401
+    from credguard.scan.general import detect, language  # noqa: F401
+
+    language.measure(b"words")
+
+
+def _size(job: Job) -> int:
+    return sum(len(path) + 48 for _, path in job)
+
+
+class _Part:
+    """What one job has of a round: entries, each with its place in the round."""
+
+    __slots__ = ("ends", "entries", "places")
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.places: list[int] = []
+        self.ends = False  # it is the round's last
+
+    def add(self, place: int, entry: Entry) -> None:
+        self.places.append(place)
+        self.entries.append(entry)
+
+
 class _History:
     def __init__(
         self, repository: Repository, options: Options, entries: Iterator[Entry], seen: Seen | None
     ) -> None:
         self._repository = repository
-        self._setting = BlobSetting(
-            paths.cache_dir(), options.least, options.deep, repository.top(), repository.cwd
-        )
         self._processes = options.processes()
+        self._setting = BlobSetting(
+            paths.cache_dir(), options.least, options.deep, repository.top(), repository.cwd,
+            max(_LEAST_ROOM, _ROOM // self._processes),
+        )  # fmt: skip
         self._globs = Wanted(options.include, options.exclude)
         self._entries = entries
         self._seen = seen
-        self._given: deque[list[Entry]] = deque()
+        self._given: deque[_Part] = deque()
+        self._told: list[tuple[int, Entry, list[Finding], list[Problem]]] = []
+        self._held = 0  # of findings in it
+        self._pending: set[str] = set()  # blobs that are being scanned
         self._taken: set[bytes] = set()
         self._secrets: dict[str, _Secrets] = {}  # by blob, where there are any
         self._before: tuple[Entry, set[bytes]] | None = None
@@ -244,10 +192,7 @@ class _History:
         finally:
             if self._seen is not None:
                 self._seen.close()
-            for meanwhile in (False, True):
-                blobs = _BLOBS.pop((os.getpid(), self._repository.cwd, meanwhile), None)
-                if blobs is not None:
-                    blobs.close()
+            over(self._repository.cwd)
         if self._missing:
             where = os.fsencode(self._repository.cwd or ".")
             count = f"{self._missing} blobs are" if self._missing > 1 else "1 blob is"
@@ -267,43 +212,52 @@ class _History:
         self._by_commit = {}
 
     def _batches(self) -> Iterator[BlobBatch]:
+        jobs = self._jobs()
+        first = list(islice(jobs, self._processes + 1))
+        if self._processes == 1 or len(first) <= self._processes:  # one round: not worth workers
+            for job in chain(first, jobs):
+                yield from scan_blobs(self._setting, job)
+            return
+        _load()
         from credguard.sources.pool import Died, Pool
 
-        jobs = self._jobs()
-        for job in jobs:
-            yield from scan_blobs(self._setting, job)
-            alone = self._result.size > _ALONE_BYTES or self._result.scanned > _ALONE_BLOBS
-            if alone and self._processes > 1:
-                break
-        else:
-            return
         with Pool[BlobSetting, Job, BlobBatch](scan_blobs, self._setting, self._processes) as pool:
-            for job, answer in pool.ordered(
-                jobs, lambda each: sum(len(path) + 48 for _, path in each)
-            ):
+            for job, answer in pool.ordered(chain(first, jobs), _size, self._processes):
                 if isinstance(answer, Died):
-                    lost = BlobBatch()
-                    lost.problems = [(path, f"not scanned: {answer.how}") for _, path in job]
+                    why, lost = f"not scanned: {answer.how}", BlobBatch()
+                    lost.hits = [(n, [], [(path, why)]) for n, (_, path) in enumerate(job)]
                     yield lost
                 else:
                     yield answer
 
     def _jobs(self) -> Iterator[Job]:
-        job: list[Entry] = []
-        names = 0
+        """In rounds of one job for each process, by path: so each sees all versions of a file."""
+        parts = [_Part() for _ in range(self._processes)]
+        count = names = 0
         for entry in self._wanted():
-            job.append(entry)
+            parts[crc32(entry.path) % len(parts)].add(count, entry)
+            count += 1
             names += len(entry.path) + 64
-            average = (
-                self._result.size // self._result.scanned + 1 if self._result.scanned else 9000
-            )
-            if len(job) >= min(_BATCH_BLOBS, _BATCH_BYTES // average) or names > _BATCH_NAMES:
-                self._given.append(job)
-                yield [(each.oid, each.path) for each in job]
-                job, names = [], 0
-        if job:
-            self._given.append(job)
-            yield [(each.oid, each.path) for each in job]
+            if count >= self._most() * len(parts) or names > _BATCH_NAMES * len(parts):
+                yield from self._round(parts)
+                parts = [_Part() for _ in range(self._processes)]
+                count = names = 0
+        if count:
+            yield from self._round(parts)
+
+    def _most(self) -> int:
+        """So many blobs make a job: some so that others can begin, then by what those weighed."""
+        if not self._result.scanned:
+            return _FIRST_BLOBS
+        average = self._result.size // self._result.scanned + 1
+        return min(_BATCH_BLOBS, _BATCH_BYTES // average)
+
+    def _round(self, parts: list[_Part]) -> Iterator[Job]:
+        parts[-1].ends = True
+        for part in parts:
+            self._given.append(part)
+            self._pending.update(each.oid for each in part.entries)
+            yield [(each.oid, each.path) for each in part.entries]
 
     def _wanted(self) -> Iterator[Entry]:
         for entry in self._entries:
@@ -320,9 +274,29 @@ class _History:
                 yield entry
 
     def _take(self, batch: BlobBatch) -> None:
-        job = self._given[0] if batch.more else self._given.popleft()
-        for number, found in batch.hits:
-            entry = job[number]
+        part = self._given[0] if batch.more else self._given.popleft()
+        for number, found, problems in batch.hits:
+            self._told.append((part.places[number], part.entries[number], found, problems))
+            self._held += len(found)
+        if not batch.more:
+            self._pending.difference_update(each.oid for each in part.entries)
+        if self._held >= _ROUND_MOST or (part.ends and not batch.more):
+            self._tell(batch)
+        self._missing += batch.missing
+        self._result.add(batch)
+        if self._seen is not None:
+            self._seen.add(batch.clean)
+
+    def _tell(self, batch: BlobBatch) -> None:
+        """Put into `batch` what a round's jobs found, in the order of the commits.
+
+        Where that is very much it is told before the round is over, so job by job.
+        """
+        self._told.sort(key=lambda each: each[0])
+        for _, entry, found, problems in self._told:
+            batch.problems += problems
+            if not found:
+                continue
             if self._before is None or self._before[0] is not entry:
                 old = [self._secrets_of(oid, entry.path) for oid in entry.old]
                 self._before = (entry, set().union(*(each.all() for each in old)))
@@ -333,21 +307,23 @@ class _History:
             batch.findings += kept
             if entry.commit is not None:
                 self._by_commit.setdefault(entry.commit, []).extend(kept)
-        self._missing += batch.missing
-        self._result.add(batch)
-        if self._seen is not None:
-            self._seen.add(batch.clean)
+        self._told, self._held = [], 0
 
     def _secrets_of(self, oid: str, path: bytes) -> _Secrets:
         """What stands in an earlier version of `path`, scanned already or not (outside a range)."""
-        known = self._secrets.get(oid)
+        pending = oid in self._pending  # only where a round is told before it is over
+        known = None if pending else self._secrets.get(oid)
         if known is None:
             raw = bytes.fromhex(oid)
-            if raw in self._taken or (self._local is not None and raw not in self._local):
-                return _Secrets()  # scanned, and nothing was found; or not here
-            known = self._secrets[oid] = _Secrets()
+            if raw in self._taken and not pending:
+                return _Secrets()  # scanned, and nothing was found
+            if self._local is not None and raw not in self._local:
+                return _Secrets()
+            known = _Secrets()
+            if not pending:
+                self._secrets[oid] = known
             for batch in scan_blobs(self._setting, [(oid, path)], meanwhile=True):
-                known.add([_secret(each) for _, found in batch.hits for each in found])
+                known.add([_secret(each) for _, found, _ in batch.hits for each in found])
         return known
 
 

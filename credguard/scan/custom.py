@@ -245,9 +245,11 @@ class Joined(Engine):
         self._customs = customs
         self.cut: dict[bytes, None] = {}
 
-    def look(self, data: bytes, path: bytes) -> tuple[list[Finding] | Found, dict[str, list[int]]]:
-        """As `Engine.look`."""
-        found, probed = self._engine.look(data, path)
+    def look(
+        self, data: bytes, path: bytes, hits: dict[int, Any] | None = None
+    ) -> tuple[list[Finding] | Found, dict[str, list[int]]]:
+        """As `Engine.look`; `hits` are those of the package's rules."""
+        found, probed = self._engine.look(data, path, hits)
         more: list[Finding] = []
         for custom in self._customs:
             more += custom.scan(data, path)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from credguard.scan.rules import Row
     from credguard.scan.spans import Span
 
+    Hits = dict[int, Any]  # by id of a rule or probe a list or array of ends
 
 # Which of two that overlap is kept, the lowest first: a vendor's format, 0 to 2, before a name.
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
@@ -50,11 +51,15 @@ class Engine:
     Time is linear in the size of the input, whatever matches in it.
     """
 
-    def __init__(self, database: Any, rows: list[Row], probes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, database: Any, rows: list[Row], probes: tuple[str, ...] = (), marks: bytes = b""
+    ) -> None:
         """`database`: a Hyperscan block database; its ids count through `rows`, then `probes`.
 
         A probe is no rule: it tells where to look more closely; see `credguard.scan.probes`.
+        `marks`: a serialised database for `credguard.scan.versions`.
         """
+        self.marks = marks
         self._database = database
         self._rows = rows
         self._probes = probes
@@ -74,20 +79,31 @@ class Engine:
         found, probed = self.look(data, path)
         return (found if isinstance(found, list) else list(found)), probed
 
-    def look(self, data: bytes, path: bytes) -> tuple[list[Finding] | Found, dict[str, list[int]]]:
-        """As `examine`; where there are very many, findings are made when they are asked for."""
+    def look(
+        self, data: bytes, path: bytes, hits: Hits | None = None
+    ) -> tuple[list[Finding] | Found, dict[str, list[int]]]:
+        """As `examine`; where there are very many, findings are made when they are asked for.
+
+        `hits`: what `hits` gives for `plain(data)`, where that is known.
+        """
         data = plain(data)
-        found, probed = self._ruled(data, path)
+        found, probed = self._ruled(data, path, self.hits(data) if hits is None else dict(hits))
         if self.own is None:
             return found, probed
         if isinstance(found, list):
             return self.own.merged(data, path, found), probed
         return self.own.over(data, found), probed
 
-    def _ruled(
-        self, data: bytes, path: bytes
-    ) -> tuple[list[Finding] | Found, dict[str, list[int]]]:
-        hits: dict[int, list[int]] = {}
+    def probe_ids(self, prefix: str) -> frozenset[int]:
+        """The ids of the probes whose names begin with `prefix`."""
+        rules = len(self._rows)
+        return frozenset(
+            rules + n for n, name in enumerate(self._probes) if name.startswith(prefix)
+        )
+
+    def hits(self, data: bytes) -> Hits:
+        """Where matches end, by the id of the rule or probe: the one pass, nothing confirmed."""
+        hits: Hits = {}
 
         def hit(rule: int, _start: int, end: int, _flags: int, _context: object) -> None:
             ends = hits.get(rule)
@@ -99,6 +115,11 @@ class Engine:
                     hits[rule] = packed(ends)
 
         self._database.scan(data, match_event_handler=hit)
+        return hits
+
+    def _ruled(
+        self, data: bytes, path: bytes, hits: Hits
+    ) -> tuple[list[Finding] | Found, dict[str, list[int]]]:
         named = len(data) <= ONE_VALUE and _is_named(path)
         if not hits and not named:
             return [], {}

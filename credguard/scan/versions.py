@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from credguard.scan.engine import Engine
 
-    Hits = dict[int, list[int]]
+    Hits = dict[int, Any]  # by id of a rule or probe a list or array of ends
 
 WIDTH = 400
 """The longest match, in bytes, that is looked for around a change; for longer ones see `marks`."""

@@ -17,16 +17,21 @@ if TYPE_CHECKING:
 
 
 def scan_all(
-    engine: Engine, data: bytes, path: bytes, limits: Callable[[], Limits] = Limits
+    engine: Engine,
+    data: bytes,
+    path: bytes,
+    limits: Callable[[], Limits] = Limits,
+    hits: dict[int, list[int]] | None = None,
 ) -> Scanned:
     """The secrets in `data` and in all that it holds; never raises on any bytes.
 
     A finding in a decoded layer has the place of what is encoded and tells the chain in `via`; one
     in an archive has the place in the member and the path `archive!member`. `limits` is asked only
-    where there is more than the text itself, so a clean text pays for nothing else. Bytes that do
+    where there is more than the text itself, so a clean text pays for nothing else. `hits`: what
+    `Engine.hits` gives for the text (`plain`), where that is known. Bytes that do
     not fit the text's encoding, as a program adds that knows no UTF-16, are looked at as they are.
     """
-    parts, problems = in_parts(engine, data, path, limits)
+    parts, problems = in_parts(engine, data, path, limits, hits)
     found: list[Finding] = []
     for part in parts:
         found += part
@@ -34,14 +39,18 @@ def scan_all(
 
 
 def in_parts(
-    engine: Engine, data: bytes, path: bytes, limits: Callable[[], Limits] = Limits
+    engine: Engine,
+    data: bytes,
+    path: bytes,
+    limits: Callable[[], Limits] = Limits,
+    hits: dict[int, list[int]] | None = None,
 ) -> tuple[Iterable[list[Finding]], Problems]:
     """What `scan_all` gives, the findings some thousands at a time, to be gone through once.
 
     Of a text in which there are very many no more than such a part is held as objects.
     """
     text = plain(data)
-    found, probed = engine.look(text, path)
+    found, probed = engine.look(text, path, hits)
     parts: Iterable[list[Finding]]
     problems: Problems = []
     if layered(text, probed):

@@ -21,7 +21,7 @@ QUIET_S = 30.0
 MAX_BLOB = 1 << 30
 _AHEAD = 32  # requests in flight: 32 ids of 65 bytes fit any pipe, so neither side can block
 _AHEAD_BYTES = 4096
-_READ = 1 << 20
+_READ = 1 << 16  # of more at once the pages are new each time: that takes longer than to ask again
 _SIGPIPE = 13  # importing signal costs an enum
 _SAFE = ("-c", "core.fsmonitor=false", "--no-pager", "--no-replace-objects")
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")

@@ -161,13 +161,15 @@ class Pool(Generic[Setting, Job, Answer]):
             worker.end()
 
     def ordered(
-        self, jobs: Iterator[Job], size: Callable[[Job], int]
+        self, jobs: Iterator[Job], size: Callable[[Job], int], lanes: int = 0
     ) -> Iterator[tuple[Job, Answer | Died]]:
         """Each job with its answers, in the order of `jobs`, which is read only as far as needed.
 
         Of a job whose turn has not come few answers are held: its worker waits with the others.
 
-        `size`: about how many bytes a job has when it is sent. Raises what a worker raised of
+        `size`: about how many bytes a job has when it is sent. `lanes`: of so many jobs in turn
+        each goes where those before it in its place went, unless that one has more to do than
+        others; 0: each goes where there is least to do. Raises what a worker raised of
         CredguardError; WorkerBug for anything else; CredguardError when workers keep dying.
         """
         given: dict[int, Job] = {}
@@ -176,7 +178,11 @@ class Pool(Generic[Setting, Job, Answer]):
         waiting: tuple[int, Job] | None = next(feed, None)
         turn = 0
         while True:
-            while waiting is not None and (worker := self._free(size(waiting[1]))) is not None:
+            while waiting is not None:
+                lane = waiting[0] % lanes if lanes else None
+                worker = self._free(size(waiting[1]), lane)
+                if worker is None:
+                    break
                 number, job = waiting
                 given[number] = job
                 worker.jobs.append(number)
@@ -204,13 +210,15 @@ class Pool(Generic[Setting, Job, Answer]):
             for connection in wait(list(busy)):
                 self._take(busy[connection], done)  # type: ignore[index] # what went in comes out
 
-    def _free(self, size: int) -> _Worker | None:
+    def _free(self, size: int, lane: int | None) -> _Worker | None:
         most = _AHEAD if size <= _JOB_BYTES else 1
         if len(self._workers) < self._processes:
             worker = _Worker(self._work, self._setting, self._workers)
             self._workers.append(worker)
             return worker
         least = min(self._workers, key=lambda each: len(each.jobs))
+        if lane is not None and least.jobs:  # none idles
+            least = self._workers[lane % len(self._workers)]
         return least if len(least.jobs) < most else None
 
     def _unanswered(self) -> set[int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from credguard.app import scan as scanning
-from credguard.app import scan_batch
+from credguard.app import scan_batch, scan_blobs
 from credguard.app import scan_history as scan_history_module
 from credguard.app.findings import Maker, pieces
 from credguard.app.scan import Options
@@ -37,11 +37,11 @@ def test_the_same_is_told_whatever_is_held(
         assert bool(result.spilled) == spilled
         return "".join(pieces(maker.report(result.findings, [], 1), "jsonl"))
 
-    monkeypatch.setattr(scan_history_module, "_ALONE_BLOBS", 1)
+    monkeypatch.setattr(scan_history_module, "_FIRST_BLOBS", 1)
     wanted = {where: shown(where, False) for where in ("", f"{first}..HEAD")}
     assert [text.count("\n") for text in wanted.values()] == [28, 18]
     for module, name in (
-        (scanning, "_HELD"), (scan_history_module, "MOST"), (scan_batch, "MOST"), (found, "PART"),
+        (scanning, "_HELD"), (scan_blobs, "MOST"), (scan_batch, "MOST"), (found, "PART"),
         (engine, "DENSE"), (engine, "_DENSE_SIZE"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, 2)

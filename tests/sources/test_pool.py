@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -45,6 +46,25 @@ def size(_job: object) -> int:
 def test_answers_come_in_the_order_of_the_jobs() -> None:
     with Pool[int, int, int](double, 3, 3) as pool:
         assert list(pool.ordered(iter(range(100)), size)) == [(n, 3 * n) for n in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("busy", "lane", "chosen"),
+    [((1, 1), 1, 1), ((1, 1), 3, 1), ((1, 1), 2, 0), ((2, 1), 0, None), ((2, 1), None, 1),
+     ((2, 0), 0, 1), ((0, 1), 1, 0), ((2, 2), None, None)],
+)  # fmt: skip
+def test_a_lane_waits_for_its_worker_unless_one_idles(
+    busy: tuple[int, int], lane: int | None, chosen: int | None
+) -> None:
+    pool = Pool[int, int, int](double, 3, 2)
+    pool._workers = [SimpleNamespace(jobs=list(range(count))) for count in busy]  # type: ignore[misc]
+    free = pool._free(8, lane)
+    assert free is (None if chosen is None else pool._workers[chosen])
+
+
+def test_lanes_change_no_order() -> None:
+    with Pool[int, int, int](double, 3, 3) as pool:
+        assert list(pool.ordered(iter(range(100)), size, 3)) == [(n, 3 * n) for n in range(100)]
 
 
 def test_no_job_is_no_process() -> None:
