@@ -13,7 +13,7 @@ from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
 from credguard.scan.pairing import Folders
 from credguard.sources.listing import Listed, Wanted, listed
-from credguard.sources.remembered import Remembered, salt
+from credguard.sources.remembered import POSSIBLE, Remembered, salt
 from credguard.sources.settings import Settings
 
 # So much is scanned by this process alone: below it, starting others costs more than they save.
@@ -171,11 +171,9 @@ def _batches_of(names: list[str], options: Options, result: Result) -> Iterator[
 
 
 def _remembered(options: Options, setting: Setting, settings: Settings) -> Remembered | None:
-    if not options.remember or options.deep:
+    if not options.remember or options.deep or not POSSIBLE:
         return None
     setting.remember(salt(options.least))
-    if not setting.salt:
-        return None
     folders: dict[bytes, bool] = {}
 
     def around(path: bytes) -> bool:

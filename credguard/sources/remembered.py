@@ -32,6 +32,8 @@ MOST = 250_000
 """So many files are remembered, those of the last scans: 4 MB on the disk, 25 in memory."""
 SIZE = 16
 """Bytes of a key."""
+POSSIBLE = sys.platform != "win32"
+"""There no time of the last change is told that a program cannot set."""
 _MARK = b"credguard clean 1\n"
 # Of these it is known that every change of a file moves its ctime.
 _LOCAL = frozenset(
@@ -72,13 +74,11 @@ def _is_local(path: bytes, status: os.stat_result) -> bool:
 
 
 def salt(least: int) -> bytes:
-    """A digest of all but the file that a verdict depends on; b"": no file can be remembered here.
+    """A digest of all but the file that a verdict depends on: 32 bytes.
 
     `least`: the confidence from which something is found. To be asked before rules and own secrets
     are read: what changes meanwhile then only makes a key that is never asked for.
     """
-    if sys.platform == "win32":  # a time of the last change that no program can set is not told
-        return b""
     top = os.path.dirname(os.path.dirname(__file__))
     parts: list[object] = [__version__, sys.hexversion, least, rules_stamp()]
     for folder in ("app", "scan", "sources"):
