@@ -61,6 +61,10 @@ class DatabaseDamaged(StoreError):
     """What stands in the state database's file is no whole database."""
 
 
+class RebuiltTooOften(StoreError):
+    """The state database is damaged again, after it was made anew several times within a day."""
+
+
 class Busy(CredguardError):
     """Another process of credguard holds what is needed."""
 

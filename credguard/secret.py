@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 _MASK_CHARS = 4
 _MASK_SHARE = 5
+_STARS = "*" * 12
+_MASK_LONG = max(_MASK_CHARS * _MASK_SHARE, _MASK_CHARS + len(_STARS))
 
 
 class Secret:
@@ -56,5 +58,8 @@ class Secret:
 
 def mask(value: str) -> str:
     """`value` with at most its first four characters, and at most a fifth of it, left readable."""
-    shown = min(_MASK_CHARS, len(value) // _MASK_SHARE)
-    return value[:shown] + "*" * min(len(value) - shown, 12)
+    size = len(value)
+    if size >= _MASK_LONG:
+        return value[:_MASK_CHARS] + _STARS
+    shown = min(_MASK_CHARS, size // _MASK_SHARE)
+    return value[:shown] + "*" * min(size - shown, len(_STARS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from credguard.errors import ConfigError
 from credguard.scan.baseline import OPEN, Baseline, parse
@@ -22,11 +22,15 @@ class Known:
 
     baseline: Baseline
     path: str
+    _last: tuple[bytes, bytes] | None = field(default=None, repr=False, compare=False)
 
     def inside(self, path: bytes) -> bytes:
         """`path` as the baseline names it: from its folder, parts divided by `/`."""
-        folder = os.fsencode(os.path.dirname(os.path.abspath(self.path)))
-        return os.path.relpath(os.path.abspath(path), folder).replace(os.fsencode(os.sep), b"/")
+        if self._last is None or self._last[0] != path:
+            folder = os.fsencode(os.path.dirname(os.path.abspath(self.path)))
+            below = os.path.relpath(os.path.abspath(path), folder)
+            self._last = (path, below.replace(os.fsencode(os.sep), b"/"))
+        return self._last[1]
 
     def verdict(self, finding: Finding) -> str | None:
         """What the baseline says of `finding`; None: it does not know it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,32 +35,16 @@ class Verdict:
     detail: str = ""
 
 
-def make_report(
-    found: list[Finding],
-    unread: list[tuple[bytes, str]],
-    scanned: int,
-    *,
-    style: str = "text",
-    known: Known | None = None,
-    verified: Mapping[int, Verdict] | None = None,
-    all_signals: bool = False,
-) -> Report:
-    """The report of `found` in `style` (one of FORMATS), without what the baseline `known` has.
-
-    `verified`: by `id` of a finding. `all_signals`: tell every reason with its weight.
-    Raises CredguardError.
-    """
-    maker = Maker(style, known, all_signals=all_signals)
-    return maker.report(found, unread, scanned, verified)
-
-
 class Maker:
     """Makes a report; takes findings out of memory before there are too many (`scan.Spill`)."""
 
     def __init__(
         self, style: str, known: Known | None = None, *, all_signals: bool = False
     ) -> None:
-        """As for `make_report`."""
+        """A report in `style` (one of FORMATS), without what the baseline `known` has.
+
+        `all_signals`: tell every reason with its weight. Raises CredguardError.
+        """
         self._style, self._known, self._all_signals = style, known, all_signals
         self._notes: list[str] = []
         self._prints = _Prints(known, self._notes) if style in _KEYED else None
@@ -107,7 +91,10 @@ class Maker:
         scanned: int,
         verified: Mapping[int, Verdict] | None = None,
     ) -> Report:
-        """Of what was taken, and `found` after it. Raises CredguardError."""
+        """Of what was taken, and `found` after it. `verified`: by `id` of a finding.
+
+        Raises CredguardError.
+        """
         rows: list[Row] = []
         hidden: list[Row] = []
         if self._rows is not None:
@@ -140,7 +127,15 @@ class Maker:
                 self._known_count += counted
                 self._real += counted and said == SECRET
                 return None
-        return _row(finding, self._facts, self._prints, verdict, self._all_signals)
+        return row(
+            finding,
+            self._facts,
+            self._prints(finding) if self._prints else "",
+            status=verdict.status if verdict else "",
+            status_detail=verdict.detail if verdict else "",
+            hidden=finding.allowed,
+            all_signals=self._all_signals,
+        )
 
 
 def _facts(wanted: set[str] | None) -> dict[str, RuleFacts]:
@@ -153,24 +148,6 @@ def _facts(wanted: set[str] | None) -> dict[str, RuleFacts]:
         raise CredguardError(
             f"the rules cannot be read: {exc.strerror}", hint="run ./install.sh again"
         ) from exc
-
-
-def _row(
-    finding: Finding,
-    facts: Mapping[str, RuleFacts],
-    prints: Callable[[Finding], str] | None,
-    verdict: Verdict | None,
-    all_signals: bool,
-) -> Row:
-    return row(
-        finding,
-        facts,
-        prints(finding) if prints else "",
-        status=verdict.status if verdict else "",
-        status_detail=verdict.detail if verdict else "",
-        hidden=finding.allowed,
-        all_signals=all_signals,
-    )
 
 
 class _Prints:
@@ -279,6 +256,8 @@ def told(report: Report, hidden: int, *, allowed: bool = False, quiet: bool = Fa
         lines.append(f"{count(len(report.unread), 'problem')}: not all could be read")
     if report.rows:
         counted = f"{count(len(report.rows), 'secret')} in {count(report.scanned, report.noun)}"
+        if report.unchanged:
+            counted += f", {report.unchanged} of them clean before and unchanged"
         lines.append(counted)
     if report.known:
         lines.append(f"{report.known} known, in the baseline")

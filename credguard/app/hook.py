@@ -4,9 +4,7 @@ A hook that is already there is kept beside ours as NAME.before-credguard, runs 
 comes back as it was on uninstall. Ours are recognised by their second line.
 """
 
-import contextlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from credguard import paths
@@ -29,7 +27,6 @@ from credguard.errors import GitError
 from credguard.sources.git import run
 from credguard.store import hooks as store
 
-_THREADS = 8
 _ALL = (
     "applypatch-msg",
     "commit-msg",
@@ -303,77 +300,3 @@ def status(ctx: Context, repository: str | None) -> Status:
         place.top, place.folder, "installed" if by_config else state,
         place.folder == _global_folder(), configured, by_config,
     )  # fmt: skip
-
-
-def shown(row: store.Hook) -> str:
-    """What a person calls the place of `row`: the work tree, or --global or --template."""
-    name = os.path.basename(row.repository)
-    return os.path.dirname(row.repository) if name == ".git" else row.repository
-
-
-def states(ctx: Context) -> list[tuple[str, str]]:
-    """(place, state) of each installation, oldest first. Raises StoreError.
-
-    States: installed, partly (some hooks are missing), shadowed (git takes others), gone (no such
-    repository), UNKNOWN (git does not answer). Git is asked for a repository only where some
-    setting moves hooks at all: five thousand repositories are no reason to wait.
-    """
-    rows = store.installed(ctx.db)
-    if not rows:
-        return []
-    args = ("config", "--null", "--get-regexp", r"^(core\.hookspath|include(if)?\..*)$")
-    try:
-        moved = bool(run(paths.home(), *args, hooks=True, ok=(0, 1)))
-    except GitError:
-        moved = True
-    with ThreadPoolExecutor(_THREADS) as pool:
-        found = list(pool.map(lambda row: _state(row, moved), rows))
-    return [(shown(row), state) for row, state in zip(rows, found, strict=True)]
-
-
-def state_of(row: store.Hook) -> str:
-    """As `states`, of one. Raises StoreError."""
-    return _state(row, moved=True)
-
-
-def _state(row: store.Hook, moved: bool) -> str:
-    if row.repository not in (store.GLOBAL, store.TEMPLATE) and not os.path.isdir(row.repository):
-        return "gone"
-    try:
-        folder = _folder(row, moved)
-    except GitError:
-        return "UNKNOWN"
-    places = [place_of_ours(os.path.join(folder, name)) for name in INSTALLED]
-    ours = [each is not None and os.access(each, os.X_OK) for each in places]
-    if all(ours) or _by_config(row):
-        return "installed"
-    return "partly" if any(ours) else "shadowed"
-
-
-def _by_config(row: store.Hook) -> bool:
-    if row.repository == store.TEMPLATE:
-        return False
-    where = paths.home() if row.repository == store.GLOBAL else shown(row)
-    try:
-        return hookconfig.covers(hookconfig.configured(where))
-    except GitError:
-        return False
-
-
-def _folder(row: store.Hook, moved: bool) -> str:
-    """Where git takes the hooks of `row` from now. Raises GitError."""
-    if row.repository == store.TEMPLATE:
-        return row.hooks_path
-    if row.repository == store.GLOBAL:
-        return os.path.expanduser(setting(paths.home(), "--global") or os.devnull)
-    common = row.repository
-    with contextlib.suppress(OSError), open(os.path.join(common, "commondir")) as file:
-        common = os.path.normpath(os.path.join(common, file.read(4096).strip()))
-    files = (os.path.join(common, "config"), os.path.join(row.repository, "config.worktree"))
-    words = b"".join(read(each).lower() for each in files if os.path.exists(each))
-    if not moved and b"hookspath" not in words and b"[include" not in words:
-        return os.path.join(common, "hooks")
-    # From the work tree: a relative core.hooksPath counts from there.
-    where = shown(row)
-    said = os.fsdecode(run(where, "rev-parse", "--git-path", "hooks", hooks=True))
-    return os.path.normpath(os.path.join(where, said.removesuffix("\n")))

@@ -12,6 +12,7 @@ from credguard import paths
 from credguard.app.hookshim import KEPT, MARK
 from credguard.atomic import write_private
 from credguard.errors import GitError
+from credguard.reading import beginning
 from credguard.sources.git import run
 
 # The pre-commit framework moves a hook that it finds to NAME.legacy, and runs it from its own.
@@ -77,20 +78,12 @@ def place_around(repository: str | None) -> Place:
 
 def is_ours(path: str) -> bool:
     """Whether the file at `path` is one of our hooks; False when it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            file.readline(400)
-            return file.readline(400).startswith(MARK)
-    except OSError:
-        return False
+    lines = (beginning(path, 800) or b"").split(b"\n", 2)
+    return len(lines) > 1 and lines[1].startswith(MARK)
 
 
 def _is_framework(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return _FRAMEWORK in file.read(400)
-    except OSError:
-        return False
+    return _FRAMEWORK in (beginning(path, 400) or b"")
 
 
 def place_of_ours(path: str) -> str | None:

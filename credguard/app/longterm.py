@@ -1,7 +1,5 @@
 """Use case: a profile's long-term key as credential_process prints it. Hot path: imports little."""
 
-import os
-
 from credguard import paths
 from credguard.errors import ConfigError, UnknownProfile
 from credguard.secret import Secret
@@ -69,7 +67,7 @@ def connect(name: str) -> "sqlite3.Connection":
     """The state database, to hand out `name`. Raises UnknownProfile: there is none; StoreError."""
     from credguard.store import db, handouts
 
-    if not os.path.exists(paths.database_file()):
+    if not db.there():
         raise UnknownProfile(f"no profile {name!r} in the vault", hint="run: credguard init")
     return db.connect_to_hand_out(handouts.WAIT_S)
 

@@ -62,6 +62,10 @@ class Noting:
         if item.startswith(("secret/", "ssh/")):
             _quietly(lambda: change(lambda known: _without(known, item)))
 
+    def names(self) -> list[str] | None:
+        """See Vault."""
+        return self._vault.names()
+
 
 def _quietly(act: Callable[[], None]) -> None:
     try:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from credguard import __version__
 from credguard import config as settings
-from credguard.app import hook, password, sessions, status
+from credguard.app import hookstates, password, sessions, status
 from credguard.app.context import Context
 from credguard.app.mfa import Ask, Codes
 from credguard.app.periodic import Note
@@ -100,7 +100,7 @@ def _hooks(ctx: Context) -> list[Hooks]:
     # A repository that is gone took its hooks along.
     return [
         Hooks(_NAMES.get(where) or printable(os.path.basename(where)), state)
-        for where, state in hook.states(ctx)
+        for where, state in hookstates.states(ctx)
         if state != "gone"
     ]
 

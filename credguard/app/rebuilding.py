@@ -12,12 +12,15 @@ from dataclasses import dataclass
 
 from credguard import paths
 from credguard.app.context import Context
-from credguard.errors import DatabaseDamaged
-from credguard.store import events, notices, problems, salvage
+from credguard.errors import DatabaseDamaged, RebuiltTooOften, StoreError
+from credguard.store import db, events, notices, problems, salvage
 from credguard.store.salvage import Salvaged
 
 SUBJECT = "state database"
 TITLE = "credguard: the state database was damaged"
+MOST = 3
+"""How often within a day it is made anew: what damages it again and again is not mended so."""
+_DAY_S = 86400
 _MARK = "uncertain: "
 # Table -> what a person calls what is in it; others are marks that come again by themselves.
 _WORDS = {
@@ -55,7 +58,7 @@ def if_damaged(ctx: Context) -> Rebuilt | None:
 
     Nothing of `ctx.db` is in use; it is opened anew on its next use. Raises Busy, StoreError.
     """
-    if not os.path.exists(paths.database_file()):
+    if not db.there():
         return None
     try:
         if ctx.db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
@@ -66,15 +69,33 @@ def if_damaged(ctx: Context) -> Rebuilt | None:
 
 
 def rebuild(ctx: Context) -> Rebuilt:
-    """Rebuild it, whatever SQLite says. See if_damaged."""
+    """Rebuild it, whatever SQLite says. See if_damaged. Raises RebuiltTooOften."""
     ctx.close()
+    file, now = paths.database_file(), ctx.now()
+    before = _within_a_day(file, now)
+    if before >= MOST:
+        raise RebuiltTooOften(
+            f"the state database {file} was damaged {before} times within a day, and is again; it"
+            " is not made anew any more",
+            hint="the disk, its file system or another program is at fault: see the system's log"
+            " (journalctl -k) and smartctl -a; once that is mended, move"
+            f" {os.path.realpath(file)}.damaged-* elsewhere and run: credguard vault recover",
+        )
     said: list[Rebuilt] = []
 
     def settle(connection: sqlite3.Connection, done: Salvaged) -> None:
-        said.append(_settle(connection, done, ctx.now()))
+        said.append(_settle(connection, done, ctx.now(), last=before + 1 == MOST))
 
-    salvage.rebuild(paths.database_file(), ctx.now(), settle)
+    salvage.rebuild(file, now, settle)
     return said[0]
+
+
+def _within_a_day(file: str, now: float) -> int:
+    """How many damaged ones of the day before `now` stand aside; a clock may have been set back."""
+    try:
+        return sum(abs(now - at) < _DAY_S for at in salvage.kept(file))
+    except OSError as exc:
+        raise StoreError(f"cannot look beside {file}: {exc.strerror}") from exc
 
 
 def recovered(ctx: Context) -> None:
@@ -82,24 +103,32 @@ def recovered(ctx: Context) -> None:
     problems.solve(ctx.db, ctx.now(), SUBJECT)
 
 
-def _settle(connection: sqlite3.Connection, done: Salvaged, now: float) -> Rebuilt:
+def _settle(connection: sqlite3.Connection, done: Salvaged, now: float, *, last: bool) -> Rebuilt:
     stopped = [each for table in _JOURNALS for each in _stop(connection, *table, done.torn, now)]
     lost = sorted({_WORDS[table] for table in done.torn if table in _WORDS})
     what = "the state database was damaged; it was made anew from what could be read of it, "
     what += f"{done.rows} rows" if done.rows else "which was nothing"
     if lost and done.rows:
         what += f"; missing, or some of them: {', '.join(lost)}"
+    if done.unfit:
+        rows = "1 row that made" if done.unfit == 1 else f"{done.unfit} rows that made"
+        what += f"; {rows} no sense left out"
+    if last:
+        what += f"; it was damaged {MOST} times within a day, and is not made anew the next time"
     todo = ["find keys again: credguard vault recover"]
     if stopped:
         what += f"; what may have been under way is stopped: {', '.join(stopped)}"
         todo.append("go on from what IAM says: credguard rotate --rebuild PROFILE")
     todo += [how for table, how in _AGAIN.items() if table in done.torn]
+    if last:
+        todo.insert(0, "look at the disk: the system's log (journalctl -k), smartctl -a")
     hint = "; ".join(todo)
     notices.add(connection, now, TITLE, f"{what}. {hint}", urgent=True)
     what += f"; the damaged file: {done.aside}"  # long, and of no use in a notification
     events.record(
-        connection, now, "database.rebuilt", done.aside, rows=done.rows, torn=sorted(done.torn)
-    )
+        connection, now, "database.rebuilt", done.aside,
+        rows=done.rows, unfit=done.unfit, torn=sorted(done.torn),
+    )  # fmt: skip
     problems.solve(connection, now, SUBJECT)  # an earlier one would keep its own words
     problems.put(connection, now, SUBJECT, "rebuilt", what, hint)
     problems.mark_told(connection, SUBJECT)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from credguard import paths
-from credguard.app.scan_batch import Batch, Setting, scan_files, scan_text, scan_windows
+from credguard.app.scan_batch import Batch, Setting, in_windows, scan_files, scan_text
 from credguard.errors import GitError
 from credguard.scan.model import LOW, Finding
 from credguard.scan.pairing import Folders
 from credguard.sources.listing import Listed, Wanted, listed
+from credguard.sources.remembered import POSSIBLE, Remembered, salt
 from credguard.sources.settings import Settings
 
 # So much is scanned by this process alone: below it, starting others costs more than they save.
@@ -27,7 +28,8 @@ _HELD = 20_000  # so many findings are held, some 20 MB, where a spill takes the
 class Options:
     """`least`: the confidence reported; `jobs`: processes at work, 0: one a core.
 
-    `deep`: run detect-secrets' plugins too.
+    `deep`: run detect-secrets' plugins too. `remember`: leave out files that an earlier scan found
+    clean and that have not changed since; not together with `deep`.
     """
 
     least: int = LOW
@@ -36,6 +38,7 @@ class Options:
     gitignore: bool = True
     jobs: int = 0
     deep: bool = False
+    remember: bool = False
 
     def processes(self) -> int:
         """How many processes scan at once."""
@@ -69,7 +72,9 @@ class Result:
 
     `problems`: what could not be read or was cut short, and why: about that nothing can be told.
     `notices`: what a person should know and that leaves nothing open. `scanned` files of `size`
-    bytes were read. The first `spilled` findings went into the spill; `findings` are the others.
+    bytes were read, `unchanged` of them none of whose bytes were: they are known to be clean. The
+    first `spilled` findings went into the spill; `findings` are the others. `own`: of the spilled
+    those in commits that are values of the vault.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -78,6 +83,8 @@ class Result:
     scanned: int = 0
     size: int = 0
     spilled: int = 0
+    own: list[Finding] = field(default_factory=list)
+    unchanged: int = 0
 
     @property
     def count(self) -> int:
@@ -90,6 +97,18 @@ class Result:
         self.problems += batch.problems
         self.scanned += batch.scanned
         self.size += batch.size
+
+    def is_full(self, spill: Spill | None) -> bool:
+        """Whether `relieve` would let `spill` take what is held."""
+        return spill is not None and len(self.findings) >= _HELD
+
+    def relieve(self, spill: Spill | None) -> None:
+        """Let `spill` take what is held, where that is very much. Raises what it raises."""
+        if spill is not None and self.is_full(spill):
+            self.own += [each for each in self.findings if each.own and each.commit is not None]
+            spill.take(self.findings)
+            self.spilled += len(self.findings)
+            self.findings = []
 
 
 Progress = Callable[[Result], None]
@@ -116,10 +135,7 @@ def scan_paths(
     for batch in _batches_of(names, options, result):
         folders.add(batch.findings, result.count, batch.apart)
         result.add(batch)
-        if spill is not None and len(result.findings) >= _HELD:
-            spill.take(result.findings)
-            result.spilled += len(result.findings)
-            result.findings = []
+        result.relieve(spill)
         on_progress(result)
     _pair(result, folders, spill)
     return result
@@ -139,21 +155,55 @@ def _pair(result: Result, folders: Folders, spill: Spill | None) -> None:
 def _batches_of(names: list[str], options: Options, result: Result) -> Iterator[Batch]:
     """What there is at and below `names`, in order; `result` gets notices alone."""
     setting = Setting(paths.cache_dir(), options.least, options.deep)
-    setting.engine()  # before any worker is forked: they share it
     settings = Settings()
+    remembered = _remembered(options, setting, settings)
+    setting.engine()  # before any worker is forked: they share it
     for name in names:  # a mistake in a file of settings is told though nothing is found
         settings.check(os.fsencode(name))
     feed = _unique(names, options, result)
+    if remembered is None:
+        yield from _scanned(setting, feed, options.processes())
+        return
+    for batch in _scanned(setting, _changed(feed, remembered, result), options.processes()):
+        remembered.add(batch.keys)
+        yield batch
+    remembered.save()
+
+
+def _remembered(options: Options, setting: Setting, settings: Settings) -> Remembered | None:
+    if not options.remember or options.deep or not POSSIBLE:
+        return None
+    setting.remember(salt(options.least))
+    folders: dict[bytes, bool] = {}
+
+    def around(path: bytes) -> bool:
+        folder = path[: path.rfind(b"/") + 1]
+        if folder not in folders:
+            folders[folder] = bool(settings.with_rules(path))
+        return folders[folder]
+
+    return Remembered(setting.cache_dir, setting.salt, around)
+
+
+def _changed(feed: Iterator[Listed], remembered: Remembered, result: Result) -> Iterator[Listed]:
+    for path, why in feed:
+        if not why and remembered.knows(path):
+            result.scanned += 1
+            result.unchanged += 1
+        else:
+            yield path, why
+
+
+def _scanned(setting: Setting, feed: Iterator[Listed], processes: int) -> Iterator[Batch]:
     alone = Batch()
-    processes = options.processes()
     for path, why in feed:
         if why:
             yield Batch(problems=[(path, why)])
             continue
-        batch = scan_files(setting, [path])
-        yield batch
-        alone.scanned += batch.scanned
-        alone.size += _weight(batch)
+        for batch in scan_files(setting, [path]):
+            alone.scanned += batch.scanned
+            alone.size += _weight(batch)
+            yield batch
         if processes > 1 and (alone.size > _ALONE_BYTES or alone.scanned > _ALONE_FILES):
             yield from _over_cores(setting, feed, processes, alone)
             return
@@ -220,11 +270,15 @@ def _batches(
         yield job
 
 
-def scan_stream(pieces: Iterable[bytes], path: bytes, options: Options = DEFAULT) -> Result:
-    """Scan the text that `pieces` make up as if it stood in the file `path`."""
+def scan_stream(
+    pieces: Iterable[bytes], path: bytes, options: Options = DEFAULT, spill: Spill | None = None
+) -> Result:
+    """Scan the text that `pieces` make up as if it stood in the file `path`; `spill`: as above."""
     setting = Setting(paths.cache_dir(), options.least, options.deep)
     result = Result()
-    result.add(scan_windows(setting, pieces, path))
+    for batch in in_windows(setting, pieces, path):
+        result.add(batch)
+        result.relieve(spill)
     return result
 
 

@@ -6,18 +6,20 @@ Plain classes and few imports for the sake of the latter; see tests/arch.
 from __future__ import annotations
 
 import os
+from itertools import chain
 
 from credguard.scan.engine import ends_as_zip
 from credguard.scan.pairing import SMALL, alone, named
 from credguard.sources.database import load_engine
-from credguard.sources.files import Held, Unreadable, blocks, read
+from credguard.sources.files import Held, Unreadable, blocks, encoding, opened
 from credguard.sources.own import armed
 from credguard.sources.wide import readings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from credguard.scan.allow import Marks
     from credguard.scan.custom import Joined
     from credguard.scan.engine import Engine
     from credguard.scan.model import Finding, Limits
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 # So long may what one file holds, encoded or packed, be read: a start, and 10 MB in two seconds.
 _DEEPER_S, _DEEPER_S_A_BYTE = 10.0, 2e-7
 _PACKED = frozenset((b"PK", b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5"))  # see `streams.kind`
+MOST = 4096
+"""So many findings go on their way before more is looked at."""
 _ENGINES: dict[str, Engine] = {}
 _SETTINGS: list[Settings] = []
 _AT: dict[tuple[bytes, bytes], Joined | None] = {}  # by top and folder
@@ -38,7 +42,7 @@ _PLUGINS: dict[int, Plugins] = {}  # by process: a forked worker must not share 
 class Setting:
     """What every scan of a run shares."""
 
-    __slots__ = ("cache_dir", "deep", "least", "top")
+    __slots__ = ("cache_dir", "deep", "least", "salt", "top")
 
     def __init__(
         self, cache_dir: str, least: int, deep: bool = False, top: bytes | None = b""
@@ -51,6 +55,8 @@ class Setting:
         self.cache_dir = cache_dir
         self.least = least
         self.deep = deep
+        self.salt = b""
+        """Makes the keys of clean files (`credguard.sources.remembered`); b"": none are wanted."""
         self.top = top
         _SETTINGS.clear()  # a new run sees what changed on the disk since the last
         _AT.clear()
@@ -61,6 +67,11 @@ class Setting:
         if engine is None:
             engine = _ENGINES[self.cache_dir] = armed(load_engine(self.cache_dir))
         return engine
+
+    def remember(self, salt: bytes) -> None:
+        """Have clean files told by keys of `salt`, and the engine loaded anew, not before it."""
+        self.salt = salt
+        _ENGINES.pop(self.cache_dir, None)
 
     def joined(self, path: bytes) -> Joined | None:
         """The engine with the rules of the `.credguard.toml` files around `path`; None: no such.
@@ -79,6 +90,10 @@ class Setting:
                 _AT[place] = joined(self.engine(), texts)
         return _AT[place]
 
+    def hits(self, _text: bytes, _path: bytes) -> dict[int, list[int]] | None:
+        """What `Engine.hits` gives for the text, where that is known without it; else None."""
+        return None
+
     @staticmethod
     def _settings() -> Settings:
         if not _SETTINGS:
@@ -87,15 +102,17 @@ class Setting:
             _SETTINGS.append(Settings())
         return _SETTINGS[0]
 
-    def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
-        """Say of each of `found` what lets it pass. Raises ConfigError."""
+    def judge(
+        self, found: list[Finding], data: bytes, path: bytes, marked: Marks | None = None
+    ) -> None:
+        """Say of each of `found` what lets it pass; `marked` as for `Allow`. Raises ConfigError."""
         if self.top is None:
             from credguard.scan.allow import Allow
 
             # A mark's line is one of the file, not of a member of an archive.
-            Allow().judge([each for each in found if each.path == path], data, path)
+            Allow().judge([each for each in found if each.path == path], data, path, marked)
             return
-        self._settings().judge(found, data, os.path.join(self.top, path))
+        self._settings().judge(found, data, os.path.join(self.top, path), marked)
 
     def passes(self, path: bytes) -> bool:
         """Whether settings let whatever is found in `path` pass. Raises ConfigError."""
@@ -122,10 +139,11 @@ class Batch:
     """What was found in some files; `problems`: a path, and why nothing or not all was read.
 
     `apart`: what would be a secret beside a key id (`credguard.scan.pairing`), each with the place
-    it would have in `findings`.
+    it would have in `findings`. `keys`: of clean files that can be
+    remembered (`credguard.sources.remembered`).
     """
 
-    __slots__ = ("apart", "findings", "problems", "scanned", "size")
+    __slots__ = ("apart", "findings", "keys", "problems", "scanned", "size")
 
     def __init__(
         self,
@@ -136,16 +154,36 @@ class Batch:
     ) -> None:
         """So many files, of so many bytes."""
         self.apart: list[tuple[int, Finding]] = []
+        self.keys: list[bytes] = []
         self.findings = findings or []
         self.problems = problems or []
         self.scanned = scanned
         self.size = size
 
+    def take(self, other: Batch) -> None:
+        """What comes after it, into the same."""
+        self.apart += [(len(self.findings) + number, each) for number, each in other.apart]
+        self.findings += other.findings
+        self.keys += other.keys
+        self.problems += other.problems
+        self.scanned += other.scanned
+        self.size += other.size
+
 
 def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding], list[Problem]]:
-    """Findings in `data` by place, and problems: every scan goes through here."""
+    """Findings in `data` by place, and problems."""
+    parts, problems = scan_parts(setting, data, path)
+    return [each for part in parts for each in part], problems
+
+
+def scan_parts(
+    setting: Setting, data: bytes, path: bytes
+) -> tuple[Iterable[list[Finding]], list[Problem]]:
+    """As `scan_text`, some thousands at a time, to be gone through once: every scan goes through
+    here.
+    """
     from credguard.scan.engine import plain
-    from credguard.scan.whole import scan_all
+    from credguard.scan.whole import in_parts
 
     joined = setting.joined(path)
     text = plain(data)
@@ -159,18 +197,31 @@ def scan_text(setting: Setting, data: bytes, path: bytes) -> tuple[list[Finding]
         end = thread_time() + _DEEPER_S + len(data) * _DEEPER_S_A_BYTE
         return Limits(expired=lambda: thread_time() > end)
 
-    scanned = scan_all(joined or setting.engine(), data, path, limits)
-    problems = scanned.problems
+    hits = setting.hits(text, path)
+    parts, problems = in_parts(joined or setting.engine(), data, path, limits, hits)
     if joined is not None:
         problems += joined.problems()
-    found = [each for each in scanned.findings if each.confidence >= setting.least]
     if setting.deep:
+        found = [each for part in parts for each in part if each.confidence >= setting.least]
         more, cut = setting.look(text, path, found)
-        found += more
+        parts = (found + more,)
         problems += cut
-    if found:
-        setting.judge(found, text, path)
-    return found, problems
+    return _judged(setting, parts, text, path), problems
+
+
+def _judged(
+    setting: Setting, parts: Iterable[list[Finding]], text: bytes, path: bytes
+) -> Iterator[list[Finding]]:
+    marked: Marks | None = None
+    for part in parts:
+        found = [each for each in part if each.confidence >= setting.least]
+        if found:
+            if marked is None:
+                from credguard.scan.allow import Marks
+
+                marked = Marks()
+            setting.judge(found, text, path, marked)
+            yield found
 
 
 def _beside(setting: Setting, data: bytes, path: bytes) -> list[Finding]:
@@ -182,34 +233,65 @@ def _beside(setting: Setting, data: bytes, path: bytes) -> list[Finding]:
     return found
 
 
-def scan_files(setting: Setting, files: list[bytes]) -> Batch:
-    """Scan each of `files` as it is on the disk. Raises CredguardError when no rules load."""
+def scan_files(setting: Setting, files: list[bytes]) -> Iterator[Batch]:
+    """Scan each of `files` as it is on the disk: a batch or, where very much is found, several.
+
+    Raises CredguardError when no rules load.
+    """
     batch = Batch()
     for path in files:
         try:
-            data = read(path)
-            if data is None:
-                part = _scan_packed(setting, path)
-                if part is None:
-                    part = scan_windows(setting, blocks(path), path)
-                batch.findings += part.findings
-                batch.problems += part.problems
-                batch.size += part.size
-            else:
-                found, problems = scan_text(setting, data, path)
-                if len(data) <= SMALL and named(path):
-                    single = alone(data, path, found)
-                    if single is not None:
-                        setting.judge([single], data, path)
-                        batch.apart.append((len(batch.findings), single))
-                batch.findings += found
-                batch.problems += problems
-                batch.size += len(data)
-            batch.scanned += 1
+            for part in _scan_file(setting, path):
+                batch.take(part)
+                if len(batch.findings) >= MOST:
+                    yield batch
+                    batch = Batch()
         except Unreadable as exc:
             batch.problems.append((path, str(exc)))
         except MemoryError:
             batch.problems.append((path, "too little memory"))
+    yield batch
+
+
+def _scan_file(setting: Setting, path: bytes) -> Iterator[Batch]:
+    data, status = opened(path)
+    parts: Iterable[Batch] = ()
+    if data is not None:
+        parts = _scan_whole(setting, data, path)
+    elif (packed := _scan_packed(setting, path)) is not None:
+        parts = (packed,)
+    else:
+        parts = in_windows(setting, blocks(path), path)
+    is_clean = True
+    for part in parts:
+        is_clean = is_clean and not (part.findings or part.problems or part.apart)
+        yield part
+    if setting.salt and is_clean:
+        yield _remembered(setting, path, status)
+
+
+def _scan_whole(setting: Setting, data: bytes, path: bytes) -> Iterator[Batch]:
+    parts, problems = scan_parts(setting, data, path)
+    last = Batch(problems=problems, scanned=1, size=len(data))
+    if len(data) <= SMALL:
+        last.findings = [each for part in parts for each in part]
+        if named(path):
+            single = alone(data, path, last.findings)
+            if single is not None:
+                setting.judge([single], data, path)
+                last.apart.append((0, single))
+    else:
+        yield from map(Batch, parts)
+    yield last
+
+
+def _remembered(setting: Setting, path: bytes, status: os.stat_result) -> Batch:
+    """Nothing was found in `path`: its key, but where rules of a person's own held."""
+    from credguard.sources.remembered import of_clean
+
+    batch = Batch()
+    if setting.joined(path) is None and (key := of_clean(setting.salt, path, status)):
+        batch.keys.append(key)
     return batch
 
 
@@ -247,22 +329,39 @@ def scan_windows(setting: Setting, pieces: Iterable[bytes | int], path: bytes) -
 
     What is read before `pieces` fails is scanned, and the failure told as a problem.
     """
-    batch = Batch(scanned=1)
+    batch = Batch()
+    for part in in_windows(setting, pieces, path):
+        batch.take(part)
+    return batch
+
+
+def in_windows(setting: Setting, pieces: Iterable[bytes | int], path: bytes) -> Iterator[Batch]:
+    """What `scan_windows` gives, in parts of some thousands of findings, the problems at the end.
+
+    Of a text in UTF-16 or UTF-32, whose bytes are scanned too, all come at once.
+    """
+    last = Batch(scanned=1)
     told: set[Problem] = set()
-    aside = False
+    pieces = iter(pieces)
     try:
-        for window, is_text in readings(pieces):
+        first = next(pieces, b"")
+        wide = isinstance(first, bytes) and encoding(first) is not None
+        for window, is_text in readings(chain((first,), pieces)):
+            parts: Iterable[list[Finding]]
             if is_text:
-                found, problems = scan_text(setting, window.data, path)
+                parts, problems = scan_parts(setting, window.data, path)
                 told.update(problems)
-                batch.size += min(window.last, len(window.data)) - window.first
+                last.size += min(window.last, len(window.data)) - window.first
             else:
-                found = _beside(setting, window.data, path)
-                aside = True
-            batch.findings += window.own(found, path)
+                parts = (_beside(setting, window.data, path),)
+            own = window.owner(path)
+            for part in parts:
+                if wide:
+                    last.findings += own(part)
+                else:
+                    yield Batch(own(part))
     except Unreadable as exc:
         told.add((path, str(exc)))
-    if aside:
-        batch.findings.sort(key=lambda each: (each.line, each.column))
-    batch.problems = sorted(told)
-    return batch
+    last.findings.sort(key=lambda each: (each.line, each.column))
+    last.problems = sorted(told)
+    yield last

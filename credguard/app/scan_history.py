@@ -10,92 +10,24 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain, islice
+from zlib import crc32
 
 from credguard import __version__, paths
-from credguard.app.scan import DEFAULT, Options, Progress, Result, silent
-from credguard.app.scan_batch import Batch, Setting, scan_text, scan_windows
+from credguard.app.scan import DEFAULT, Options, Progress, Result, Spill, silent
+from credguard.app.scan_blobs import BlobBatch, BlobSetting, Job, Problem, over, scan_blobs
 from credguard.errors import GitError
 from credguard.scan.general.places import grammar
 from credguard.scan.model import Finding
-from credguard.sources.files import WHOLE, Unreadable
 from credguard.sources.git import run
-from credguard.sources.history import Blobs, Entry, Repository, check_range
+from credguard.sources.history import Entry, Repository, check_range
 from credguard.sources.listing import Wanted
 from credguard.sources.progress import Seen
 
-_ALONE_BYTES, _ALONE_BLOBS = 3 << 20, 240
+_ROOM, _LEAST_ROOM = 48 << 20, 4 << 20  # bytes of last versions kept: of all processes, of each
 _NOW_S = 30  # what git says of a text without a date is within so many seconds of now
-_BATCH_BYTES, _BATCH_BLOBS, _BATCH_NAMES = 2 << 20, 250, 24 << 10
-
-Job = list[tuple[str, bytes]]
-"""Object ids, and the path of each."""
-_Secret = tuple[str, bytes]  # rule, value
-
-
-class BlobSetting(Setting):
-    """What every worker on a history shares; `cwd`: the repository, None: the one found here."""
-
-    __slots__ = ("cwd",)
-
-    def __init__(
-        self, cache_dir: str, least: int, deep: bool, top: bytes | None, cwd: str | None
-    ) -> None:
-        super().__init__(cache_dir, least, deep, top)
-        self.cwd = cwd
-
-
-class BlobBatch(Batch):
-    """`hits`: the place in the job of each blob in which something was found, and what."""
-
-    __slots__ = ("clean", "hits", "missing")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hits: list[tuple[int, list[Finding]]] = []
-        self.clean: list[str] = []
-        self.missing = 0
-
-
-# By process: a forked worker must not share its parent's git.
-_BLOBS: dict[tuple[int, str | None], Blobs] = {}
-
-
-def scan_blobs(setting: BlobSetting, job: Job) -> BlobBatch:
-    """Scan each blob of `job`; what a worker runs. Raises CredguardError."""
-    key = (os.getpid(), setting.cwd)
-    blobs = _BLOBS.get(key)
-    if blobs is None:
-        blobs = _BLOBS[key] = Blobs(setting.cwd)
-    batch = BlobBatch()
-    for number, blob in enumerate(blobs.read([oid for oid, _ in job])):
-        oid, path = job[number]
-        if blob is None:
-            batch.missing += 1
-            continue
-        size, pieces = blob
-        found, problems = _scan_blob(setting, size, pieces, path)
-        batch.scanned += 1
-        batch.size += size
-        batch.problems += problems
-        if found:
-            batch.hits.append((number, found))
-        elif not problems:
-            batch.clean.append(oid)
-    return batch
-
-
-def _scan_blob(
-    setting: Setting, size: int, pieces: Iterator[bytes], path: bytes
-) -> tuple[list[Finding], list[tuple[bytes, str]]]:
-    try:
-        if size <= WHOLE:
-            return scan_text(setting, b"".join(pieces), path)
-        part = scan_windows(setting, pieces, path)
-    except Unreadable as exc:
-        return [], [(path, str(exc))]
-    except MemoryError:
-        return [], [(path, "too little memory")]
-    return part.findings, part.problems
+_FIRST_BLOBS, _ROUND_MOST = 30, 20_000  # findings of a round that are held
+_BATCH_BYTES, _BATCH_BLOBS, _BATCH_NAMES = 2 << 20, 120, 24 << 10
 
 
 def scan_history(
@@ -106,11 +38,13 @@ def scan_history(
     branches: tuple[str, ...] = (),
     since: str | None = None,
     resume: bool = True,
+    spill: Spill | None = None,
 ) -> Result:
     """Scan every blob of the repository around `cwd` once, those that no commit reaches too.
 
     `branches` (or any revision) and `since` limit it to what these commits added. With `resume` a
-    run that was interrupted is gone on with: what it found clean is not scanned again.
+    run that was interrupted is gone on with: what it found clean is not scanned again. With `spill`
+    at most some thousands of findings are in memory at once.
     Raises GitError, CredguardError.
     """
     repository = Repository(cwd)
@@ -124,7 +58,7 @@ def scan_history(
     if resume:
         what = "\0".join((*sorted(branches), since or "", str(options), _own_rules(repository)))
         seen = Seen(_state_file(repository), _stamp(what))
-    return _History(repository, options, entries, seen).run(on_progress)
+    return _History(repository, options, entries, seen).run(on_progress, spill)
 
 
 def _check_date(repository: Repository, text: str) -> None:
@@ -135,11 +69,19 @@ def _check_date(repository: Repository, text: str) -> None:
 
 
 def scan_range(
-    text: str, cwd: str | None = None, options: Options = DEFAULT, on_progress: Progress = silent
+    text: str,
+    cwd: str | None = None,
+    options: Options = DEFAULT,
+    on_progress: Progress = silent,
+    spill: Spill | None = None,
 ) -> Result:
-    """Scan what each commit of the range `text` (A..B) added. Raises GitError, CredguardError."""
+    """Scan what each commit of the range `text` (A..B) added; `spill` as for `scan_history`.
+
+    Raises GitError, CredguardError.
+    """
     repository = Repository(cwd)
-    return _History(repository, options, repository.added(check_range(text)), None).run(on_progress)
+    history = _History(repository, options, repository.added(check_range(text)), None)
+    return history.run(on_progress, spill)
 
 
 def _own_rules(repository: Repository) -> str:
@@ -193,22 +135,54 @@ def _stamp(what: str) -> bytes:
     return digest.digest()
 
 
+def _load() -> None:
+    """What workers would each load: nearly every history has texts that need all of it."""
+    from credguard.scan import layers  # noqa: F401
+    from credguard.scan.general import detect, language  # noqa: F401
+
+    language.measure(b"words")
+
+
+def _size(job: Job) -> int:
+    return sum(len(path) + 48 for _, path in job)
+
+
+class _Part:
+    """What one job has of a round: entries, each with its place in the round."""
+
+    __slots__ = ("ends", "entries", "places")
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.places: list[int] = []
+        self.ends = False  # it is the round's last
+
+    def add(self, place: int, entry: Entry) -> None:
+        self.places.append(place)
+        self.entries.append(entry)
+
+
 class _History:
     def __init__(
         self, repository: Repository, options: Options, entries: Iterator[Entry], seen: Seen | None
     ) -> None:
         self._repository = repository
-        self._setting = BlobSetting(
-            paths.cache_dir(), options.least, options.deep, repository.top(), repository.cwd
-        )
         self._processes = options.processes()
+        self._setting = BlobSetting(
+            paths.cache_dir(), options.least, options.deep, repository.top(), repository.cwd,
+            max(_LEAST_ROOM, _ROOM // self._processes),
+        )  # fmt: skip
         self._globs = Wanted(options.include, options.exclude)
         self._entries = entries
         self._seen = seen
-        self._given: deque[list[Entry]] = deque()
+        self._given: deque[_Part] = deque()
+        self._told: list[tuple[int, Entry, list[Finding], list[Problem]]] = []
+        self._held = 0  # of findings in it
+        self._pending: set[str] = set()  # blobs that are being scanned
         self._taken: set[bytes] = set()
-        self._secrets: dict[str, set[_Secret]] = {}  # by blob, where there are any
-        self._shown: dict[str, set[_Secret]] = {}  # of those what no settings let pass
+        self._secrets: dict[str, _Secrets] = {}  # by blob, where there are any
+        self._before: tuple[Entry, set[bytes]] | None = None
+        self._shown: dict[str, _Secrets] = {}  # of those what no settings let pass
         self._has_settings = bool(_settings_of(repository))
         self._by_commit: dict[str, list[Finding]] = {}
         self._local = repository.local()
@@ -217,21 +191,20 @@ class _History:
         self._missing = 0
         self._result = Result()
 
-    def run(self, on_progress: Progress) -> Result:
+    def run(self, on_progress: Progress, spill: Spill | None) -> Result:
         self._setting.engine()  # before any worker is forked: they share it
         try:
             for batch in self._batches():
                 self._take(batch)
+                if self._result.is_full(spill):
+                    self._attribute()
+                    self._result.relieve(spill)
                 on_progress(self._result)
-            for oid, commit in self._repository.about(self._by_commit).items():
-                for finding in self._by_commit.get(oid, ()):
-                    finding.commit = commit
+            self._attribute()
         finally:
             if self._seen is not None:
                 self._seen.close()
-            blobs = _BLOBS.pop((os.getpid(), self._repository.cwd), None)
-            if blobs is not None:
-                blobs.close()
+            over(self._repository.cwd)
         where = os.fsencode(self._repository.cwd or ".")
         if self._is_cut:
             text = "a shallow clone: the commits before are not here (git fetch --unshallow)"
@@ -246,44 +219,60 @@ class _History:
             self._seen.remove()
         return self._result
 
+    def _attribute(self) -> None:
+        """Tell of each finding that is held which commit brought it in."""
+        for oid, commit in self._repository.about(self._by_commit).items():
+            for finding in self._by_commit.get(oid, ()):
+                finding.commit = commit
+        self._by_commit = {}
+
     def _batches(self) -> Iterator[BlobBatch]:
+        jobs = self._jobs()
+        first = list(islice(jobs, self._processes + 1))
+        if self._processes == 1 or len(first) <= self._processes:  # one round: not worth workers
+            for job in chain(first, jobs):
+                yield from scan_blobs(self._setting, job)
+            return
+        _load()
         from credguard.sources.pool import Died, Pool
 
-        jobs = self._jobs()
-        for job in jobs:
-            yield scan_blobs(self._setting, job)
-            alone = self._result.size > _ALONE_BYTES or self._result.scanned > _ALONE_BLOBS
-            if alone and self._processes > 1:
-                break
-        else:
-            return
         with Pool[BlobSetting, Job, BlobBatch](scan_blobs, self._setting, self._processes) as pool:
-            for job, answer in pool.ordered(
-                jobs, lambda each: sum(len(path) + 48 for _, path in each)
-            ):
+            for job, answer in pool.ordered(chain(first, jobs), _size, self._processes):
                 if isinstance(answer, Died):
-                    lost = BlobBatch()
-                    lost.problems = [(path, f"not scanned: {answer.how}") for _, path in job]
+                    why, lost = f"not scanned: {answer.how}", BlobBatch()
+                    lost.hits = [(n, [], [(path, why)]) for n, (_, path) in enumerate(job)]
                     yield lost
                 else:
                     yield answer
 
     def _jobs(self) -> Iterator[Job]:
-        job: list[Entry] = []
-        names = 0
+        """In rounds of one job for each process, by path: so each sees all versions of a file."""
+        parts = [_Part() for _ in range(self._processes)]
+        count = names = 0
         for entry in self._wanted():
-            job.append(entry)
+            parts[crc32(entry.path) % len(parts)].add(count, entry)
+            count += 1
             names += len(entry.path) + 64
-            average = (
-                self._result.size // self._result.scanned + 1 if self._result.scanned else 9000
-            )
-            if len(job) >= min(_BATCH_BLOBS, _BATCH_BYTES // average) or names > _BATCH_NAMES:
-                self._given.append(job)
-                yield [(each.oid, each.path) for each in job]
-                job, names = [], 0
-        if job:
-            self._given.append(job)
-            yield [(each.oid, each.path) for each in job]
+            if count >= self._most() * len(parts) or names > _BATCH_NAMES * len(parts):
+                yield from self._round(parts)
+                parts = [_Part() for _ in range(self._processes)]
+                count = names = 0
+        if count:
+            yield from self._round(parts)
+
+    def _most(self) -> int:
+        """So many blobs make a job: some so that others can begin, then by what those weighed."""
+        if not self._result.scanned:
+            return _FIRST_BLOBS
+        average = self._result.size // self._result.scanned + 1
+        return min(_BATCH_BLOBS, _BATCH_BYTES // average)
+
+    def _round(self, parts: list[_Part]) -> Iterator[Job]:
+        parts[-1].ends = True
+        for part in parts:
+            self._given.append(part)
+            self._pending.update(each.oid for each in part.entries)
+            yield [(each.oid, each.path) for each in part.entries]
 
     def _wanted(self) -> Iterator[Entry]:
         for entry in self._entries:
@@ -309,35 +298,84 @@ class _History:
         return grammar(path).encode() + (b"!" if passes else b"")
 
     def _take(self, batch: BlobBatch) -> None:
-        job = self._given.popleft()
-        for number, found in batch.hits:
-            entry = job[number]
-            before = set().union(*(self._secrets_of(oid, entry.path) for oid in entry.old))
-            before |= self._shown.setdefault(entry.oid, set())  # under another name
-            self._shown[entry.oid] |= {
-                (each.rule_id, each.value) for each in found if not each.allowed
-            }
-            secrets = self._secrets.setdefault(entry.oid, set())
-            secrets |= {(each.rule_id, each.value) for each in found}
-            kept = [each for each in found if (each.rule_id, each.value) not in before]
-            batch.findings += kept
-            if entry.commit is not None:
-                self._by_commit.setdefault(entry.commit, []).extend(kept)
+        part = self._given[0] if batch.more else self._given.popleft()
+        for number, found, problems in batch.hits:
+            self._told.append((part.places[number], part.entries[number], found, problems))
+            self._held += len(found)
+        if not batch.more:
+            self._pending.difference_update(each.oid for each in part.entries)
+        if self._held >= _ROUND_MOST or (part.ends and not batch.more):
+            self._tell(batch)
         self._missing += batch.missing
         self._result.add(batch)
         if self._seen is not None:
             self._seen.add(batch.clean)
 
-    def _secrets_of(self, oid: str, path: bytes) -> set[_Secret]:
+    def _tell(self, batch: BlobBatch) -> None:
+        """Put into `batch` what a round's jobs found, in the order of the commits.
+
+        Where that is very much it is told before the round is over, so job by job.
+        """
+        self._told.sort(key=lambda each: each[0])
+        for _, entry, found, problems in self._told:
+            batch.problems += problems
+            if not found:
+                continue
+            if self._before is None or self._before[0] is not entry:
+                old = [self._secrets_of(oid, entry.path) for oid in entry.old]
+                old.append(self._shown.get(entry.oid, _Secrets()))  # under another name
+                self._before = (entry, set().union(*(each.all() for each in old)))
+            before = self._before[1]
+            told = [_secret(each) for each in found]
+            self._secrets.setdefault(entry.oid, _Secrets()).add(told)
+            clear = [name for each, name in zip(found, told, strict=True) if not each.allowed]
+            self._shown.setdefault(entry.oid, _Secrets()).add(clear)
+            kept = [each for each, name in zip(found, told, strict=True) if name not in before]
+            batch.findings += kept
+            if entry.commit is not None:
+                self._by_commit.setdefault(entry.commit, []).extend(kept)
+        self._told, self._held = [], 0
+
+    def _secrets_of(self, oid: str, path: bytes) -> _Secrets:
         """What stands in an earlier version of `path`, scanned already or not (outside a range)."""
-        known = self._secrets.get(oid)
+        pending = oid in self._pending  # only where a round is told before it is over
+        known = None if pending else self._secrets.get(oid)
         if known is None:
             raw = bytes.fromhex(oid)
-            if raw + self._reading(path) in self._taken or (
-                self._local is not None and raw not in self._local
-            ):
-                return set()  # scanned, and nothing was found; or not here
-            batch = scan_blobs(self._setting, [(oid, path)])
-            known = {(each.rule_id, each.value) for _, found in batch.hits for each in found}
-            self._secrets[oid] = known
+            if raw + self._reading(path) in self._taken and not pending:
+                return _Secrets()  # scanned, and nothing was found
+            if self._local is not None and raw not in self._local:
+                return _Secrets()
+            known = _Secrets()
+            if not pending:
+                self._secrets[oid] = known
+            for batch in scan_blobs(self._setting, [(oid, path)], meanwhile=True):
+                known.add([_secret(each) for _, found, _ in batch.hits for each in found])
         return known
+
+
+class _Secrets:
+    """What tells the secrets of a blob from all others: 16 bytes each."""
+
+    __slots__ = ("_joined",)
+
+    def __init__(self) -> None:
+        self._joined = b""
+
+    def add(self, told: list[bytes]) -> None:
+        """What `_secret` gave of more of them."""
+        self._joined += b"".join(dict.fromkeys(told))
+
+    def all(self) -> Iterator[bytes]:
+        """Each."""
+        return (self._joined[at : at + _TOLD] for at in range(0, len(self._joined), _TOLD))
+
+
+_TOLD = 16  # bytes: by chance two of a billion secrets have the same at 1 in 2^69
+
+
+def _secret(finding: Finding) -> bytes:
+    from _blake2 import blake2b  # what hashlib gives, without its import
+
+    named = finding.rule_id.encode() + b"\0" + finding.value
+    return blake2b(named, digest_size=_TOLD).digest()

@@ -11,7 +11,7 @@ from credguard.store import events
 from credguard.store import secrets as table
 from credguard.vault.base import secret_item
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}\Z")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}\Z")
 
 
 def add(ctx: Context, name: str, secret: Secret) -> bool:
@@ -20,7 +20,7 @@ def add(ctx: Context, name: str, secret: Secret) -> bool:
     False: it is kept, but too short or too regular to be known again where it turns up. A crash
     midway leaves the earlier value or the new one, and the name in the list.
     """
-    if not _NAME.match(name):
+    if not NAME.match(name):
         raise CredguardError(
             f"{name!r} cannot name a secret", hint="letters, digits and ._/- only, at most 128"
         )

@@ -3,9 +3,10 @@
 import contextlib
 import os
 import re
+import shlex
 import signal
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from credguard import config as settings
 from credguard import paths
@@ -129,12 +130,13 @@ def stop() -> bool:
 
 
 def add_to_agent(
-    ctx: Context, name: str | None, lifetime: str | None, *, confirm: bool = False
+    ctx: Context, name: str | None, lifetime: str | None, *, confirm: bool | None = None
 ) -> tuple[table.SshKey, int]:
     """Hand the key called `name` (None: the only one) to ssh-agent for `lifetime`; 0s: no end.
 
-    `lifetime` None: as the settings say. `confirm`: each use is asked about. Gives the key and the
-    seconds. Neither the passphrase nor the key is in an argument, in the environment or on disk.
+    `lifetime` None: as the settings say. `confirm`: whether each use is asked about, now and
+    whenever the key is unlocked anew; None: as it was said last. Gives the key and the seconds.
+    Neither the passphrase nor the key is in an argument, in the environment or on disk.
     Raises CredguardError, VaultError.
     """
     from credguard.ssh import agent, keys
@@ -142,12 +144,17 @@ def add_to_agent(
     seconds = settings.seconds(lifetime if lifetime is not None else ctx.config.ssh.lifetime)
     key = ssh.chosen(ctx, name)
     agent.check()
-    if confirm:
+    if confirm if confirm is not None else key.confirm:
         _check_confirm(key)
+    if confirm is not None and confirm is not key.confirm:
+        # Before it is in the agent: a crash midway leaves one that asks, not one that does not.
+        table.set_confirm(ctx.db, key.name, confirm=confirm)
+        key = replace(key, confirm=confirm)
+        reconfigure(ctx)
     if key.key_type == keys.SECURITY_KEY:
         agent.add_file(key.path, key.name, seconds, ssh_askpass.environment(key.name))
     else:
-        agent.add(ssh.private(ctx, key), key.name, seconds, confirm=confirm)
+        agent.add(ssh.private(ctx, key), key.name, seconds, confirm=key.confirm)
     events.record(ctx.db, ctx.now(), "ssh.added_to_agent", key.name, lifetime=seconds)
     return key, seconds
 
@@ -164,10 +171,10 @@ def _check_confirm(key: table.SshKey) -> None:
     if ssh_askpass.dialog() is None:
         raise Unsupported(
             "nobody could be asked: there is no display, or no ssh-askpass",
-            hint="install one (Debian, Ubuntu: ssh-askpass-gnome), or leave --confirm out",
+            hint="install one (Debian, Ubuntu: ssh-askpass-gnome), or give up: --no-confirm",
         )
     if key.key_type == keys.SECURITY_KEY:
-        raise Unsupported("a security key asks by itself", hint="leave --confirm out")
+        raise Unsupported("a security key asks by itself", hint="take it away: --no-confirm")
 
 
 def unlock(ctx: Context, path: str) -> tuple[int, list[CredguardError]]:
@@ -186,19 +193,31 @@ def unlock(ctx: Context, path: str) -> tuple[int, list[CredguardError]]:
     held, failed = 0, []
     for key in wanted:
         if any(same_key(each, key.public_key) for each in there):
-            held += 1  # maybe with --confirm, which a second time would take away
+            held += 1
             continue
         try:
-            agent.add(ssh.private(ctx, key), key.name, seconds, socket=path)
+            private = ssh.private(ctx, key)
+            agent.add(private, key.name, seconds, confirm=key.confirm, socket=path)
         except CredguardError as error:
             failed.append(error)
             if isinstance(error, VaultError):
                 break  # it is so for the others too
             continue
         held += 1
+        if key.confirm and ssh_askpass.dialog() is None:
+            failed.append(_nobody(key))
         with contextlib.suppress(StoreError):  # a full disk does not keep the key back
             events.record(ctx.db, ctx.now(), "ssh.added_to_agent", key.name, lifetime=seconds)
     return held, failed
+
+
+def _nobody(key: table.SshKey) -> CredguardError:
+    """Of a key that the agent then refuses to use, unless it was started where somebody is."""
+    return Unsupported(
+        f"the SSH key {key.name} asks before each use, and nobody could be asked here: there is no"
+        " display, or no ssh-askpass",
+        hint=f"take it away: credguard ssh add {shlex.quote(key.name)} --no-confirm",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +276,8 @@ def _text(ctx: Context, hosts: list[str], files: list[str], user: str) -> str:
         socket(), [keys.private_path(key.name) + ".pub" for key in for_agents(ctx)]
     )
     unlock = None if command is None else (command, socket())
-    return config.text(hosts, files, ctx.config.ssh.lifetime, user, unlock)
+    confirm = any(key.confirm for key in table.in_use(ctx.db))
+    return config.text(hosts, files, ctx.config.ssh.lifetime, user, unlock, confirm=confirm)
 
 
 def for_agents(ctx: Context) -> list[table.SshKey]:

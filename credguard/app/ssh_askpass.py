@@ -114,6 +114,8 @@ def answer(ctx: Context, prompt: str) -> Secret | None:
                 return _person(prompt, asked)  # a file that is called like ours
             if found is None:
                 raise VaultError(f"the vault holds no passphrase for the SSH key {asked.name}")
+            if asked.name != os.environ.get(FOR_KEY) and not asked.confirms:
+                _ask_first(ctx, asked.name)
             with contextlib.suppress(StoreError):  # a full disk does not keep the key back
                 events.record(ctx.db, ctx.now(), "ssh.unlocked", asked.name)
             return found
@@ -132,9 +134,22 @@ def answer(ctx: Context, prompt: str) -> Secret | None:
             return _person(prompt, asked)
 
 
+def _ask_first(ctx: Context, name: str) -> None:
+    """Where the key is one that asks: ssh reads the file itself, and no agent would ask."""
+    from credguard.store import ssh
+
+    key = ssh.key(ctx.db, name)
+    if key is not None and key.confirm:
+        _confirm(f"Allow use of SSH key {name}?\nKey fingerprint {key.fingerprint}.")
+
+
 def _confirm(prompt: str) -> None:
     if (program := dialog()) is None:
-        raise CredguardError("nobody can be asked to confirm: there is no ssh-askpass here")
+        raise CredguardError(
+            "nobody can be asked to confirm: there is no display, or no ssh-askpass",
+            hint="take the asking away: credguard ssh add NAME --no-confirm",
+        )
+    os.environ["SSH_ASKPASS_PROMPT"] = "confirm"  # what makes a dialog a question of yes or no
     if _run(program, prompt).returncode != 0:
         raise CredguardError("a person said no")
 

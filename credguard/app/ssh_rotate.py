@@ -228,6 +228,8 @@ class Effects:
         known = parsed(old.public_key)
         wanted = ssh.Wanted(known.kind, known.bits, old.held == table.VAULT)
         ssh.local(self._ctx, record.new, old.owner, wanted)
+        if old.confirm:
+            table.set_confirm(self._ctx.db, record.new, confirm=True)
 
     def register(self, record: Record, regions: tuple[str, ...]) -> dict[str, CredguardError]:
         """See driver.Effects."""

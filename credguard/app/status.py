@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from credguard import atomic, paths
 from credguard import config as settings
-from credguard.app import audits, hook, password, rotate_due, rotate_status, service, ssh_look
+from credguard.app import audits, hookstates, password, rotate_due, rotate_status, service, ssh_look
 from credguard.app.context import Context
 from credguard.errors import ConfigError, CredguardError, StoreError
 from credguard.report.overview import (
@@ -91,7 +91,7 @@ def _with_store(ctx: Context, known: Status) -> Status:
         passwords=_passwords(ctx) if settings_read else [],
         passwords_due=password.due(ctx) if settings_read else [],
         ssh=_ssh(ctx, know_due=settings_read),
-        hooks=[HookStatus(*each) for each in hook.states(ctx)],
+        hooks=[HookStatus(*each) for each in hookstates.states(ctx)],
         watched=_roots(ctx, [each.path for each in found]),
         open_findings=[_finding(each) for each in found],
         leaks=[

@@ -1,6 +1,5 @@
 """Use case: what install.sh has done before and after it points the fixed path at a new version."""
 
-import os
 from collections.abc import Callable
 
 from credguard import paths
@@ -11,7 +10,7 @@ from credguard.store import db
 
 def check() -> None:
     """Raise StoreError when this version is too old for the state database. Changes nothing."""
-    if os.path.exists(paths.database_file()):
+    if db.there():
         db.check_version(paths.database_file())
 
 
@@ -22,7 +21,7 @@ def finish(ctx: Context, on_step: Callable[[str], None]) -> None:
     midway leaves what is done; nothing here stops a hook or a key from being served. Raises
     StoreError, GitError.
     """
-    if not os.path.exists(paths.database_file()):
+    if not db.there():
         return
     before = db.check_version(paths.database_file())
     connection = ctx.db

@@ -58,6 +58,7 @@ def show(
     verified = _verified(shown, found) if shown.verify else None
     maker = maker or shown.maker()
     report = maker.report(found, result.problems, result.scanned, verified)
+    report.unchanged = result.unchanged
     report.notes += result.notices
     report.noun = noun
     hidden = len(report.hidden)

@@ -38,6 +38,7 @@ from credguard.scan.model import CONFIDENCE_NAMES
 )
 @click.option("--lenient", is_flag=True, help="Exit with 0 where something could not be read.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes at work; else one a core.")
+@click.option("--no-cache", is_flag=True, help="Also files known to be clean and unchanged.")
 @click.option("--quiet", is_flag=True, help="No progress and no counts.")
 @click.option("--baseline", metavar="FILE", help="Leave out what this baseline knows.")
 @click.option("--format", "style", type=click.Choice(FORMATS), default="text", show_default=True)
@@ -54,6 +55,7 @@ def scan(
     confidence: str,
     lenient: bool,
     jobs: int | None,
+    no_cache: bool,
     quiet: bool,
     deep: bool,
     **rest: Any,
@@ -62,7 +64,8 @@ def scan(
 
     In a git repository all files are scanned but those that git ignores; elsewhere folders that
     git, package managers, caches and virtual environments keep are left out. What is named as
-    PATH is always scanned. With --range and --history PATH is the repository, else the one here is
+    PATH is always scanned. A file that was found clean and has not changed since is not read again:
+    --no-cache does. With --range and --history PATH is the repository, else the one here is
     taken. GLOB is a pattern of .gitignore's syntax.
     Exit code 0: none, 1: some, 2: something could not be read, so it cannot be told.
     """
@@ -77,7 +80,7 @@ def scan(
     )  # fmt: skip
     shown.check()
     least = {word: level for level, word in CONFIDENCE_NAMES.items()}[confidence]
-    options = app.Options(least, include, exclude, not no_gitignore, jobs or 0, deep)
+    options = app.Options(least, include, exclude, not no_gitignore, jobs or 0, deep, not no_cache)
     started = time.time()
     progress = _Progress(quiet, what.noun)
     # Whom an issuer can be asked about is known only when all are found, so then all are held.
@@ -136,12 +139,13 @@ class _What:
 
     def follow(self, result: app.Result) -> None:
         """Have the service follow values of the vault that are in commits; says so."""
-        if not any(each.own and each.commit is not None for each in result.findings):
+        found = result.own + [each for each in result.findings if each.own]
+        if not any(each.commit is not None for each in found):
             return
         from credguard.app.context import Context
         from credguard.app.leak import note_commits
 
-        note_commits(Context(), next(iter(self.path), "."), result.findings)
+        note_commits(Context(), next(iter(self.path), "."), found)
         result.notices.append(
             "values of your vault are among these: where they got out the service answers it, see:"
             " credguard leak list"
@@ -152,16 +156,17 @@ class _What:
     ) -> app.Result:
         """Scan it; of files too many findings go into `spill`. Raises CredguardError."""
         if self.stdin:
-            return app.scan_stream(pieces(), os.fsencode(self.name or "<stdin>"), options)
+            return app.scan_stream(pieces(), os.fsencode(self.name or "<stdin>"), options, spill)
         if self.staged:
             return app.scan_staged(options, progress)
         where = next(iter(self.path), None)
         if self.span is not None:
-            return commits.scan_range(self.span, where, options, progress)
+            return commits.scan_range(self.span, where, options, progress, spill)
         if self.history:
             return commits.scan_history(
                 where, options, progress,
                 branches=self.branch, since=self.since, resume=not self.no_resume,
+                spill=spill,
             )  # fmt: skip
         return app.scan_paths(list(self.path), options, progress, spill)
 

@@ -118,17 +118,23 @@ def _show(result: object, as_json: bool) -> None:
 )
 @click.argument("name", required=False, shell_complete=complete.ssh_keys)
 @click.option("--lifetime", help="How long; 0s: no end (default: ssh.lifetime, 12h).")
-@click.option("-c", "--confirm", is_flag=True, help="Ask before each use.")
-def add(name: str | None, lifetime: str | None, confirm: bool) -> None:
+@click.option(
+    "-c",
+    "--confirm/--no-confirm",
+    default=None,
+    help="Ask before each use (default: as last time).",
+)
+def add(name: str | None, lifetime: str | None, confirm: bool | None) -> None:
     """Hand a key made here to ssh-agent; its passphrase comes from the vault.
 
-    --confirm works with the agent of `credguard ssh agent`, where a display is.
+    --confirm works with the agent of `credguard ssh agent`, where a display is. It holds until
+    --no-confirm, whenever the key is unlocked anew.
     """
     from credguard.app import ssh_agent as app
 
     key, seconds = app.add_to_agent(Context(), name, lifetime, confirm=confirm)
     until = f"for {_duration(seconds)}" if seconds else "until it ends or the key is removed"
-    asks = "; it asks before each use" if confirm else ""
+    asks = "; it asks before each use" if key.confirm else ""
     click.echo(f"ssh-agent holds {key.name} ({key.fingerprint}) {until}{asks}", err=True)
 
 

@@ -53,13 +53,23 @@ def status(as_json: bool, live: bool) -> None:
         colour = terminal.coloured()
         for line in _lines(current, _look()):
             click.echo(line if colour else click.unstyle(line), color=colour)
-    if current.unreadable:
-        from credguard.errors import CredguardError
+    from credguard.errors import CredguardError
 
+    if current.unreadable:
         raise CredguardError(
             "; ".join(current.unreadable),
             hint="free space, or correct the file; a damaged database: credguard vault recover;"
             " the vault is not touched",
+        )
+    from credguard.report.overview import UNREAD
+    from credguard.report.text import printable
+
+    unread = [each.repository for each in current.hooks if each.state == UNREAD]
+    if unread:
+        raise CredguardError(
+            f"the hooks in {printable(', '.join(unread))} {UNREAD}",
+            hint="a file system that does not answer? see: findmnt --target PATH; what is no file"
+            " there? see: git -C PATH config --list",
         )
 
 

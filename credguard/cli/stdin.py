@@ -14,13 +14,15 @@ from credguard.scan.model import CONFIDENCE_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from credguard.app.findings import Maker
     from credguard.app.scan_batch import Batch
 
 _WITH_VALUE = ("--path", "--confidence", "--format")
 _PLAIN = ("--stdin", "--json", "--lenient", "--quiet")
 _STYLES = ("text", "json", "jsonl")
+_HELD = 20_000  # findings; more are on the disk
 
 
 def run(arguments: list[str]) -> None:
@@ -36,19 +38,19 @@ def run(arguments: list[str]) -> None:
         from credguard.sources.git import printable
 
         hint = f"  hint: {printable(error.hint)}\n" if error.hint else ""
-        code, text, told = error.exit_code, "", f"credguard: {printable(str(error))}\n{hint}"
+        code, text, told = error.exit_code, (), f"credguard: {printable(str(error))}\n{hint}"
     except KeyboardInterrupt:
-        code, text, told = 130, "", "credguard: interrupted\n"
+        code, text, told = 130, (), "credguard: interrupted\n"
     except OSError as error:
-        code, text, told = 2, "", f"credguard: cannot read standard input: {error.strerror}\n"
+        code, text, told = 2, (), f"credguard: cannot read standard input: {error.strerror}\n"
     except Exception as error:  # noqa: BLE001 - the boundary: a traceback could show a secret
         frame = error.__traceback__
         while frame is not None and frame.tb_next is not None:
             frame = frame.tb_next
         place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
-        code, text, told = 3, "", f"credguard: a bug: {type(error).__name__} at {place}\n"
+        code, text, told = 3, (), f"credguard: a bug: {type(error).__name__} at {place}\n"
     try:
-        sys.stdout.write(text)
+        sys.stdout.writelines(text)
         sys.stdout.flush()
         sys.stderr.write(told)
         sys.stderr.flush()
@@ -82,29 +84,43 @@ def pieces() -> Iterator[bytes]:
         yield part
 
 
-def _scan(options: dict[str, str]) -> tuple[int, str, str]:
+def _scan(options: dict[str, str]) -> tuple[int, Iterable[str], str]:
     """Exit code, what goes to standard output, what goes to standard error."""
-    from credguard.app.scan_batch import Setting, scan_windows
+    from credguard.app.scan_batch import Batch, Setting, in_windows
 
     wanted = options.get("--confidence", "medium")
     least = next(level for level, name in CONFIDENCE_NAMES.items() if name == wanted)
     path = os.fsencode(options.get("--path", "<stdin>"))
-    batch = scan_windows(Setting(cache_dir(), least), pieces(), path)
     style = "json" if "--json" in options else options.get("--format", "text")
-    if not batch.findings and not batch.problems and style != "json":
-        return 0, "", ""
-    shown, text, said = _report(batch, style, "--quiet" in options)
+    batch, maker = Batch(), None
+    for part in in_windows(Setting(cache_dir(), least), pieces(), path):
+        batch.take(part)
+        if len(batch.findings) >= _HELD:
+            if maker is None:
+                from credguard.app.findings import Maker
+
+                maker = Maker(style)
+            maker.take(batch.findings)
+            batch.findings = []
+    if maker is None and not batch.findings and not batch.problems and style != "json":
+        return 0, (), ""
+    shown, text, said = _report(batch, style, "--quiet" in options, maker)
     code = 1 if shown else 2 if batch.problems and "--lenient" not in options else 0
     return code, text, said
 
 
-def _report(batch: Batch, style: str, quiet: bool) -> tuple[int, str, str]:
-    """How many findings it shows, the report, and what is told beside it."""
-    from credguard.app.findings import make_report, rendered, told
+def _report(
+    batch: Batch, style: str, quiet: bool, maker: Maker | None
+) -> tuple[int, Iterable[str], str]:
+    """How many findings it shows, the report, and what is told beside it.
+
+    `maker`: has what came before `batch`, if much did.
+    """
+    from credguard.app import findings
     from credguard.cli import terminal
 
-    report = make_report(batch.findings, batch.problems, batch.scanned, style=style)
+    report = (maker or findings.Maker(style)).report(batch.findings, batch.problems, batch.scanned)
     hidden, report.hidden = len(report.hidden), []
-    text = rendered(report, style, width=terminal.columns(0), colour=terminal.coloured())
-    lines = told(report, hidden, quiet=quiet)
+    text = findings.pieces(report, style, width=terminal.columns(0), colour=terminal.coloured())
+    lines = findings.told(report, hidden, quiet=quiet)
     return len(report.rows), text, "".join(f"{line}\n" for line in lines)

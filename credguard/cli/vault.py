@@ -12,6 +12,10 @@ from credguard.app.context import Context
 from credguard.cli.ask import show_error
 from credguard.config import BACKENDS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from credguard.app.recover import Found, Names
+
 _PASSPHRASE = click.option(
     "--passphrase-file",
     type=click.Path(),
@@ -106,12 +110,17 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @vault.command(epilog="Example: credguard vault recover")
+@click.option(
+    "--secret", "asked", multiple=True, metavar="NAME", help="A secret's name to list again."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def recover(as_json: bool) -> None:
+def recover(asked: tuple[str, ...], as_json: bool) -> None:
     """Find the keys again after the state database was lost or damaged.
 
     A damaged one is first made anew from what can be read of it. Each profile of ~/.aws/config that
-    asks credguard is looked up in the vault, its key proven.
+    asks credguard is looked up in the vault, its key proven. Secrets are listed again where the
+    vault knows their names: the Secret Service, pass and the file do; the keyrings of macOS and
+    Windows and KWallet have no list, so name each: --secret NAME.
     """
     from credguard.app import rebuilding
     from credguard.app import recover as app
@@ -121,15 +130,38 @@ def recover(as_json: bool) -> None:
     if done is not None:
         click.echo(f"{done.what}\n{done.hint}", err=True)
     found = app.recover(ctx)
+    names = app.Names([], [], [], told=True)
+    if ctx.config.vault.backend or asked:  # without the first nothing was ever stored
+        names = app.names(ctx, asked)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=2))
-    for each in found if not as_json else []:
-        said = each.problem or f"key {each.key_id} is back"
-        click.echo(f"profile {each.profile}: {said}", err=True)
-    if not found and not as_json:
-        click.echo("no profile is missing", err=True)
-    if any(each.problem for each in found):
+        rows = {"profiles": [dataclasses.asdict(each) for each in found]}
+        click.echo(json.dumps(rows | dataclasses.asdict(names), indent=2))
+    else:
+        for line in _recovered(found, names):
+            click.echo(line, err=True)
+    if names.absent or any(each.problem for each in found):
         raise click.exceptions.Exit(2)
+
+
+def _recovered(found: "list[Found]", names: "Names") -> Iterator[str]:
+    from credguard.report.text import printable
+
+    for each in found:
+        yield f"profile {each.profile}: {each.problem or f'key {each.key_id} is back'}"
+    if not found:
+        yield "no profile is missing"
+    for name in names.secrets:
+        yield f"secret {printable(name)}: its name is back"
+    for name in names.absent:
+        yield f"secret {printable(name)}: the vault holds none of that name"
+    if names.others:
+        others = printable(", ".join(names.others))
+        yield f"the vault also holds what is not known here; it stays there: {others}"
+    if not names.told:
+        yield (
+            "this keyring has no list; secrets whose names were lost are in it still: credguard"
+            " vault recover --secret NAME"
+        )
 
 
 @vault.command(epilog="Example: credguard vault restore ~/credguard.backup")

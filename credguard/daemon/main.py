@@ -20,7 +20,7 @@ from typing import Any
 from credguard import logs
 from credguard.app import rebuilding
 from credguard.app.context import Context
-from credguard.daemon import lock, manager
+from credguard.daemon import lock, manager, once
 from credguard.daemon.alone import AgentThread
 from credguard.daemon.announcer import Announcer
 from credguard.daemon.children import ENTRY
@@ -34,7 +34,7 @@ from credguard.daemon.shadow import Shadow
 from credguard.daemon.tick import Tick
 from credguard.daemon.watching import Watching
 from credguard.daemon.worker import Worker
-from credguard.errors import Busy, CredguardError, DatabaseDamaged
+from credguard.errors import Busy, CredguardError, DatabaseDamaged, RebuiltTooOften
 from credguard.notify import desktop
 from credguard.store import notices
 from credguard.store.fingerprint_key import fingerprint_key
@@ -90,7 +90,9 @@ def run(ctx: Context) -> None:
 
 
 def _rebuild(ctx: Context, error: DatabaseDamaged) -> None:
-    """Make the damaged database anew. Raises Busy: others do not let go of it; StoreError."""
+    """Make the damaged database anew. Raises Busy: others do not let go of it; StoreError;
+    RebuiltTooOften, once a person was told.
+    """
     _LOG.error("%s; making it anew from what can be read", error)
     end = time.monotonic() + _OTHERS_S
     while True:
@@ -101,6 +103,11 @@ def _rebuild(ctx: Context, error: DatabaseDamaged) -> None:
             if time.monotonic() >= end:
                 raise
             time.sleep(0.2)
+        except RebuiltTooOften as exc:
+            if ctx.config.watch.notify:
+                often = f"{rebuilding.MOST} times within a day, and is again"
+                once.tell(rebuilding.TITLE, f"{often}: {exc.hint}", time.time())
+            raise
 
 
 def _daemon(ctx: Context) -> "Daemon":
@@ -164,6 +171,19 @@ def _installed() -> str:
     return os.path.realpath(sys.prefix)
 
 
+def _database(known: tuple[int, int] | None = None) -> tuple[int, int] | None:
+    """Which file the state database is; None: it is gone. `known`: where that cannot be told."""
+    from credguard import paths
+
+    try:
+        status = os.stat(paths.database_file())
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return known
+    return status.st_dev, status.st_ino
+
+
 def _quiet(hours: tuple[int, int] | None) -> bool:
     """Whether the time of day here lies in `hours`, which may go over midnight."""
     if hours is None:
@@ -196,6 +216,7 @@ class Daemon:
         self._scheduler = scheduler
         self._stopping = False
         self._version = _installed()
+        self._file = _database()
         self._heart = manager.Heart(time.monotonic)
         self._telling: set[int] = set()  # numbers of notices
         self._failures = 0
@@ -209,7 +230,8 @@ class Daemon:
             os.write(self._write, b"w")
 
     def serve(self) -> bool:
-        """Loop until SIGTERM or SIGINT; True when it ended because another version is in place.
+        """Loop until SIGTERM or SIGINT; True when it ended because another version is in place, or
+        another state database.
 
         Staying would load what is not loaded yet from the new version, and lose what the next
         upgrade removes. Raises DatabaseDamaged.
@@ -223,6 +245,9 @@ class Daemon:
             while not self._stopping:
                 if self._replaced():
                     _LOG.info("another version was installed; going on as that one")
+                    return True
+                if self._file is None:
+                    _LOG.error("the state database that was in use is gone; starting anew")
                     return True
                 self._turn()
             manager.tell("STOPPING=1")
@@ -277,6 +302,9 @@ class Daemon:
         if now - self._looked < _IDLE_S:
             return
         self._looked = now
+        if _database(self._file) != self._file:  # what is written now goes nowhere
+            self._file = None
+            return
         self._watching.refresh()
         self._watching.check()
         for part in self._parts:

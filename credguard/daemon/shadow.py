@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from shlex import quote
 
-from credguard.app import hook
+from credguard.app import hook, hookstates
 from credguard.app.context import Context
 from credguard.daemon.worker import shown
 from credguard.errors import GitError
@@ -47,7 +47,7 @@ class Shadow:
             yield
 
     def _look_at_global(self, row: hooks.Hook) -> None:
-        state = hook.state_of(row)
+        state = hookstates.state_of(row)
         if state != "UNKNOWN":
             what = "git does not run credguard's hooks for all repositories any more"
             self._judge(state, "git hooks of all", what, "run: credguard hook install --global")

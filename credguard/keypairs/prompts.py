@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+_CONFIRMS = r" \(will confirm (?:after )?each use\)"  # ssh-add -c
 _PASSPHRASE = re.compile(
     r"Enter passphrase for (?:key )?(?P<quote>['\"]?)(?P<path>.+?)(?P=quote)"
-    r"(?: \(will confirm after each use\))?(?: \(empty for no passphrase\))?: ?\Z",
+    rf"(?P<confirms>{_CONFIRMS})?(?: \(empty for no passphrase\))?: ?\Z",
     re.DOTALL,
 )
 _AGAIN = re.compile(r"Bad passphrase, try again for ")
@@ -33,11 +34,14 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`name`: of credguard's key, for OURS. `echo`: what is typed may be seen."""
+    """`name`: of credguard's key, for OURS; `confirms`: it goes to an agent that asks before each
+    use. `echo`: what is typed may be seen.
+    """
 
     asked: Asked
     name: str = ""
     echo: bool = False
+    confirms: bool = False
 
 
 def read(prompt: str, kind: str, for_key: str, folder: str) -> Question:
@@ -50,12 +54,13 @@ def read(prompt: str, kind: str, for_key: str, folder: str) -> Question:
     if kind == "none":
         return Question(Asked.NOTICE)
     if _AGAIN.match(prompt):
-        name = _ours(prompt.partition(" for ")[2].rstrip(": "), folder)
+        path = re.sub(_CONFIRMS + r"\Z", "", prompt.partition(" for ")[2].rstrip(": "))
+        name = _ours(path, folder)
         return Question(Asked.REFUSE, name) if name else Question(Asked.PERSON)
     if (match := _PASSPHRASE.match(prompt)) is not None:
         name = _ours(match["path"], folder)
         if name:
-            return Question(Asked.OURS, name)
+            return Question(Asked.OURS, name, confirms=match["confirms"] is not None)
         return Question(Asked.OURS, for_key) if for_key else Question(Asked.PERSON)
     if for_key and _NEW.match(prompt):
         return Question(Asked.OURS, for_key)

@@ -35,13 +35,15 @@ def _fields(each: Row) -> dict[str, object]:
 
 
 def findings_json(report: Report) -> Iterator[str]:
-    r"""An object: version, scanned (files), findings, unread (files and why). No secret value.
+    r"""An object: version, scanned (files), unchanged (of them those that
+    were found clean before and not read again), findings, unread (files and why). No secret value.
 
     `path` is text; bytes that are not UTF-8 and control characters are turned to \\xNN.
     """
     document: dict[str, object] = {
         "version": 1,
         "scanned": report.scanned,
+        "unchanged": report.unchanged,
         "findings": Streamed(report.rows, lambda each: {**_fields(each), "end_line": each.end}),
         "unread": [{"path": path, "why": why} for path, why in report.unread],
         "known": report.known,

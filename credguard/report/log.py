@@ -72,6 +72,7 @@ SENTENCES = {
     "database.rebuilt": "the damaged state database {subject} was made anew with {rows} rows",
     "vault.migrated": "everything in the vault {source} was moved to {subject}",
     "secret.stored": "secret {subject} was put into the vault",
+    "secret.recovered": "the name of secret {subject} was found again in the vault",
     "secret.read": "secret {subject} was read",
     "secret.removed": "secret {subject} was removed from the vault",
     "user.renamed": "IAM user {before} is called {subject} now",

@@ -6,6 +6,7 @@ A text UNKNOWN stands where something cannot be told.
 from dataclasses import dataclass, field
 
 UNKNOWN = "UNKNOWN"
+UNREAD = "could not be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class HookStatus:
     """Where hooks were installed. `repository`: its folder, --global or --template.
 
     `state`: installed, partly (some are missing), shadowed (git takes others), gone (no such
-    repository), or UNKNOWN.
+    repository), UNKNOWN (git does not answer), or "could not be read" (its file system does not, or
+    a file there is none).
     """
 
     repository: str

@@ -28,7 +28,7 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Hooks(msgspec.Struct, frozen=True):
-    """The hooks of one repository. `state`: installed, partly, shadowed or UNKNOWN.
+    """The hooks of one repository. `state`: as HookStatus.state.
 
     `repository`: its folder's name, or "every new clone", "every repository".
     """

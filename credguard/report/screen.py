@@ -296,7 +296,7 @@ def _hooks(status: Status, look: Look) -> list[Line]:
                 f"git takes others: credguard hook install {quote(each.repository)}",
             ),
             "gone": ("unknown", "the repository is gone"),
-        }.get(each.state, ("unknown", UNKNOWN))
+        }.get(each.state, ("unknown", each.state))
         lines += _marked(mark, path, printable(note), look)
     return lines + _more(len(status.hooks), _ROWS, look)
 

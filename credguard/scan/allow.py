@@ -104,6 +104,22 @@ def _pragma(before: bytes, after: bytes, path: bytes) -> int | None:
     return None
 
 
+class Marks:
+    """The marks of one text, looked for when they are first asked for."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        """Of a text that is named with `of`."""
+        self._found: dict[int, list[tuple[bytes | None, str]]] | None = None
+
+    def of(self, data: bytes, path: bytes) -> dict[int, list[tuple[bytes | None, str]]]:
+        """What `marks` gives; the same text at each call."""
+        if self._found is None:
+            self._found = marks(data, path)
+        return self._found
+
+
 class Allow:
     """The settings that hold in one place: those of its folder and of every folder above it."""
 
@@ -161,17 +177,23 @@ class Allow:
                 return f"{folder.place}: {word} {decided[1]}" if decided[0] else None
         return None
 
-    def judge(self, found: Iterable[Finding], data: bytes, path: bytes) -> None:
+    def judge(
+        self, found: Iterable[Finding], data: bytes, path: bytes, marked: Marks | None = None
+    ) -> None:
         """Set `allowed` of each of `found`, all in `data`, to what lets it pass.
 
         `data`: as `credguard.scan.engine.plain` gives it. `path`: as the settings see it, from the
-        top folder; the findings' own may be written another way.
+        top folder; the findings' own may be written another way. `marked`: kept over several calls
+        for one text, so that its marks are looked for once.
         """
-        marked: dict[int, list[tuple[bytes | None, str]]] | None = None
+        by_line: dict[int, list[tuple[bytes | None, str]]] | None = None
         for each in found:
-            if marked is None:
-                marked = marks(data, path)
-            each.allowed = _marked(each, marked) or self.allows(each, path) or ""
+            if by_line is None:
+                by_line = (marked or Marks()).of(data, path)
+            if by_line or self._folders:
+                each.allowed = _marked(each, by_line) or self.allows(each, path) or ""
+            else:
+                each.allowed = ""
 
 
 def _marked(finding: Finding, marked: dict[int, list[tuple[bytes | None, str]]]) -> str | None:

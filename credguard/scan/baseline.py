@@ -44,6 +44,7 @@ class Baseline:
 
     keys: list[bytes]
     entries: dict[Entry, str] = field(default_factory=dict)
+    _prints: dict[bytes, Fingerprints] = field(default_factory=dict, repr=False, compare=False)
 
     def verdict(self, finding: Finding, path: bytes) -> str | None:
         """The verdict on `finding` in `path`; None: the baseline does not know it, or it is own."""
@@ -60,8 +61,10 @@ class Baseline:
 
     def _entries_of(self, finding: Finding, path: bytes) -> Iterator[Entry]:
         for key in self.keys:
-            made = Fingerprints(key, COMMITTED_BITS).of(finding, path)
-            yield path, finding.rule_id, made
+            prints = self._prints.get(key)
+            if prints is None:
+                prints = self._prints[key] = Fingerprints(key, COMMITTED_BITS)
+            yield path, finding.rule_id, prints.of(finding, path)
 
     def renewed(self, found: Iterable[tuple[Finding, bytes]]) -> Baseline:
         """A baseline of exactly `found` (finding, path), with the verdicts that this one has."""

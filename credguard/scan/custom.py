@@ -15,6 +15,7 @@ from typing import Any
 from credguard.scan.allow import OWN_RULES
 from credguard.scan.checksums import CHECKS, sureness
 from credguard.scan.engine import Engine, plain
+from credguard.scan.found import Found
 from credguard.scan.model import HIGH, LOW, MEDIUM, Finding, Places
 from credguard.scan.rules import RULE_TESTS, SEVERITIES, RuleError
 from credguard.scan.values import plausible
@@ -244,17 +245,21 @@ class Joined(Engine):
         self._customs = customs
         self.cut: dict[bytes, None] = {}
 
-    def examine(
-        self, data: bytes, path: bytes, share: int | None = None
-    ) -> tuple[list[Finding], dict[str, list[int]]]:
-        """As `Engine.examine`."""
-        found, probed = self._engine.examine(data, path, share)
+    def look(
+        self,
+        data: bytes,
+        path: bytes,
+        hits: dict[int, Any] | None = None,
+        share: int | None = None,
+    ) -> tuple[list[Finding] | Found, dict[str, list[int]]]:
+        """As `Engine.look`; `hits` are those of the package's rules."""
+        found, probed = self._engine.look(data, path, hits, share)
         more: list[Finding] = []
         for custom in self._customs:
             more += custom.scan(data, path)
             if custom.cut:
                 self.cut[path] = None
-        return (_surest(found, more) if more else found), probed
+        return (_surest(list(found), more) if more else found), probed
 
     def problems(self) -> list[tuple[bytes, str]]:
         """What was cut since the last call, and why."""

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from typing import Any
 
+    from credguard.scan.found import Found
     from credguard.scan.general.detect import Judged
     from credguard.scan.model import Finding
     from credguard.scan.own import Own
     from credguard.scan.rules import Row
+    from credguard.scan.spans import Span
 
-    # start and end of the secret; its rank and its rule: what wins sorts first
-    Span = tuple[int, int, int, int]
+    Hits = dict[int, Any]  # by id of a rule or probe a list or array of ends
 
 # Which of two that overlap is kept, the lowest first: a vendor's format, 0 to 2, before a name.
 _GENERAL_RANK = {HIGH: 3, MEDIUM: 4, LOW: 5}
@@ -32,6 +33,9 @@ SHORT = 4096
 """Up to this size, in bytes, a text is searched for base64 though no probe asks for it."""
 ONE_VALUE = 300
 """Up to this size, in bytes, a text may be the one value that the file's name tells of."""
+DENSE = 4096
+"""Of a text in which rules match more often than that, findings are held as numbers."""
+_DENSE_SIZE = 64 << 10  # in a shorter one they are few
 # Of names of such files, as folders of secrets (Docker, Kubernetes, envdir) have them.
 _NAMES = (b"pass", b"pwd", b"secret", b"token", b"key", b"cred")
 # How compressed streams and archives begin; see `credguard.scan.decode.streams.kind`.
@@ -47,11 +51,15 @@ class Engine:
     Time is linear in the size of the input, whatever matches in it.
     """
 
-    def __init__(self, database: Any, rows: list[Row], probes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, database: Any, rows: list[Row], probes: tuple[str, ...] = (), marks: bytes = b""
+    ) -> None:
         """`database`: a Hyperscan block database; its ids count through `rows`, then `probes`.
 
         A probe is no rule: it tells where to look more closely; see `credguard.scan.probes`.
+        `marks`: a serialised database for `credguard.scan.versions`.
         """
+        self.marks = marks
         self._database = database
         self._rows = rows
         self._probes = probes
@@ -66,21 +74,38 @@ class Engine:
         """
         return self.examine(data, path)[0]
 
-    def examine(
-        self, data: bytes, path: bytes, share: int | None = None
-    ) -> tuple[list[Finding], dict[str, list[int]]]:
-        """What `scan` gives, and for each probe that matched where its matches end (in `plain`).
+    def examine(self, data: bytes, path: bytes) -> tuple[list[Finding], dict[str, list[int]]]:
+        """What `scan` gives, and for each probe that matched where its matches end (in `plain`)."""
+        found, probed = self.look(data, path)
+        return (found if isinstance(found, list) else list(found)), probed
 
-        `share`: how many places are judged at most, where a text is but one of a file's layers.
+    def look(
+        self, data: bytes, path: bytes, hits: Hits | None = None, share: int | None = None
+    ) -> tuple[list[Finding] | Found, dict[str, list[int]]]:
+        """As `examine`; where there are very many, findings are made when they are asked for.
+
+        `hits`: what `hits` gives for `plain(data)`, where that is known. `share`: how many places
+        are judged at most, where a text is but one of a file's layers.
         """
         data = plain(data)
-        found, probed = self._ruled(data, path, share)
-        return (found if self.own is None else self.own.merged(data, path, found)), probed
+        known = self.hits(data) if hits is None else dict(hits)
+        found, probed = self._ruled(data, path, known, share)
+        if self.own is None:
+            return found, probed
+        if isinstance(found, list):
+            return self.own.merged(data, path, found), probed
+        return self.own.over(data, found), probed
 
-    def _ruled(
-        self, data: bytes, path: bytes, share: int | None
-    ) -> tuple[list[Finding], dict[str, list[int]]]:
-        hits: dict[int, list[int]] = {}
+    def probe_ids(self, prefix: str) -> frozenset[int]:
+        """The ids of the probes whose names begin with `prefix`."""
+        rules = len(self._rows)
+        return frozenset(
+            rules + n for n, name in enumerate(self._probes) if name.startswith(prefix)
+        )
+
+    def hits(self, data: bytes) -> Hits:
+        """Where matches end, by the id of the rule or probe: the one pass, nothing confirmed."""
+        hits: Hits = {}
 
         def hit(rule: int, _start: int, end: int, _flags: int, _context: object) -> None:
             ends = hits.get(rule)
@@ -88,8 +113,15 @@ class Engine:
                 hits[rule] = [end]
             else:
                 ends.append(end)
+                if len(ends) == DENSE:
+                    hits[rule] = packed(ends)
 
         self._database.scan(data, match_event_handler=hit)
+        return hits
+
+    def _ruled(
+        self, data: bytes, path: bytes, hits: Hits, share: int | None
+    ) -> tuple[list[Finding] | Found, dict[str, list[int]]]:
         named = len(data) <= ONE_VALUE and _is_named(path)
         if not hits and not named:
             return [], {}
@@ -99,12 +131,15 @@ class Engine:
         }
         if named:
             probed["general.file"] = [0]
-        spans = self._confirmed(data, path, hits) if hits else []
         judged: list[Judged] = []
         if any(name.startswith("general.") for name in probed):
             from credguard.scan.general.detect import find
 
             judged = find(data, path, probed, share)
+        if len(data) > _DENSE_SIZE and sum(map(len, hits.values())) > DENSE:
+            return self._dense(data, path, hits, judged), probed
+        spans = self._confirmed(data, path, hits) if hits else []
+        if judged:
             spans.extend(
                 (start, end, _GENERAL_RANK[confidence], rules + index)
                 for index, (start, end, confidence, _, _) in enumerate(judged)
@@ -119,28 +154,42 @@ class Engine:
 
     def _confirmed(self, data: bytes, path: bytes, hits: dict[int, list[int]]) -> list[Span]:
         """The spans that the vendors' rules hold for secrets, by place."""
-        from credguard.scan.checksums import sureness
-        from credguard.scan.published import published
-        from credguard.scan.values import plausible
+        from credguard.scan.sieve import sure_of
 
-        name = path.rsplit(b"/", 1)[-1].lower()
         spans: list[Span] = []
         seen: set[tuple[int, int]] = set()
-        for rule in sorted(hits, key=lambda each: (-self._rows[each][2], each)):
-            _, _, confidence, least, tests, paths, _, _, _ = self._rows[rule]
-            if paths and not name.endswith(paths) and not name.startswith(b".env"):
-                continue
+        for rule in self._meant(path, hits):
+            _, _, confidence, least, tests, _, _, _, _ = self._rows[rule]
             for span in self._matches(rule, data, hits[rule]):
-                value = data[span[0] : span[1]]
-                if span not in seen and plausible(value, least, tests):
-                    sure = sureness(value, tests, confidence)
-                    if sure > LOW and published(value):
-                        sure = LOW
+                if span not in seen:
+                    sure = sure_of(data[span[0] : span[1]], least, tests, confidence)
                     if sure:
                         seen.add(span)
                         spans.append((*span, HIGH - sure, rule))
         spans.sort()
         return spans
+
+    def _meant(self, path: bytes, hits: Collection[int]) -> list[int]:
+        """Those of the rules `hits` that are for such a file, the surest first."""
+        name = path.rsplit(b"/", 1)[-1].lower()
+        meant = []
+        for rule in sorted(hits, key=lambda each: (-self._rows[each][2], each)):
+            paths = self._rows[rule][5]
+            if not paths or name.endswith(paths) or name.startswith(b".env"):
+                meant.append(rule)
+        return meant
+
+    def _dense(
+        self, data: bytes, path: bytes, hits: dict[int, list[int]], judged: list[Judged]
+    ) -> Found:
+        from credguard.scan.dense import found_in, run_of
+        from credguard.scan.general.kinds import GENERAL_RULES
+
+        runs = []
+        for rule in self._meant(path, hits):
+            ends = hits.pop(rule)
+            runs.append(run_of(rule, self._rows[rule], self._pattern(rule), data, ends))
+        return found_in(data, path, runs, judged, _GENERAL_RANK, self._rows, GENERAL_RULES)
 
     def _findings(
         self, data: bytes, path: bytes, spans: list[Span], judged: list[Judged]
@@ -151,10 +200,12 @@ class Engine:
             from credguard.scan.general import kinds
 
             general = kinds.GENERAL_RULES
+        from credguard.scan.spans import best
+
         found: list[Finding] = []
         places = Places(data, path)
         rules = len(self._rows)
-        for start, end, rank, rule in _best(spans):
+        for start, end, rank, rule in best(spans):
             if rule < rules:
                 named = self._rows[rule]
                 found.append(places.finding((start, end), named[0], named[1], HIGH - rank))
@@ -165,18 +216,31 @@ class Engine:
         return found
 
     def _matches(self, rule: int, data: bytes, ends: list[int]) -> Iterator[tuple[int, int]]:
-        import re
+        from credguard.scan.spans import windows
 
-        _, _, _, _, _, _, pattern, width, ahead = self._rows[rule]
-        compiled = self._compiled.get(rule)
-        if compiled is None:
-            compiled = self._compiled[rule] = re.compile(pattern)
+        _, _, _, _, _, _, _, width, ahead = self._rows[rule]
+        compiled = self._pattern(rule)
         for first, last in windows(ends, width, len(data), ahead):
             for match in compiled.finditer(data, first, last):
                 if match.end() == last < len(data):  # perhaps cut short: look at it in full
                     match = compiled.match(data, match.start())  # noqa: PLW2901
                 if match is not None:
                     yield match.span(1)
+
+    def _pattern(self, rule: int) -> Any:
+        compiled = self._compiled.get(rule)
+        if compiled is None:
+            import re
+
+            compiled = self._compiled[rule] = re.compile(self._rows[rule][6])
+        return compiled
+
+
+def packed(ends: list[int]) -> Any:
+    """`ends` as an array, which takes a fifth of the memory."""
+    from array import array
+
+    return array("q", ends)
 
 
 def _is_named(path: bytes) -> bool:
@@ -236,54 +300,6 @@ def ends_as_zip(data: bytes) -> bool:
     Its end then is that of the file: the last record, without a comment.
     """
     return data[-22:-18] == b"PK\5\6"
-
-
-def windows(ends: list[int], width: int, size: int, ahead: int = 1) -> Iterator[tuple[int, int]]:
-    """Disjoint ranges of offsets, in order, that hold every match of at most `width` bytes.
-
-    `ends`: where Hyperscan saw matches end, perhaps with one byte that follows, or up to `ahead`
-    bytes before they do: one byte, so that a look-ahead sees what follows. Together the ranges are
-    never longer than the data, so confirming reads no byte twice for a rule.
-    """
-    first = last = -1
-    for end in sorted(ends):
-        start = max(0, end - width - 1)
-        if start > last:
-            if last >= 0:
-                yield first, last
-            first = start
-        last = min(size, end + ahead)
-    if last >= 0:
-        yield first, last
-
-
-def _best(spans: list[Span]) -> Iterator[Span]:
-    """Of sorted `spans` those that overlap none more confident, or of an earlier rule; by place."""
-    group: list[Span] = []
-    reach = -1
-    for span in spans:
-        if span[0] >= reach and group:
-            yield from _disjoint(group, reach)
-            group = []
-        group.append(span)
-        reach = max(reach, span[1])
-    if group:
-        yield from _disjoint(group, reach)
-
-
-def _disjoint(group: list[Span], reach: int) -> list[Span]:
-    if len(group) == 1:
-        return group
-    base = group[0][0]
-    taken = bytearray(reach - base)
-    kept = []
-    for span in sorted(group, key=lambda each: (each[2], each[3], each[0])):
-        start, end = span[0] - base, span[1] - base
-        if taken.find(1, start, end) < 0:
-            taken[start:end] = b"\1" * (end - start)
-            kept.append(span)
-    kept.sort()
-    return kept
 
 
 def on_lines(found: list[Finding], lines: list[tuple[int, int]] | None) -> list[Finding]:

@@ -5,9 +5,9 @@ the text. Breadth first and in turns, so that junk before a secret cannot keep i
 bounded in bytes, depth, count and, by a callable, in time. What was cut short is told.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from credguard.scan.containers.members import STREAMS, members
 from credguard.scan.containers.zips import is_whole
@@ -16,7 +16,8 @@ from credguard.scan.decode.runs import base64_layers, hex_layers
 from credguard.scan.decode.streams import kind
 from credguard.scan.decode.text import FORMS, form_layers, wide_layers
 from credguard.scan.engine import SHORT, Engine, beside, ends_as_zip, layered, plain
-from credguard.scan.model import HIGH, JUDGED, UNJUDGED, Finding, Limits, Scanned
+from credguard.scan.found import Found, in_order, placed
+from credguard.scan.model import HIGH, JUDGED, UNJUDGED, Finding, Limits
 
 _LEAST, _RATIO = 48 << 20, 8
 _MEMBER = 32 << 20
@@ -41,11 +42,11 @@ def scan_below(
     engine: Engine,
     data: bytes,
     path: bytes,
-    found: list[Finding],
+    found: list[Finding] | Found,
     probed: dict[str, list[int]],
     limits: Limits | None = None,
-) -> Scanned:
-    """What `credguard.scan.whole.scan_all` gives, of an examined text: `found`, `probed` of it."""
+) -> tuple[Iterator[list[Finding]], list[tuple[bytes, str]]]:
+    """What `credguard.scan.whole.in_parts` gives, of an examined text: `found`, `probed` of it."""
     walk = Walk(engine, limits or Limits())
     walk.enter(Layer(data, path), found, probed)
     for _ in walk:
@@ -70,13 +71,20 @@ class Walk:
         self._waiting = 0
         self._turns: deque[tuple[int, Iterator[Layer]]] = deque()
         self._found: list[Finding | None] = []
+        # Those of texts where they are very many; the numbers of each begin at -1, or where those
+        # of the text before end, and count down.
+        self._many: list[Found] = []
+        self._begin: list[int] = []
+        self._next = 0
         # What a container's own bytes show, by rule and value: its member's, where one has it.
         self._outside: dict[tuple[str, bytes], list[int]] = {}
         self._known: set[tuple[bytes, str, bytes, int]] = set()
         self._problems: dict[tuple[bytes, str], None] = {}
         self._unjudged: dict[bytes, int] = {}
 
-    def enter(self, layer: Layer, found: list[Finding], probed: dict[str, list[int]]) -> None:
+    def enter(
+        self, layer: Layer, found: list[Finding] | Found, probed: dict[str, list[int]]
+    ) -> None:
         """Take the text itself, examined."""
         size = self._limits.size
         self._left = max(_LEAST, _RATIO * len(layer.data)) if size is None else size
@@ -115,7 +123,7 @@ class Walk:
             share = left = self._places[is_decoded]
             if is_decoded:  # half of it: what comes first takes nothing from what is encoded deeper
                 share = min(left, max(_PLACES_LEAST, left // 2))
-            found, probed = self._engine.examine(layer.data, layer.path, share)
+            found, probed = self._engine.look(layer.data, layer.path, None, share)
             self._places[is_decoded] -= sum(probed.get(JUDGED, ()))
             self._note(layer, found)
             self._push(layer, probed)
@@ -128,13 +136,13 @@ class Walk:
             return False
         return True
 
-    def scanned(self) -> Scanned:
-        """What was found so far, and what was not read."""
+    def scanned(self) -> tuple[Iterator[list[Finding]], list[tuple[bytes, str]]]:
+        """What was found so far, in parts and in order, and what was not read."""
         found = [each for each in self._found if each is not None]
-        found.sort(key=lambda each: (each.path, each.line, each.column, each.rule_id, each.via))
+        found.sort(key=placed)
         for path, count in self._unjudged.items():
             self._problem(path, f"has too many places like secrets: {count} were not judged")
-        return Scanned(found, sorted(self._problems))
+        return in_order(self._many, found), sorted(self._problems)
 
     def _problem(self, path: bytes, why: str) -> None:
         self._problems[(path, why)] = None
@@ -234,23 +242,53 @@ class Walk:
         pieces.add(0, start, len(layer.data), SAME)
         return Layer(layer.data[start:], layer.path, layer.via, layer, pieces, layer.nested)
 
-    def _note(self, layer: Layer, found: list[Finding]) -> None:
+    def _note(self, layer: Layer, found: list[Finding] | Found) -> None:
         """Keep of `found` in `layer` what is not known from a layer above."""
         via = ">".join(layer.via)
         outside = bool(kind(layer.data)) or ends_as_zip(layer.data)
+        if isinstance(found, Found) and layer.parent is None and not outside:
+            self._note_many(layer, found)
+            return
+        noted: list[tuple[int, int, int, int]] = []
+        layer.found = noted
         for each in found:
             start = each.offset
             if outside:
                 self._outside.setdefault((each.rule_id, each.value), []).append(len(self._found))
             elif layer.nested:
                 for index in self._outside.pop((each.rule_id, each.value), ()):
-                    self._found[index] = None
+                    self._drop(index)
             end = start + len(each.value)
             if layer.parent is not None and not self._lead_back(layer, each, start, end):
                 continue
             each.via = ">".join(part for part in (via, each.via) if part)
-            layer.found.append((start, end, _rank(each), len(self._found)))
+            noted.append((start, end, _rank(each), len(self._found)))
             self._found.append(each)
+
+    def _note_many(self, layer: Layer, found: Found) -> None:
+        """Keep all of them, which a root has, as the numbers that they are."""
+        found.reached_by(*layer.via)
+        if layer.nested and self._outside:
+            for each in found:
+                for index in self._outside.pop((each.rule_id, each.value), ()):
+                    self._drop(index)
+        layer.found = found.places(_rank_of, -1 - self._next)
+        self._many.append(found)
+        self._begin.append(self._next)
+        self._next += len(found)
+
+    def _has(self, index: int) -> bool:
+        if index >= 0:
+            return self._found[index] is not None
+        number = bisect_right(self._begin, -1 - index) - 1
+        return self._many[number].has(-1 - index - self._begin[number])
+
+    def _drop(self, index: int) -> None:
+        if index >= 0:
+            self._found[index] = None
+            return
+        number = bisect_right(self._begin, -1 - index) - 1
+        self._many[number].drop(-1 - index - self._begin[number])
 
     def _lead_back(self, layer: Layer, finding: Finding, start: int, end: int) -> bool:
         """Give `finding` its place in the root; False: it is there already."""
@@ -263,7 +301,7 @@ class Walk:
             start, end = layer.pieces.span(start, end)
             layer = layer.parent
             for rank, index in _overlapping(layer.found, start, end):
-                if self._found[index] is not None and rank >= _rank(finding):
+                if self._has(index) and rank >= _rank(finding):
                     return False
                 weaker.append(index)
         finding.line, finding.column = layer.place(start)
@@ -273,7 +311,7 @@ class Walk:
             return False
         self._known.add(known)
         for index in weaker:
-            self._found[index] = None
+            self._drop(index)
         return True
 
 
@@ -293,11 +331,15 @@ def _is_known(layer: Layer) -> bool:
 
 def _rank(finding: Finding) -> int:
     """How sure: a vendor's rule more than a general one, of a like confidence; own secrets most."""
-    return _OWN if finding.own else 2 * finding.confidence - bool(finding.signals)
+    return _rank_of(finding.confidence, bool(finding.signals), bool(finding.own))
+
+
+def _rank_of(confidence: int, weighed: bool, own: bool) -> int:
+    return _OWN if own else 2 * confidence - weighed
 
 
 def _overlapping(
-    found: list[tuple[int, int, int, int]], start: int, end: int
+    found: Sequence[tuple[int, int, int, int]], start: int, end: int
 ) -> Iterator[tuple[int, int]]:
     """Rank and number of those of `found`, disjoint and by place, that touch the range."""
     at = bisect_left(found, (start,))

@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from credguard.scan.found import Found
+
     # Of one way to write one value: letters and digits before the window, how many in all, the
     # fingerprint, which value, and the way ("" for as it is).
     Form = tuple[int, int, bytes, int, str]
@@ -76,13 +78,23 @@ class Own:
         self._search = search
         self._known: Callable[[bytes], bytes] | None = None  # made for the first that is to be told
 
+    def over(self, data: bytes, found: Found) -> Found:
+        """As `merged`, of a text in which very much was found."""
+        hits = self.hits(data)
+        if not hits:
+            return found
+        return found.with_own(
+            (start, end, (RULE, self._values[number][1], HIGH, (), self._values[number][0], way))
+            for start, end, number, way in hits
+        )
+
     def merged(self, data: bytes, path: bytes, found: list[Finding]) -> list[Finding]:
         """`found` in `data`, and the own secrets in it, in place of what lies over them."""
         hits = self.hits(data)
         if not hits:
             return found
-        reach = [(start, end) for start, end, _, _ in hits]
-        kept = [each for each in found if not _touches(each, reach)]
+        lasts = [end for _, end, _, _ in hits]
+        kept = [each for each in found if not _touches(each, hits, lasts)]
         kept += self._findings(data, path, hits)
         kept.sort(key=lambda each: each.offset)
         return kept
@@ -155,9 +167,12 @@ class Own:
         ]
 
 
-def _touches(found: Finding, reach: list[tuple[int, int]]) -> bool:
-    start, end = found.offset, found.offset + len(found.value)
-    return any(first < end and start < last for first, last in reach)
+def _touches(found: Finding, hits: list[Hit], lasts: list[int]) -> bool:
+    """Whether `found` lies over one of `hits`, which are disjoint and end at `lasts`."""
+    from bisect import bisect_right
+
+    number = bisect_right(lasts, found.offset)
+    return number < len(hits) and hits[number][0] < found.offset + len(found.value)
 
 
 def _places(data: bytes, wanted: Iterable[int]) -> list[int]:

@@ -10,7 +10,7 @@ from credguard.scan.model import HIGH, KEY_IDS, Finding, Places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 RULE = "aws-key-pair"
 SMALL = 4096
@@ -109,32 +109,42 @@ class Folders:
     def __init__(self) -> None:
         """Nothing seen yet."""
         self._ids: dict[bytes, bytes] = {}
+        self._lone: dict[bytes, None] = {}
+        self._paired: set[bytes] = set()
         self._waiting: list[tuple[int, Finding, bool]] = []
 
     def add(
-        self, found: Iterable[Finding], first: int, apart: Iterable[tuple[int, Finding]] = ()
+        self, found: Sequence[Finding], first: int, apart: Iterable[tuple[int, Finding]] = ()
     ) -> None:
-        """Take what was found, in whole files; `first`: the number of the first of `found`.
+        """Take what was found, file by file; `first`: the number of the first of `found`.
 
-        `apart`: what `alone` gave, each with the place in `found` that it would have.
+        What is in one file may come in several calls. `apart`: what `alone` gave, each with the
+        place in `found` that it would have.
         """
-        lone: dict[bytes, bytes] = {}
-        paired: set[bytes] = set()
+        path, rule = None, ""  # of an id that is known: of the same there may be very many
         for number, each in enumerate(found, first):
-            if each.allowed or b"!" in each.path:
+            if (each.rule_id is rule and each.path is path) or each.allowed or b"!" in each.path:
                 continue
             if each.rule_id in KEY_IDS:
-                lone.setdefault(each.path, each.path)
+                path, rule = each.path, each.rule_id
+                self._lone[path] = None
             elif "aws" in each.rule_id:
-                paired.add(each.path)
+                self._paired.add(each.path)
             elif each.signals and len(each.value) == 40 and is_secret(each.value):
                 self._keep(number, each, True)
         for number, each in apart:
             self._keep(first + number, each, False)
-        for path in lone:
+        if found and (len(self._lone) > 1 or len(self._paired) > 1):
+            self._decide(found[-1].path)
+
+    def _decide(self, but: bytes) -> None:
+        """Know the ids that have no secret in their file; that of the file `but` may go on."""
+        for path in self._lone:
             folder = path[: path.rfind(b"/") + 1]
-            if path not in paired and len(self._ids) < _MOST:
+            if path != but and path not in self._paired and len(self._ids) < _MOST:
                 self._ids.setdefault(folder, path)
+        self._lone = {but: None} if but in self._lone else {}
+        self._paired &= {but}
 
     def _keep(self, number: int, finding: Finding, is_found: bool) -> None:
         if len(self._waiting) < _MOST:
@@ -146,6 +156,7 @@ class Folders:
 
         The rule of what was found stays, so that baselines and marks go on to hold for it.
         """
+        self._decide(b"")
         for number, finding, is_found in self._waiting:
             beside = self._ids.get(finding.path[: finding.path.rfind(b"/") + 1])
             if beside is None or (beside == finding.path and not is_found):

@@ -49,7 +49,8 @@ _WORD_LENGTH = 3.5
 _BITS = [0.0, *(count * math.log2(count) for count in range(1, 256))]
 # Characters that stand for something to be filled in.
 _FILLING = b"xX*.-_0#?$=/+A1"
-_NEXT = bytes((byte + 1) % 256 for byte in range(256))
+NEXT = bytes((byte + 1) % 256 for byte in range(256))
+"""For `bytes.translate`: each byte becomes the one after it."""
 _HEX = b"0123456789abcdefABCDEF"
 _HEX_LENGTH = 24
 _TOKEN_LENGTH = 20
@@ -108,7 +109,7 @@ def _least(size: int, distinct: int) -> float:
 def _straight(value: bytes) -> bool:
     """Whether three quarters of the start are a run such as 0123456789 or abcdefgh."""
     start = value[:_SAMPLE]
-    steps = int.from_bytes(start[1:]) ^ int.from_bytes(start.translate(_NEXT)[:-1])
+    steps = int.from_bytes(start[1:]) ^ int.from_bytes(start.translate(NEXT)[:-1])
     return steps.to_bytes(len(start) - 1).count(0) * 4 >= len(start) * 3
 
 
@@ -124,6 +125,23 @@ def plausible(value: bytes, least_entropy: float, tests: tuple[str, ...]) -> boo
         return "same" in tests and max(value, key=value.count) not in _FILLING
     if bits < least_entropy or (straight and "runs" not in tests):
         return False
+    return passes(value, tests, straight=straight)
+
+
+@lru_cache(maxsize=1024)
+def enough(size: int, least_entropy: float) -> int:
+    """So many different bytes give a value of `size` bytes at least that entropy, and none stands
+    for half of it; more than `size` where no number tells that.
+    """
+    if 8 <= size < _SAMPLE:
+        for distinct in range(size // 2 + 1, size + 1):
+            if _least(size, distinct) >= least_entropy:
+                return distinct
+    return size + 1
+
+
+def passes(value: bytes, tests: tuple[str, ...], *, straight: bool) -> bool:
+    """Whether `value`, `straight` or not, passes those of a rule's `tests` that take time."""
     if "random" in tests and (_torn(value) or not (straight or _random(value))):
         return False
     if b"EXAMPLE" in value and "example" not in tests:  # AWS marks its documentation's ids so

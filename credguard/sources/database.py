@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _NAME = "rules.hsdb"
+_SCAN = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
 # The file: this mark, size and checksum of what comes next (8 bytes each), the marshalled stamp
 # and rows, and the serialised database, which carries a checksum of its own.
-_MARK = b"credguard rules 4\n"
+_MARK = b"credguard rules 5\n"
 _HEAD = len(_MARK) + 16
 _MOST_BYTES = 256 << 20
 
@@ -32,22 +33,29 @@ def load_engine(cache_dir: str) -> Engine:
     Raises CredguardError when the rules or Hyperscan cannot be loaded.
     """
     hyperscan = extension()
-    folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scan")
-    rules = os.path.join(folder, "rules")
-    names = ("rules.py", "probes.py")
-    below = [os.path.join(each, "probes.py") for each in ("general", "decode")]
-    sources = (*(os.path.join(folder, name) for name in (*names, *below)), hyperscan.__file__)
-    stamp = (_folder_stamp(rules), *(_stamp(source) for source in sources), sys.hexversion)
+    stamp = rules_stamp()
     path = os.path.join(cache_dir, _NAME)
     packed = _read(path)
     if packed is not None and packed[0] == stamp:
         try:
             database = hyperscan.loadb(packed[2], hyperscan.HS_MODE_BLOCK)
             database.scratch = hyperscan.Scratch(database)
-            return Engine(database, packed[1], packed[3])
+            return Engine(database, packed[1], packed[3], packed[4])
         except hyperscan.error:
             pass  # damaged, or built for another processor: build it again
-    return _build(hyperscan, rules, stamp, path)
+    return _build(hyperscan, os.path.join(_SCAN, "rules"), stamp, path)
+
+
+def rules_stamp() -> Any:
+    """What changes with the rules, with what compiles them, the library or the interpreter.
+
+    Raises CredguardError when the rules or Hyperscan cannot be found.
+    """
+    names = ("rules.py", "probes.py", "marks.py", "versions.py")
+    below = [os.path.join(each, "probes.py") for each in ("general", "decode")]
+    sources = (*(os.path.join(_SCAN, name) for name in (*names, *below)), extension().__file__)
+    rules = os.path.join(_SCAN, "rules")
+    return (_folder_stamp(rules), *(_stamp(source) for source in sources), sys.hexversion)
 
 
 def _stamp(path: str) -> tuple[int, int, int]:
@@ -102,7 +110,7 @@ def extension() -> Any:
 
 
 def _read(path: str) -> Any:
-    """(stamp, rows, database, probes); None: absent, not ours, damaged or not readable."""
+    """(stamp, rows, database, probes, marks); None: absent, not ours, damaged or not readable."""
     try:
         # Non-blocking: a FIFO in its place must not hang the commit.
         descriptor = os.open(
@@ -134,8 +142,8 @@ def _read(path: str) -> Any:
     from marshal import loads
 
     # Marshal trusts its input: the file is ours alone, see the modes above, and whole.
-    stamp, rows, probes = loads(packed)  # noqa: S302
-    return stamp, rows, database, probes
+    stamp, rows, probes, marks = loads(packed)  # noqa: S302
+    return stamp, rows, database, probes, marks
 
 
 def _exactly(descriptor: int, size: int) -> bytes:
@@ -152,17 +160,18 @@ def _checksum(data: bytes) -> bytes:
     return bytes(source_hash(0, data))
 
 
-def _pack(stamp: Any, rows: Any, database: bytes, probes: tuple[str, ...]) -> bytes:
+def _pack(stamp: Any, database: bytes, *parts: Any) -> bytes:
     from marshal import dumps
 
-    packed = dumps((stamp, rows, probes))
+    packed = dumps((stamp, *parts))
     return _MARK + len(packed).to_bytes(8, "little") + _checksum(packed) + packed + database
 
 
 def _build(hyperscan: Any, rules: str, stamp: Any, path: str) -> Engine:
     from credguard.atomic import write_private
+    from credguard.scan.marks import marks
     from credguard.scan.probes import all_probes
-    from credguard.scan.rules import RuleError, decodable, parse, rows, scan_patterns
+    from credguard.scan.rules import decodable, parse, rows, scan_patterns
 
     try:
         tables = parse(*read_rules(rules))
@@ -179,15 +188,40 @@ def _build(hyperscan: Any, rules: str, stamp: Any, path: str) -> Engine:
             elements=len(patterns),
             flags=flags,
         )
-    except (OSError, RuleError, hyperscan.error) as exc:
+        table_rows = rows(tables)
+        marked = _marks(hyperscan, marks(table_rows, probes))
+    except (OSError, ValueError, hyperscan.error) as exc:
         raise CredguardError(
             f"the rules cannot be compiled: {exc}", hint="run ./install.sh again"
         ) from exc
-    table_rows = rows(tables)
     names = tuple(probe[0] for probe in probes)
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        write_private(path, _pack(stamp, table_rows, hyperscan.dumpb(database), names))
+        write_private(path, _pack(stamp, hyperscan.dumpb(database), table_rows, names, marked))
     except OSError:
         pass  # a read-only home: the engine works, only slower next time
-    return Engine(database, table_rows, names)
+    return Engine(database, table_rows, names, marked)
+
+
+def _marks(hyperscan: Any, patterns: list[bytes]) -> bytes:
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(
+        expressions=patterns,
+        ids=[0] * len(patterns),
+        elements=len(patterns),
+        flags=[hyperscan.HS_FLAG_SINGLEMATCH] * len(patterns),
+    )
+    return bytes(hyperscan.dumpb(database))
+
+
+def load_marks(engine: Engine) -> Any:
+    """The database of `engine.marks`. Raises CredguardError: the file is damaged."""
+    hyperscan = extension()
+    try:
+        database = hyperscan.loadb(engine.marks, hyperscan.HS_MODE_BLOCK)
+    except hyperscan.error as exc:
+        raise CredguardError(
+            f"the compiled rules are damaged: {exc}", hint="run ./install.sh again"
+        ) from exc
+    database.scratch = hyperscan.Scratch(database)
+    return database

@@ -15,7 +15,7 @@ from credguard.scan.engine import WIDEST, is_wide
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from credguard.scan.model import Finding
 
@@ -41,6 +41,11 @@ def read(path: bytes) -> bytes | None:
 
     A file that says it is empty (/proc) or grows meanwhile is read to its end. Raises Unreadable.
     """
+    return opened(path)[0]
+
+
+def opened(path: bytes) -> tuple[bytes | None, os.stat_result]:
+    """What `read` gives, and the status of the file before the first byte was read."""
     try:
         descriptor = os.open(path, _FLAGS)
         try:
@@ -49,10 +54,10 @@ def read(path: bytes) -> bytes | None:
                 raise Unreadable("not a regular file")
             size = status.st_size
             if size > WHOLE:
-                return None
+                return None, status
             asked = size + 1 if size else 1 << 16
             data = os.read(descriptor, asked)
-            return data if len(data) == size else _rest(descriptor, data)
+            return (data if len(data) == size else _rest(descriptor, data)), status
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as exc:
@@ -212,22 +217,31 @@ class Window:
 
     def own(self, found: Iterable[Finding], path: bytes) -> list[Finding]:
         """Those of `found`, in order of place, that are this window's, placed in the whole text."""
-        kept = []
+        return self.owner(path)(found)
+
+    def owner(self, path: bytes) -> Callable[[Iterable[Finding]], list[Finding]]:
+        """What gives as `own` does; called with one part of what was found after the other."""
         at, line, column = 0, 1, 1
-        for each in found:
-            if each.path == path:
-                while line < each.line:
-                    at = self.data.index(b"\n", at) + 1
-                    line, column = line + 1, 1
-                if each.column > column:
-                    at, column = _forward(self.data, at, each.column - column), each.column
-                if not self.first <= at < self.last:
-                    continue
-                each.column += self.column if each.line == 1 else 0
-                each.line += self.line
-                each.end_line += self.line
-            kept.append(each)
-        return kept
+
+        def own(found: Iterable[Finding]) -> list[Finding]:
+            nonlocal at, line, column
+            kept = []
+            for each in found:
+                if each.path == path:
+                    while line < each.line:
+                        at = self.data.index(b"\n", at) + 1
+                        line, column = line + 1, 1
+                    if each.column > column:
+                        at, column = _forward(self.data, at, each.column - column), each.column
+                    if not self.first <= at < self.last:
+                        continue
+                    each.column += self.column if each.line == 1 else 0
+                    each.line += self.line
+                    each.end_line += self.line
+                kept.append(each)
+            return kept
+
+        return own
 
 
 def _forward(data: bytes, at: int, count: int) -> int:

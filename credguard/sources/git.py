@@ -21,7 +21,7 @@ QUIET_S = 30.0
 MAX_BLOB = 1 << 30
 _AHEAD = 32  # requests in flight: 32 ids of 65 bytes fit any pipe, so neither side can block
 _AHEAD_BYTES = 4096
-_READ = 1 << 20
+_READ = 1 << 16  # of more at once the pages are new each time: that takes longer than to ask again
 _SIGPIPE = 13  # importing signal costs an enum
 _SAFE = ("-c", "core.fsmonitor=false", "--no-pager", "--no-replace-objects")
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
@@ -106,7 +106,7 @@ class Process:
         for end in (ends[0], ends[3], ends[5]):
             os.close(end)
         self._stdin, self._stdout, self._stderr = ends[1], ends[2], ends[4]
-        self._errors = bytearray()
+        self._errors, self._last_ms = bytearray(), 200
         self._poll = poll()
         self._poll.register(self._stdout, POLLIN)
         self._poll.register(self._stderr, POLLIN)
@@ -163,8 +163,9 @@ class Process:
                 data = os.read(descriptor, _READ)
                 if descriptor == self._stdout:
                     return data
-                if not data:
+                if not data:  # ended, maybe before the output did: more would be waited for in vain
                     self._poll.unregister(descriptor)
+                    self._last_ms = 0
                 self._errors += data
 
     def finish(self) -> int:
@@ -178,7 +179,7 @@ class Process:
 
     def _rest(self) -> bytes:
         # A grandchild may hold standard error open: what is not there within a moment is not read.
-        ready = self._poll.poll(200)
+        ready = self._poll.poll(self._last_ms)
         return os.read(self._stderr, _READ) if ready else b""
 
     def _reap(self) -> int:
@@ -297,7 +298,6 @@ def blobs(
 
     `most` bytes (None: MAX_BLOB) are read of one; a larger raises, or with `too_large` is empty and
     its path there.
-
     `paths` names each for the person. `lenient`: one that is not here, as in a partial clone, is
     empty. Raises GitError: no such object, or one over `MAX_BLOB`.
     """

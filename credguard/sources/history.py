@@ -220,6 +220,12 @@ def _entries(fields: Iterator[bytes], oldest: int | None = None) -> Iterator[Ent
         path = next(fields, b"")
         if not wanted:
             continue
+        if head[1:2] != b":":  # one parent, as nearly all have: in half the time
+            before, mode, was, oid, _ = head.split(b" ", 4)
+            if mode not in (b"000000", b"160000"):
+                same = before[1:3] == mode[:2] and was.strip(b"0")
+                yield Entry(oid.decode(), path, commit, (was.decode(),) if same else ())
+            continue
         parents = len(head) - len(head.lstrip(b":"))
         words = head[parents:].decode("ascii").split(" ")
         modes, oids = words[: parents + 1], words[parents + 1 : 2 * parents + 2]
@@ -244,7 +250,7 @@ class Blobs:
         self._feed: Iterator[bytes] = iter(())
         self._buffer, self._at = b"", 0
 
-    def read(self, oids: list[str]) -> Iterator[tuple[int, Iterator[bytes]] | None]:
+    def read(self, oids: list[str]) -> Iterator[tuple[int, Iterable[bytes]] | None]:
         """For each of `oids` its size and bytes, piece by piece; None: it is not here.
 
         The pieces of one are gone once the next is asked for. Raises GitError.
@@ -259,8 +265,14 @@ class Blobs:
                     continue
                 if len(words) != 3 or words[0] != oid.encode():
                     raise GitError(f"git gave another object than {oid}", hint="run: git fsck")
-                left = _Pieces(self, int(words[2]))
-                yield left.size, left
+                size = int(words[2])
+                end = self._at + size
+                if end < len(self._buffer):  # all of it is here
+                    yield size, (self._buffer[self._at : end],)
+                    self._at = end + 1
+                    continue
+                left = _Pieces(self, size)
+                yield size, left
                 for _ in left:  # what the caller left
                     pass
                 self._skip(1)
@@ -277,23 +289,26 @@ class Blobs:
         self._process.write(request)
 
     def _line(self) -> bytes:
+        line = b""
         while (end := self._buffer.find(b"\n", self._at)) < 0:
+            line += self._buffer[self._at :]
             self._fill()
-        line = self._buffer[self._at : end]
+        line += self._buffer[self._at : end]
         self._at = end + 1
         return line
 
     def _skip(self, count: int) -> None:
-        while len(self._buffer) - self._at < count:
+        while (here := len(self._buffer) - self._at) < count:
+            count -= here
             self._fill()
         self._at += count
 
     def _fill(self) -> None:
+        """Take in what comes next; what is left of the buffer is lost."""
         more = next(self._feed, b"")
         if not more:
             raise failed("cat-file", self._process.errors() if self._process else b"")
-        self._buffer = self._buffer[self._at :] + more
-        self._at = 0
+        self._buffer, self._at = more, 0
 
     def take(self, most: int) -> bytes:
         """Between one and `most` bytes of the object at hand."""

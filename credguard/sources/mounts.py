@@ -47,15 +47,25 @@ class Mounts:
         on none, or on the one that the home folder lies on, without which nothing works anyway.
         """
         self._look()
-        if not self._known:
-            return ""
+        return self._known.get(self._mount(path), "") if self._known else ""
+
+    def place(self, path: str) -> str:
+        """Where that file system is mounted; empty: as for `network`."""
+        return self._mount(path) if self.network(path) else ""
+
+    def kind(self, path: str) -> str:
+        """The type of the file system that `path`, a real one, lies on; empty: unknown."""
+        self._look()
+        return self._all.get(self._mount(path), "")
+
+    def _mount(self, path: str) -> str:
         where = path
         while where not in self._all:
             parent = os.path.dirname(where)
             if parent == where:
                 return ""
             where = parent
-        return self._known.get(where, "")
+        return where
 
     def below(self, folder: str) -> dict[str, str]:
         """The network file systems mounted below `folder`: path and type."""
@@ -133,6 +143,16 @@ _MOUNTS = Mounts()
 def network(path: str) -> str:
     """See Mounts.network, of this process."""
     return _MOUNTS.network(path)
+
+
+def place(path: str) -> str:
+    """See Mounts.place, of this process."""
+    return _MOUNTS.place(path)
+
+
+def kind(path: str) -> str:
+    """See Mounts.kind, of this process."""
+    return _MOUNTS.kind(path)
 
 
 def resolved(path: str) -> str:

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Generic, TypeVar
@@ -23,6 +24,7 @@ Setting = TypeVar("Setting")
 
 _FORK = multiprocessing.get_context("fork") if sys.platform == "linux" else None
 _AHEAD = 2  # one in work, one waiting, so that no worker idles
+_HELD = 4  # answers of a job whose turn has not come
 _MOST_DEATHS = 8
 # Two jobs larger than what a socket takes at once could block both sides.
 _JOB_BYTES = 40 << 10 if sys.platform == "linux" else 2 << 10
@@ -106,26 +108,45 @@ def _serve(
         except (EOFError, OSError):
             os._exit(0)
         try:
-            answer = work(setting, job)
-        except CredguardError as exc:
-            answer = _Failed(str(exc), exc.hint, exc.exit_code)
-        except Exception as exc:  # noqa: BLE001 - the boundary: told without values
-            frame = exc.__traceback__
-            while frame is not None and frame.tb_next is not None:
-                frame = frame.tb_next
-            place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
-            answer = _Failed(f"{type(exc).__name__} at {place}", "", 3)
-        try:
-            connection.send((number, answer))
+            for answer, is_last in _answers(work, setting, job):
+                connection.send((number, answer, is_last))
         except OSError:
             os._exit(0)
 
 
+def _answers(
+    work: Callable[..., object], setting: object, job: object
+) -> Iterator[tuple[object, bool]]:
+    """What `work` gives, each with whether it is the last, or how it failed."""
+    try:
+        answer = work(setting, job)
+        if isinstance(answer, Iterator):
+            given, answer = answer, next(answer)
+            for following in given:
+                yield answer, False
+                answer = following
+    except CredguardError as exc:
+        answer = _Failed(str(exc), exc.hint, exc.exit_code)
+    except Exception as exc:  # noqa: BLE001 - the boundary: told without values
+        frame = exc.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
+        answer = _Failed(f"{type(exc).__name__} at {place}", "", 3)
+    yield answer, True
+
+
 class Pool(Generic[Setting, Job, Answer]):
-    """`processes` workers that each run `work(setting, job)`; use as a context."""
+    """`processes` workers that each run `work(setting, job)`; use as a context.
+
+    `work` gives an answer, or an iterator of at least one.
+    """
 
     def __init__(
-        self, work: Callable[[Setting, Job], Answer], setting: Setting, processes: int
+        self,
+        work: Callable[[Setting, Job], Answer | Iterator[Answer]],
+        setting: Setting,
+        processes: int,
     ) -> None:
         """Under spawn `work` and `setting` are pickled, so `work` is a function of a module."""
         self._work, self._setting, self._processes = work, setting, processes
@@ -140,30 +161,48 @@ class Pool(Generic[Setting, Job, Answer]):
             worker.end()
 
     def ordered(
-        self, jobs: Iterator[Job], size: Callable[[Job], int]
+        self, jobs: Iterator[Job], size: Callable[[Job], int], lanes: int = 0
     ) -> Iterator[tuple[Job, Answer | Died]]:
-        """Each job with its answer, in the order of `jobs`, which is read only as far as needed.
+        """Each job with its answers, in the order of `jobs`, which is read only as far as needed.
 
-        `size`: about how many bytes a job has when it is sent. Raises what a worker raised of
+        Of a job whose turn has not come few answers are held: its worker waits with the others.
+
+        `size`: about how many bytes a job has when it is sent. `lanes`: of so many jobs in turn
+        each goes where those before it in its place went, unless that one has more to do than
+        others; 0: each goes where there is least to do. Raises what a worker raised of
         CredguardError; WorkerBug for anything else; CredguardError when workers keep dying.
         """
         given: dict[int, Job] = {}
-        done: dict[int, Answer | Died] = {}
+        done: dict[int, deque[Answer | Died]] = {}
         feed = enumerate(jobs)
         waiting: tuple[int, Job] | None = next(feed, None)
         turn = 0
         while True:
-            while waiting is not None and (worker := self._free(size(waiting[1]))) is not None:
+            while waiting is not None:
+                lane = waiting[0] % lanes if lanes else None
+                worker = self._free(size(waiting[1]), lane)
+                if worker is None:
+                    break
                 number, job = waiting
                 given[number] = job
                 worker.jobs.append(number)
                 with contextlib.suppress(OSError):  # it died: seen below, with its jobs
                     worker.connection.send(waiting)
                 waiting = next(feed, None)
-            while turn in done:
-                yield given.pop(turn), done.pop(turn)
+            while turn in given:
+                answers = done.get(turn, ())
+                while answers:
+                    yield given[turn], answers.popleft()
+                if turn in self._unanswered():
+                    break
+                del given[turn]
+                done.pop(turn, None)
                 turn += 1
-            busy = {each.connection: each for each in self._workers if each.jobs}
+            busy = {
+                each.connection: each
+                for each in self._workers
+                if each.jobs and (each.jobs[0] == turn or len(done.get(each.jobs[0], ())) < _HELD)
+            }
             if not busy:
                 if waiting is None:
                     return
@@ -171,22 +210,28 @@ class Pool(Generic[Setting, Job, Answer]):
             for connection in wait(list(busy)):
                 self._take(busy[connection], done)  # type: ignore[index] # what went in comes out
 
-    def _free(self, size: int) -> _Worker | None:
+    def _free(self, size: int, lane: int | None) -> _Worker | None:
         most = _AHEAD if size <= _JOB_BYTES else 1
         if len(self._workers) < self._processes:
             worker = _Worker(self._work, self._setting, self._workers)
             self._workers.append(worker)
             return worker
         least = min(self._workers, key=lambda each: len(each.jobs))
+        if lane is not None and least.jobs:  # none idles
+            least = self._workers[lane % len(self._workers)]
         return least if len(least.jobs) < most else None
 
-    def _take(self, worker: _Worker, done: dict[int, Answer | Died]) -> None:
+    def _unanswered(self) -> set[int]:
+        """The jobs that are not done."""
+        return {number for worker in self._workers for number in worker.jobs}
+
+    def _take(self, worker: _Worker, done: dict[int, deque[Answer | Died]]) -> None:
         try:
-            number, answer = worker.connection.recv()
+            number, answer, is_last = worker.connection.recv()
         except (EOFError, OSError):
             how = worker.how()
             for number in worker.jobs:
-                done[number] = Died(how)
+                done.setdefault(number, deque()).append(Died(how))
             self._workers.remove(worker)
             worker.end()
             self._deaths += 1
@@ -195,9 +240,10 @@ class Pool(Generic[Setting, Job, Answer]):
                     f"{how}, time and again", hint="scan with --jobs 1, or a part of it"
                 ) from None
             return
-        worker.jobs.remove(number)
+        if is_last:
+            worker.jobs.remove(number)
         if isinstance(answer, _Failed):
             if answer.exit_code == 3:
                 raise WorkerBug(answer.said)
             raise CredguardError(answer.said, hint=answer.hint)
-        done[number] = answer
+        done.setdefault(number, deque()).append(answer)

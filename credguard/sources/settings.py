@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from credguard.errors import ConfigError, CredguardError
-from credguard.scan.allow import FILE, Allow
+from credguard.scan.allow import FILE, Allow, Marks
 from credguard.scan.model import Finding
 from credguard.sources.database import extension
 from credguard.sources.settings_text import MOST_BYTES, text_of
@@ -94,16 +94,21 @@ class Settings:
         """Raises ConfigError when a file that holds for `path`, a file or folder, is wrong."""
         self.of(os.path.join(path, b"_") if os.path.isdir(path) else path)
 
-    def judge(self, found: list[Finding], data: bytes, path: bytes) -> None:
+    def judge(
+        self, found: list[Finding], data: bytes, path: bytes, marked: Marks | None = None
+    ) -> None:
         """Set `allowed` of each of `found`, in the file `path` or what it holds packed.
 
         `data`: its bytes as `credguard.scan.engine.plain` gives them; marks in an archive's members
         do not count. The findings may name the file by the end of `path` alone, as a scan of what
-        is staged does. Raises ConfigError.
+        is staged does. `marked`: as for `Allow.judge`. Raises ConfigError.
         """
         here: list[Finding] = []
+        last, below = None, b""
         for each in found:
-            below = _below(each.path, path)
+            if each.path != last:
+                last = each.path
+                below = _below(last, path)
             if below:  # a member's text is not at hand
                 allow, inside = self.of(path + below)
                 allow.judge([each], b"", inside)
@@ -111,7 +116,7 @@ class Settings:
                 here.append(each)
         if here:
             allow, inside = self.of(path)
-            allow.judge(here, data, inside)
+            allow.judge(here, data, inside, marked)
 
     def _read(self, root: bytes, folder: bytes) -> Allow:
         texts: dict[bytes, str] = {}

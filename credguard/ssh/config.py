@@ -52,13 +52,19 @@ def check_host(pattern: str) -> str:
 
 
 def text(
-    hosts: list[str], files: list[str], lifetime: str, user: str, unlock: tuple[str, str] | None
+    hosts: list[str],
+    files: list[str],
+    lifetime: str,
+    user: str,
+    unlock: tuple[str, str] | None,
+    *,
+    confirm: bool = False,
 ) -> str:
     """Our file's text: for `hosts`, the keys `files`, and no others that an agent may offer.
 
     `files`: private files, or public ones of keys that are only in the agent; none where every key
-    was taken away. `unlock`: a command,
-    and the agent that has the keys where it ends with 0.
+    was taken away. `unlock`: a command, and the agent that has the keys where it ends with 0.
+    `confirm`: one of the keys asks before each use, so what ssh itself adds to an agent does.
     """
     lines = [_HEAD]
     if unlock is not None:
@@ -68,6 +74,8 @@ def text(
     lines += [f'    IdentityFile "{each}"\n' for each in files]
     if files:
         kept = "yes" if lifetime.startswith("0") else lifetime
+        if confirm:  # readconf.c takes a time after it
+            kept = "confirm" if kept == "yes" else f"confirm {lifetime}"
         lines += ["    IdentitiesOnly yes\n", f"    AddKeysToAgent {kept}\n"]
     if user:
         lines.append(f"    User {user}\n")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from credguard import paths
-from credguard.errors import DatabaseDamaged, StoreError
+from credguard.errors import Busy, DatabaseDamaged, StoreError
 from credguard.store import chain
 from credguard.store.schema import MIGRATIONS as _MIGRATIONS
 
@@ -22,6 +22,7 @@ BUSY_S = 10.0
 
 REBUILT = ".rebuilt"
 """What the name of a database ends in that is to take the place of a damaged one, see salvage."""
+_FIRST = ".first"  # of one that is being made where none was
 
 # Primary result codes, sqlite.org/rescode.html: what failed, and what a person does about it.
 _PROBLEMS = {
@@ -45,6 +46,7 @@ _PROBLEMS[sqlite3.SQLITE_LOCKED] = _PROBLEMS[sqlite3.SQLITE_BUSY]
 _PROBLEMS[sqlite3.SQLITE_PERM] = _PROBLEMS[sqlite3.SQLITE_READONLY]
 _PROBLEMS[sqlite3.SQLITE_NOTADB] = _PROBLEMS[sqlite3.SQLITE_CORRUPT]
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_EMPTY, _GONE = "it is empty", "it is gone, only its log is left"
 _OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
 
 
@@ -54,6 +56,11 @@ def _translated(file: str) -> Iterator[None]:
         yield
     except _OURS:
         raise
+    except MemoryError as exc:  # SQLITE_NOMEM
+        raise StoreError(
+            f"cannot use the state database {file}: no memory is left",
+            hint="end other programs, then run it again",
+        ) from exc
     except sqlite3.Error as exc:
         code = getattr(exc, "sqlite_errorcode", 0)
         code = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & 0xFF
@@ -120,19 +127,61 @@ def connect(path: str | None = None, *, wait: float = BUSY_S) -> sqlite3.Connect
             if os.path.exists(file + REBUILT):  # a crash came before it took its place
                 _finish(file)
             if not os.path.exists(file):
-                # SQLite would make it with the umask's mode.
-                os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+                _make(file)
             opened = os.stat(file)
+            if opened.st_size == 0:
+                raise _damaged(file, _EMPTY)
             connection = _connected(file, wait)
             # A damaged one may have been replaced while we waited for its lock.
             if os.path.samestat(opened, os.stat(file)) and not os.path.exists(file + REBUILT):
                 return connection
             connection.close()
+    except Busy as exc:
+        raise StoreError(str(exc), hint=exc.hint) from exc
     except OSError as exc:
         raise StoreError(
             f"cannot use the state database {file}: {exc.strerror}",
             hint=f"check the free space and the modes of {file} and its folder",
         ) from exc
+
+
+def there(path: str | None = None) -> bool:
+    """Whether there is a state database, or the log of one that is gone. Makes nothing."""
+    file = os.path.realpath(path or paths.database_file())
+    return os.path.exists(file) or _left_log(file)
+
+
+def _left_log(file: str) -> bool:
+    try:
+        return os.path.getsize(file + "-wal") > 0
+    except FileNotFoundError:
+        return False
+
+
+def _damaged(file: str, what: str) -> DatabaseDamaged:
+    hint = _PROBLEMS[sqlite3.SQLITE_CORRUPT][1]
+    return DatabaseDamaged(f"cannot use the state database {file}: {what}", hint=hint)
+
+
+def _make(file: str) -> None:
+    """Make the first database, unless another process was faster.
+
+    It gets its name when its tables are in it and on the disk: so a crash midway leaves none, and
+    an empty file of that name has lost what was in it. Raises OSError, StoreError; DatabaseDamaged:
+    one was there, whose log SQLite would read into the new one.
+    """
+    from credguard.atomic import locked, remove, sync_dir
+
+    with locked(file + ".lock", busy="another process makes the state database"):
+        if os.path.exists(file) or os.path.exists(file + REBUILT):
+            return
+        if _left_log(file):
+            raise _damaged(file, _GONE)
+        for ending in ("-wal", "-shm", _FIRST, _FIRST + "-journal"):
+            remove(file + ending)
+        empty(file + _FIRST, None).close()
+        os.rename(file + _FIRST, file)
+        sync_dir(os.path.dirname(file))
 
 
 def _finish(file: str) -> None:
@@ -199,8 +248,11 @@ def empty(file: str, version: int | None) -> sqlite3.Connection:
 def check_version(file: str) -> int:
     """The schema version of the existing database `file`, which is only read.
 
-    Raises StoreError: not readable, damaged, or written by a newer credguard.
+    Raises StoreError: not readable, damaged, or written by a newer credguard. DatabaseDamaged: it
+    is empty, or only its log is left.
     """
+    if not os.path.exists(file) or os.path.getsize(file) == 0:
+        raise _damaged(file, _EMPTY if os.path.exists(file) else _GONE)
     try:
         connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
         try:
@@ -258,6 +310,8 @@ def _reader(file: str, wait: float) -> sqlite3.Connection | None:
     # https://www.sqlite.org/wal.html#read_only_databases: with -wal and -shm there they are read;
     # without a -wal the file alone is the whole database.
     try:
+        if os.path.getsize(file) == 0:
+            return None
         alone = not os.path.exists(f"{file}-wal") or os.path.getsize(f"{file}-wal") == 0
         options = "mode=ro&immutable=1" if alone else "mode=ro&readonly_shm=1"
         connection = sqlite3.connect(

@@ -184,4 +184,7 @@ MIGRATIONS = (
         FROM ssh_rotation_of_one;
     DROP TABLE ssh_rotation_of_one;
     """,
+    """
+    ALTER TABLE ssh_key ADD COLUMN confirm INTEGER NOT NULL DEFAULT 0;    -- 1: asks at each use
+    """,
 )

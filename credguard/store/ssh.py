@@ -21,7 +21,7 @@ MAKING, ACTIVE, DRAINING, REPLACED, REVOKED = "making", "active", "draining", "r
 class SshKey:
     """One key. `path`: of the private key, "" when only the vault holds it.
 
-    `created`: Unix seconds; `fingerprint`: SHA256:...
+    `created`: Unix seconds; `fingerprint`: SHA256:... `confirm`: an agent asks before each use.
     """
 
     name: str
@@ -33,6 +33,7 @@ class SshKey:
     created: float
     held: str = FILE
     state: str = ACTIVE
+    confirm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,12 @@ class Registration:
 
 def keys(connection: sqlite3.Connection) -> list[SshKey]:
     """Every key, by name."""
-    return [SshKey(*row) for row in connection.execute("SELECT * FROM ssh_key ORDER BY name")]
+    return [_key(row) for row in connection.execute("SELECT * FROM ssh_key ORDER BY name")]
+
+
+def _key(row: sqlite3.Row) -> SshKey:
+    # A database that cannot be written stays of an earlier version, without the last.
+    return SshKey(*row[:9], *map(bool, row[9:]))
 
 
 def in_use(connection: sqlite3.Connection) -> list[SshKey]:
@@ -58,13 +64,13 @@ def in_use(connection: sqlite3.Connection) -> list[SshKey]:
 def key(connection: sqlite3.Connection, name: str) -> SshKey | None:
     """The key called `name`; None: not made here."""
     row = connection.execute("SELECT * FROM ssh_key WHERE name = ?", (name,)).fetchone()
-    return None if row is None else SshKey(*row)
+    return None if row is None else _key(row)
 
 
 def add_key(connection: sqlite3.Connection, new: SshKey) -> None:
     """Remember `new`; only one still `making` is replaced by it."""
     connection.execute(
-        "INSERT INTO ssh_key VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (name) DO UPDATE SET"
+        "INSERT INTO ssh_key VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (name) DO UPDATE SET"
         " key_type = excluded.key_type, public_key = excluded.public_key,"
         " fingerprint = excluded.fingerprint, path = excluded.path, created = excluded.created,"
         " held = excluded.held, state = excluded.state WHERE state = 'making'",
@@ -78,6 +84,7 @@ def add_key(connection: sqlite3.Connection, new: SshKey) -> None:
             new.created,
             new.held,
             new.state,
+            new.confirm,
         ),
     )
 
@@ -85,6 +92,11 @@ def add_key(connection: sqlite3.Connection, new: SshKey) -> None:
 def set_state(connection: sqlite3.Connection, name: str, state: str) -> None:
     """What became of the key."""
     connection.execute("UPDATE ssh_key SET state = ? WHERE name = ?", (state, name))
+
+
+def set_confirm(connection: sqlite3.Connection, name: str, *, confirm: bool) -> None:
+    """Whether an agent is to ask before each use of the key."""
+    connection.execute("UPDATE ssh_key SET confirm = ? WHERE name = ?", (confirm, name))
 
 
 def add_registration(connection: sqlite3.Connection, new: Registration) -> None:

@@ -4,9 +4,12 @@ from typing import Protocol
 
 from credguard.secret import Secret
 
+CANARY = "canary/"
+"""What the items begin with that a vault is tried with."""
+
 
 class Vault(Protocol):
-    """Named secrets at rest. No list: OS keyrings offer none, so the store keeps the index."""
+    """Named secrets at rest. The store keeps the index, since not every OS keyring has a list."""
 
     @property
     def name(self) -> str:
@@ -23,6 +26,12 @@ class Vault(Protocol):
 
     def delete(self, item: str) -> None:
         """Remove `item`; absent is not an error. Raises VaultError."""
+
+    def names(self) -> list[str] | None:
+        """The items it holds, sorted; None: it has no list. Raises VaultError.
+
+        Only for what is to be found again: a name that a backend had to shorten is left out.
+        """
 
 
 def key_item(partition: str, account: str, key_id: str) -> str:
@@ -61,7 +70,7 @@ def check(vault: Vault) -> None:
 
     from credguard.errors import VaultCorrupt
 
-    item = f"canary/{random.token_hex(8)}"
+    item = CANARY + random.token_hex(8)
     canary = Secret(random.token_urlsafe(16))
     vault.put(item, canary)
     try:

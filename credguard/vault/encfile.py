@@ -64,6 +64,10 @@ class EncryptedFile:
         if os.path.exists(self._path):
             self._change(lambda items: items.pop(item, None))
 
+    def names(self) -> list[str]:
+        """See Vault. Raises as get."""
+        return sorted(self.items())
+
     def items(self) -> dict[str, Secret]:
         """Everything in it; empty where there is no file yet."""
         box = self._read()

@@ -31,6 +31,8 @@ def _do(keyring: Any, request: dict[str, Any]) -> str | None:
     item = request["item"]
     if request["op"] == "collection":
         return _collection(item, request["value"])
+    if request["op"] == "names":
+        return json.dumps(_names(keyring))
     if request["op"] == "lock":
         _lock()
         return None
@@ -64,6 +66,16 @@ def _replaced(keyring: Any, request: dict[str, Any]) -> bool:
             item.set_secret(request["value"].encode())
             return True
     return False
+
+
+def _names(keyring: Any) -> list[str]:
+    """The items of ours in the Secret Service."""
+    import contextlib
+
+    collection = keyring.get_preferred_collection()
+    with contextlib.closing(collection.connection):
+        found = [each.get_attributes() for each in collection.search_items({"service": _SERVICE})]
+    return [each["username"] for each in found if "username" in each]
 
 
 def _collection(label: str, remove: str | None) -> str | None:

@@ -23,3 +23,7 @@ class MemoryVault:
     def delete(self, item: str) -> None:
         """See Vault."""
         self._items.pop(item, None)
+
+    def names(self) -> list[str]:
+        """See Vault."""
+        return sorted(self._items)

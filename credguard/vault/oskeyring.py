@@ -81,6 +81,11 @@ class OsKeyring:
         """See Vault."""
         self._ask("delete", item)
 
+    def names(self) -> list[str] | None:
+        """See Vault: the Secret Service keeps the name as an attribute; of others none is asked."""
+        found = self._ask("names", "") if self._backend == "secretservice" else None
+        return None if found is None else sorted(json.loads(found))
+
     def collection(self, label: str) -> dict[str, Secret] | None:
         """What another program keeps in the collection `label`, by label; None: there is none.
 

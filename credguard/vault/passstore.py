@@ -18,6 +18,7 @@ import re
 import signal
 import subprocess
 import sys
+from urllib.parse import unquote
 
 from credguard import paths
 from credguard.errors import (
@@ -70,6 +71,22 @@ class PassStore:
     def delete(self, item: str) -> None:
         """See Vault."""
         self.drop(_entry(item))
+
+    def names(self) -> list[str]:
+        """See Vault. Nothing is decrypted: the names are those of the files."""
+        top = os.path.join(folder(), _FOLDER)
+
+        def unreadable(exc: OSError) -> None:
+            raise VaultError(f"cannot read {exc.filename}: {exc.strerror}") from exc
+
+        found = []
+        for place, _, files in os.walk(top, onerror=unreadable if os.path.isdir(top) else None):
+            for name in files:
+                entry = os.path.relpath(os.path.join(place, name), folder()).removesuffix(".gpg")
+                item = "/".join(_unescaped(part) for part in entry.split(os.sep)[1:])
+                if _entry(item) == entry:  # one shortened by its digest is none
+                    found.append(item)
+        return sorted(found)
 
     def drop(self, entry: str) -> None:
         """Remove any entry of the store; absent is not an error. Raises as delete."""
@@ -220,6 +237,10 @@ def _part(part: str) -> str:
 
 def _escaped(character: str) -> str:
     return "".join(f"%{byte:02x}" for byte in character.encode())
+
+
+def _unescaped(part: str) -> str:
+    return "" if part == "%" else unquote(part, errors="surrogateescape")
 
 
 def _file(entry: str) -> str:

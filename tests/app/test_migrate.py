@@ -62,6 +62,9 @@ class Fused:
     def delete(self, item: str) -> None:
         self._fuse.act(self._vault.delete, item)
 
+    def names(self) -> list[str] | None:
+        return self._vault.names()
+
 
 def key(seed: int, user: str = "dev") -> profiles.Key:
     return profiles.Key(samples.aws_key_id(seed), "aws", "123456789012", user, "AIDA1", 1.0, "add")

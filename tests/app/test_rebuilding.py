@@ -11,6 +11,7 @@ from credguard.app.context import Context
 from credguard.app.items import known
 from credguard.app.rotate import Wanted
 from credguard.app.status import status
+from credguard.errors import RebuiltTooOften
 from credguard.store import notices, passwords, profiles
 from credguard.vault.base import key_item
 from credguard.vault.memory import MemoryVault
@@ -122,3 +123,40 @@ def test_a_whole_one_is_left_as_it_is(ctx: Context) -> None:
     assert "which was nothing" in done.what
     assert "credguard watch add" in done.hint
     assert profiles.profiles(ctx.db) == []
+
+
+def test_rows_that_make_no_sense_are_counted_in_what_is_told(ctx: Context) -> None:
+    ctx.db.execute("INSERT INTO watch_root (path, added) VALUES (x'ff', 1), ('/a', 'x')")
+    ctx, done = rebuilt(ctx)
+    assert "missing, or some of them: watched folders" in done.what
+    assert "2 rows that made no sense left out" in done.what
+    assert profiles.profile(ctx.db, "work").consent
+
+
+def test_a_disk_that_damages_it_again_and_again_is_told_and_nothing_more_is_copied(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hour, start = 3600, 1_790_000_000.0
+    for number in range(rebuilding.MOST):
+        monkeypatch.setattr(Context, "now", lambda _, at=start + number * hour: at)
+        ctx, done = rebuilt(ctx, "event")
+        assert ("damaged 3 times within a day" in done.what) is (number == rebuilding.MOST - 1)
+    folder = Path(paths.state_dir())
+    before = {each: each.read_bytes() for each in folder.iterdir()}
+    monkeypatch.setattr(Context, "now", lambda _: start + 23 * hour)
+    for _ in range(2):
+        with pytest.raises(RebuiltTooOften, match="3 times within a day, and is again") as caught:
+            rebuilding.rebuild(Context())
+    assert "state.db.damaged-*" in caught.value.hint
+    assert "credguard vault recover" in caught.value.hint
+    after = {each: each.read_bytes() for each in folder.iterdir()}
+    assert after == before
+    # One that is set aside elsewhere, or a day later: a person, or time, had a look.
+    with monkeypatch.context() as patch:
+        patch.setattr(Context, "now", lambda _: start + 24 * hour + 1)
+        rebuilding.rebuild(Context())
+    with pytest.raises(RebuiltTooOften):
+        rebuilding.rebuild(Context())
+    for each in folder.glob("state.db.damaged-*"):
+        each.rename(tmp_path / each.name)
+    rebuilding.rebuild(Context())

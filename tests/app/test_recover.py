@@ -1,15 +1,21 @@
+import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from credguard import config, paths
-from credguard.app import keys, recover, rotate
+from credguard.app import keys, recover, rotate, secrets
 from credguard.app.context import Context
 from credguard.app.doctor.rotation import rotation as rotation_checks
 from credguard.app.rotate import Wanted
+from credguard.secret import Secret
 from credguard.store import profiles
 from credguard.vault.base import key_item, profile_item
 from credguard.vault.memory import MemoryVault
+from tests.support import samples
 from tests.support.simulator import Simulator
 
 
@@ -103,3 +109,64 @@ def test_the_doctor_names_what_is_denied(ctx: Context, simulator: Simulator) -> 
     assert _states(ctx)["slot"] == "FAIL"
     simulator.iam().set_status(simulator.key_id, "Inactive")
     assert _states(ctx)["key"] == "FAIL"
+
+
+class WithoutList(MemoryVault):
+    """As the keyrings of macOS and Windows."""
+
+    def names(self) -> None:  # type: ignore[override]
+        return None
+
+
+def test_the_names_of_secrets_come_back_from_the_vault(ctx: Context) -> None:
+    for name in ("token", "db/password"):
+        secrets.add(ctx, name, Secret(samples.text(30)))
+    ctx.vault.put("canary/0", Secret("x"))
+    ctx.vault.put("ssh-key/dev-box", Secret("x"))
+    ctx.vault.put("secret/no name", Secret("x"))
+    ctx = _without_database(ctx)
+    assert secrets.names(ctx) == []
+    recover.recover(ctx)
+    others = ["secret/no name", "ssh-key/dev-box"]
+    assert recover.names(ctx) == recover.Names(["db/password", "token"], [], others, told=True)
+    assert secrets.get(ctx, "token") == Secret(samples.text(30))
+    assert recover.names(ctx) == recover.Names([], [], others, told=True)
+
+
+def test_where_the_vault_has_no_list_each_is_named_by_a_person(ctx: Context) -> None:
+    vault = WithoutList()
+    ctx.__dict__["vault"] = vault
+    for name in ("token", "other"):
+        secrets.add(ctx, name, Secret(samples.text(30)))
+    ctx = _without_database(ctx)
+    assert recover.names(ctx) == recover.Names([], [], [], told=False)
+    found = recover.names(ctx, ["token", "never"])
+    assert found == recover.Names(["token"], ["never"], [], told=False)
+    assert secrets.names(ctx) == ["token"]
+
+
+def test_the_command_says_what_came_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text(samples.text(20))
+    passphrase.chmod(0o600)
+    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(passphrase))
+
+    def credguard(*words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "credguard", *words],
+            input=given, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+
+    assert credguard("vault", "recover").stderr == "no profile is missing\n"  # before any vault
+    config.set_value("vault.backend", "file")
+    assert credguard("secret", "add", "token", given=samples.text(30)).returncode == 0
+    for ending in ("", "-wal", "-shm"):
+        Path(paths.database_file() + ending).unlink(missing_ok=True)
+    done = credguard("vault", "recover")
+    assert done.stderr == "no profile is missing\nsecret token: its name is back\n"
+    assert credguard("secret", "list").stdout == "token\n"
+    done = credguard("vault", "recover", "--json", "--secret", "other")
+    assert json.loads(done.stdout) == {
+        "profiles": [], "secrets": [], "absent": ["other"], "others": [], "told": True,
+    }  # fmt: skip
+    assert done.returncode == 2

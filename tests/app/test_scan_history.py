@@ -340,14 +340,14 @@ def test_a_damaged_repository_is_not_passed_off_as_clean(plain: Path) -> None:
 
 def test_git_that_dies_midway_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _long(tmp_path / "r.git", 300)
-    plain = history.Blobs.take
+    plain = history.Blobs._fill
 
-    def take(self: history.Blobs, most: int) -> bytes:
+    def fill(self: history.Blobs) -> None:
         assert self._process is not None
         os.kill(self._process._pid, 9)
-        return plain(self, most)
+        plain(self)
 
-    monkeypatch.setattr(history.Blobs, "take", take)
+    monkeypatch.setattr(history.Blobs, "_fill", fill)
     with pytest.raises(GitError):
         scan(tmp_path / "r.git")
 

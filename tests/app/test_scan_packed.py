@@ -91,7 +91,10 @@ WAYS: dict[str, tuple[str, bytes]] = {
 
 
 def scanned(path: Path) -> Batch:
-    return scan_files(Setting(cache_dir(), MEDIUM), [os.fsencode(path)])
+    batch = Batch()
+    for part in scan_files(Setting(cache_dir(), MEDIUM), [os.fsencode(path)]):
+        batch.take(part)
+    return batch
 
 
 def shown(batch: Batch) -> list[tuple[bytes, int, int, str, str]]:

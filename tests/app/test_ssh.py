@@ -49,6 +49,9 @@ class MemoryVault:
     def delete(self, item: str) -> None:
         self.items.pop(item, None)
 
+    def names(self) -> list[str]:
+        return sorted(self.items)
+
 
 @pytest.fixture
 def ctx(simulator: Simulator):

@@ -75,6 +75,12 @@ def test_a_key_on_no_instance_is_replaced_at_once(ctx: Context, simulator: Simul
     assert table.rotations(ctx.db) == []
 
 
+def test_a_key_that_asks_before_each_use_is_replaced_by_one_that_does(ctx: Context) -> None:
+    table.set_confirm(ctx.db, "k", confirm=True)
+    ssh_rotate.rotate(ctx, None, None, NOTHING)
+    assert successor(ctx).confirm
+
+
 def test_the_old_pair_stays_while_an_instance_names_it(ctx: Context, simulator: Simulator) -> None:
     number = launch(simulator, "us-east-1", "credguard_k", Name="web")
     outcome = ssh_rotate.rotate(ctx, "k", None, NOTHING)

@@ -255,3 +255,22 @@ def test_options_that_do_not_go_together(tmp_path: Path, wrong: tuple[str, ...])
     done = run(*wrong, cwd=tmp_path)
     assert done.returncode == 2
     assert "hint:" in done.stderr
+
+
+def test_a_text_full_of_secrets_is_told_alike_however_it_comes(tmp_path: Path) -> None:
+    """More than is held in memory, in one file, in windows, and on standard input either way."""
+    keys = [samples.aws_key_id(seed) for seed in range(21_500)]
+    file = tmp_path / "many"
+    file.write_text("\n".join(keys))
+    name = ("--path", str(file), "--format", "jsonl")
+    told = run(str(file), "--format", "jsonl")
+    assert told.returncode == 1
+    assert "21500 secrets in 1 file" in told.stderr
+    rows = [json.loads(row) for row in told.stdout.splitlines()]
+    assert [(row["line"], row["column"]) for row in rows] == [
+        (number, 1) for number in range(1, 21_501)
+    ]
+    assert len({row["fingerprint"] for row in rows}) == 21_500
+    for more in ((), ("--no-gitignore",)):
+        done = feed(file.read_bytes(), *name, *more)
+        assert (done.returncode, done.stdout.decode()) == (1, told.stdout)

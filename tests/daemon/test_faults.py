@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from credguard import paths
-from credguard.app import rebuilding, watch
+from credguard.app import watch
 from credguard.app.context import Context
 from credguard.app.status import daemon_state, status
 from tests.support import daemon as support
@@ -147,53 +147,6 @@ def test_a_locked_database_is_survived_and_what_was_missed_is_found(
     holder.close()
     until(lambda: str(tree / "env") in open_paths())
     assert support.stop(daemon) == b""
-
-
-def overwrite(name: str, at: int = 0, size: int = 1 << 30) -> None:
-    """Over what is there only: SQLite has mapped -shm, and a mapped file that gets shorter is
-    SIGBUS.
-    """
-    file = Path(paths.database_file() + name)
-    with file.open("r+b") as opened:
-        opened.seek(at)
-        opened.write(b"x" * min(size, file.stat().st_size - at))
-
-
-def damaged_files() -> list[str]:
-    return [name for name in os.listdir(paths.state_dir()) if "damaged" in name]
-
-
-def test_a_database_of_which_nothing_is_left_is_made_anew_and_told(
-    desktop: Desktop, tree: Path, daemon: subprocess.Popen[bytes]
-) -> None:
-    for name in ("", "-wal", "-shm"):
-        overwrite(name)
-    (tree / "env").write_text(leak())
-    until(lambda: len(desktop.shown()) > 0)
-    title, body = desktop.shown()[0]
-    assert title == rebuilding.TITLE
-    assert "credguard vault recover" in body
-    assert len(damaged_files()) == 2  # with its log
-    assert status(Context()).problems[0].subject == rebuilding.SUBJECT
-    watch.add(Context(), str(tree))
-    until(lambda: str(tree / "env") in open_paths())
-    assert support.stop(daemon) == b""
-
-
-def test_one_found_damaged_in_one_place_at_the_start_keeps_the_rest(
-    desktop: Desktop, tree: Path
-) -> None:
-    connection = Context().db
-    (page,) = connection.execute("SELECT pageno FROM dbstat WHERE name = 'finding'").fetchone()
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    overwrite("", (page - 1) * 4096, 4096)
-    (tree / "env").write_text(leak())
-    process = support.start()
-    until(lambda: any(title.startswith(rebuilding.TITLE) for title, _ in desktop.shown()))
-    until(lambda: str(tree / "env") in open_paths())
-    assert damaged_files()
-    assert support.stop(process) == b""
 
 
 def test_too_few_watches_are_told_in_the_status_and_lose_nothing(tree: Path) -> None:

@@ -194,44 +194,6 @@ def test_an_agent_that_hangs_keeps_ssh_waiting_for_seconds_only(
     assert ssh_agent.stop()
 
 
-@pytest.mark.parametrize("yes", [True, False])
-def test_each_use_is_asked_about(
-    ctx: Context, sshd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: bool
-) -> None:
-    """A stand-in for the desktop's dialog, which is the only thing here that is not real."""
-    dialog = tmp_path / "dialog"
-    dialog.write_text(f'#!/bin/sh\necho "$1" >>{tmp_path}/asked\nexit {0 if yes else 1}\n')
-    dialog.chmod(0o700)
-    monkeypatch.setenv("DISPLAY", ":77")
-    monkeypatch.setenv("SSH_ASKPASS", str(dialog))
-    started = ssh_agent.start("1h")
-    for name, value in started.variables.items():
-        monkeypatch.setenv(name, value)
-    assert not ssh_agent.start("1h").new  # one for all
-    key = ssh.create(ctx, "k", ["us-east-1"]).key
-    sshd.authorized.write_text(key.public_key + "\n")
-    ssh_agent.add_to_agent(ctx, "k", None, confirm=True)
-    ssh.create(ctx, "other", ["us-east-1"])
-    assert ssh_agent.unlock(ctx, ssh_agent.socket()) == (2, [])  # what is there stays as it is
-    done = login(sshd, key.path + ".pub", "BatchMode=yes")
-    assert (done.stdout == "in\n") == yes
-    assert key.fingerprint in (tmp_path / "asked").read_text()
-    assert ssh_agent.stop()
-    assert not ssh_agent.stop()
-
-
-def test_where_nobody_can_be_asked(
-    ctx: Context, agent: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ssh.create(ctx, "k", ["us-east-1"])
-    with pytest.raises(Unsupported, match="started without a helper"):
-        ssh_agent.add_to_agent(ctx, "k", None, confirm=True)
-    monkeypatch.setenv("SSH_AUTH_SOCK", ssh_agent.start("1h").variables["SSH_AUTH_SOCK"])
-    with pytest.raises(Unsupported, match="no display"):
-        ssh_agent.add_to_agent(ctx, "k", None, confirm=True)
-    assert ssh_agent.stop()
-
-
 def test_a_locked_agent(ctx: Context, agent: str, tmp_path: Path) -> None:
     ssh.create(ctx, "k", ["us-east-1"])
     typed = tmp_path / "typed"

@@ -13,6 +13,8 @@ OURS = f"{HOME}/credguard_k"
     [
         (f"Enter passphrase for {OURS}: ", Asked.OURS, "k"),
         (f"Enter passphrase for {OURS} (will confirm after each use): ", Asked.OURS, "k"),
+        (f"Enter passphrase for {OURS} (will confirm each use): ", Asked.OURS, "k"),
+        (f"Bad passphrase, try again for {OURS} (will confirm each use): ", Asked.REFUSE, "k"),
         (f"Enter passphrase for key '{OURS}': ", Asked.OURS, "k"),
         (f"Enter passphrase for key {OURS}: ", Asked.OURS, "k"),
         (f"Bad passphrase, try again for {OURS}: ", Asked.REFUSE, "k"),

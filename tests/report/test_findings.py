@@ -115,6 +115,14 @@ def test_csv_is_read_back_and_runs_no_formula() -> None:
     assert rows[0]["rule"] == "rule-id"
 
 
+def test_csv_of_many_rows_has_each_in_its_place() -> None:
+    paths = [b"=%d" % number if number % 7 == 0 else b"%d" % number for number in range(1203)]
+    rows = list(csv.DictReader(io.StringIO(shown(report(*paths), "csv"), newline="")))
+    wanted = [path.decode() for path in paths]
+    assert [each["path"].lstrip("'") for each in rows] == wanted
+    assert {each["path"][0] for each in rows if "=" in each["path"]} == {"'"}
+
+
 def test_junit_counts_and_names() -> None:
     made = report(b"a", b"b")
     made.unread = [("gone", "why")]

@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ def opened(tmp_path: Path, page: str) -> str:
 
 def page() -> str:
     made = report(b"b", b"c", b"a")
-    made.rows[1] = replace(made.rows[1], severity="low", line=10)
+    made.rows[1] = made.rows[1]._replace(severity="low", line=10)
     return rendered(made, "html")
 
 

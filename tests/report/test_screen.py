@@ -189,3 +189,8 @@ def test_what_nobody_looked_at_is_never_called_clean() -> None:
     ends = {screen(replace(WELL, audit=Audit(NOW, 9, *made)), Look(80))[-1][-1].style
             for made in ((0, 1), (0, 0), (1, 1))}  # fmt: skip
     assert ends == {"warn", "good", "bad"}
+
+
+@pytest.mark.parametrize("state", ["UNKNOWN", "could not be read"])
+def test_hooks_of_which_nothing_is_known_say_so(state: str) -> None:
+    assert f"/r  {state}\n" in shown(replace(WELL, hooks=[HookStatus("/r", state)]))

@@ -1,3 +1,4 @@
+import hmac
 import subprocess
 from pathlib import Path
 
@@ -42,6 +43,22 @@ def test_another_key_gives_another_fingerprint() -> None:
     one, other = (Fingerprints(key, 24).of(found(), b"a") for key in (KEY, KEY[::-1]))
     assert one != other
     assert Fingerprints(KEY, 128).of(found(), b"a").startswith(one)
+
+
+@given(
+    st.binary(max_size=80),
+    st.lists(st.tuples(st.sampled_from("ab"), st.binary(max_size=2), st.binary(max_size=200))),
+)
+def test_a_fingerprint_is_the_hmac_of_rule_path_and_value(
+    key: bytes, parts: list[tuple[str, bytes, bytes]]
+) -> None:
+    prints = Fingerprints(key, 128)
+    for rule, path, value in parts:
+        joined = b"".join(
+            len(part).to_bytes(8, "big") + part for part in (rule.encode(), path, value)
+        )
+        each = Finding(b"x", 3, 4, 3, rule, "A rule", MEDIUM, value)
+        assert prints.of(each, path) == hmac.digest(key, joined, "sha256").hex()[:32]
 
 
 @given(st.lists(st.binary(min_size=1, max_size=12), min_size=1, max_size=5, unique=True))

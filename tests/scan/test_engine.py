@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from credguard.scan.engine import Engine, on_lines, windows
+from credguard.scan.engine import Engine, on_lines
 from credguard.scan.model import HIGH, MEDIUM, Finding
+from credguard.scan.spans import windows
 from credguard.sources.database import load_engine
 from tests.support import samples
 

@@ -282,16 +282,16 @@ def test_many_ways_to_write_a_text_cost_little_more_than_one(
     )
     seen: list[bytes] = []
     judged = 0
-    examine = engine.examine
+    look = engine.look
 
-    def counted(data: bytes, path: bytes, share: int | None = None) -> Any:
+    def counted(data: bytes, path: bytes, hits: Any = None, share: int | None = None) -> Any:
         nonlocal judged
         seen.append(data)
-        found, probed = examine(data, path, share)
+        found, probed = look(data, path, hits, share)
         judged += sum(probed.get(JUDGED, ()))
         return found, probed
 
-    monkeypatch.setattr(engine, "examine", counted)
+    monkeypatch.setattr(engine, "look", counted)
     secret = b"".join(b"%%%02X" % each for each in SECRET)
     scanned = scan_all(engine, text + b"\n" * 300 + secret + b"\n", b"a.txt")
     assert "aws-secret-access-key" in {each.rule_id for each in scanned.findings}

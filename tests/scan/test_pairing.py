@@ -102,6 +102,22 @@ def test_only_the_same_folder_and_a_lone_id_make_a_pair() -> None:
     assert paired(allowed, secret(b"a/y")) == []
 
 
+def test_a_file_may_come_in_parts() -> None:
+    secret_key = secret(b"a/x", "aws-secret-access-key")
+    for parts in (
+        ([key_id(b"a/w"), key_id(b"a/x")], [], [secret_key], [secret(b"a/y")]),
+        ([secret(b"a/y"), key_id(b"a/w"), secret_key], [key_id(b"a/x"), key_id(b"a/z")]),
+    ):
+        folders = Folders()
+        for number, part in enumerate(parts):
+            folders.add(part, 10 * number)
+        assert [each.pair for _, each, _ in folders.pairs()] == [b"a/w"]
+    folders = Folders()
+    folders.add([key_id(b"b/x"), key_id(b"a/x")], 0)
+    folders.add([secret_key, secret(b"a/y")], 2)
+    assert list(folders.pairs()) == []
+
+
 def test_a_pair_is_sure_names_the_other_file_and_keeps_its_rule() -> None:
     folders = Folders()
     folders.add([secret(b"a/y")], 7)

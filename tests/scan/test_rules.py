@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from credguard.app.rules import fill
-from credguard.scan.engine import Engine, windows
+from credguard.scan.engine import Engine
 from credguard.scan.rules import (
     RuleError,
     ahead,
@@ -20,6 +20,7 @@ from credguard.scan.rules import (
     scan_patterns,
     width,
 )
+from credguard.scan.spans import windows
 from credguard.sources.database import read_rules
 
 RULES = parse(*read_rules())

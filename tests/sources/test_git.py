@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credguard.errors import GitError
-from credguard.sources.git import blobs, printable, run
+from credguard.sources.git import Process, blobs, git_environment, printable, run
 from credguard.sources.staging import added_ranges, staged
 
 
@@ -205,3 +205,37 @@ def test_requests_longer_than_a_pipe_do_not_block(tmp_path: Path) -> None:
     names = [f":0:{'n' * 5000}{number}" for number in range(100)]
     paths = [name.encode() for name in names]
     assert list(blobs(str(tmp_path), names, paths, lenient=True)) == [b""] * 100
+
+
+class _Watched:
+    """A poll object by which standard error ends first; keeps how long was waited for nothing."""
+
+    def __init__(self, process: Process) -> None:
+        self._poll = process._poll
+        self._first = process._stderr
+        self.left = {process._stdout, process._stderr}
+        self.idle: list[float] = []
+        process._poll = self  # type: ignore[assignment]
+
+    def unregister(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
+        self.left.remove(descriptor)
+
+    def poll(self, most: float) -> list[tuple[int, int]]:
+        if not self.left:
+            self.idle.append(most)
+        while True:
+            ready = self._poll.poll(most)
+            if self._first in self.left:
+                ready = [each for each in ready if each[0] == self._first]
+            if ready or not self.left:
+                return ready
+
+
+def test_nothing_is_waited_for_once_standard_error_has_ended() -> None:
+    process = Process(["git", "version"], git_environment(inherit=False))
+    watched = _Watched(process)
+    assert process.read().startswith(b"git version")
+    assert process.read() == b""
+    assert process.finish() == 0
+    assert watched.idle in ([], [0])

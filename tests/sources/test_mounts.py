@@ -40,6 +40,17 @@ def test_a_path_is_judged_by_the_mount_that_it_lies_on(table: Path, path: str, k
     assert Mounts(str(table)).network(path) == kind
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/", "ext4"), ("/mnt/nfs/a/b", "nfs4"), ("/mnt/over/a", "tmpfs"), ("/mnt/ssh", "fuse.sshfs")],
+)
+def test_the_kind_of_a_file_system_is_that_of_the_last_mount(
+    table: Path, path: str, kind: str
+) -> None:
+    assert Mounts(str(table)).kind(path) == kind
+    assert Mounts(str(table.with_name("none"))).kind(path) == ""
+
+
 def test_what_is_mounted_below_a_folder_is_named(table: Path) -> None:
     assert Mounts(str(table)).below("/mnt/") == {
         "/mnt/nfs": "nfs4", "/mnt/my share": "cifs", "/mnt/ssh": "fuse.sshfs",

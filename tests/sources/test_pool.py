@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -45,6 +46,25 @@ def size(_job: object) -> int:
 def test_answers_come_in_the_order_of_the_jobs() -> None:
     with Pool[int, int, int](double, 3, 3) as pool:
         assert list(pool.ordered(iter(range(100)), size)) == [(n, 3 * n) for n in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("busy", "lane", "chosen"),
+    [((1, 1), 1, 1), ((1, 1), 3, 1), ((1, 1), 2, 0), ((2, 1), 0, None), ((2, 1), None, 1),
+     ((2, 0), 0, 1), ((0, 1), 1, 0), ((2, 2), None, None)],
+)  # fmt: skip
+def test_a_lane_waits_for_its_worker_unless_one_idles(
+    busy: tuple[int, int], lane: int | None, chosen: int | None
+) -> None:
+    pool = Pool[int, int, int](double, 3, 2)
+    pool._workers = [SimpleNamespace(jobs=list(range(count))) for count in busy]  # type: ignore[misc]
+    free = pool._free(8, lane)
+    assert free is (None if chosen is None else pool._workers[chosen])
+
+
+def test_lanes_change_no_order() -> None:
+    with Pool[int, int, int](double, 3, 3) as pool:
+        assert list(pool.ordered(iter(range(100)), size, 3)) == [(n, 3 * n) for n in range(100)]
 
 
 def test_no_job_is_no_process() -> None:
@@ -112,3 +132,32 @@ def test_no_process_is_left() -> None:
         next(answers)
         workers = [each.process for each in pool._workers]
     assert all(not each.is_alive() for each in workers)
+
+
+def count(_setting: int, job: int) -> Iterator[bytes]:
+    for number in range(job):
+        if number == 9 and job == 10:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield bytes([number]) * 100_000  # more than a pipe holds
+    yield b"end"
+
+
+def test_answers_in_parts_come_in_order_whoever_is_done_first() -> None:
+    jobs = [3, 40, 0, 30, 1, 25, 2]
+    with Pool[int, int, bytes](count, 0, 3) as pool:
+        given = list(pool.ordered(iter(jobs), lambda _: 8))
+    wanted = [(job, number) for job in jobs for number in range(job + 1)]
+    assert [job for job, _ in given] == [job for job, _ in wanted]
+    sizes = [(job, len(answer)) for job, answer in given if not isinstance(answer, Died)]
+    assert sizes == [(job, 100_000 if number < job else 3) for job, number in wanted]
+
+
+def test_what_a_worker_gave_before_it_died_is_kept() -> None:
+    with Pool[int, int, bytes](count, 0, 2) as pool:
+        given = list(pool.ordered(iter([2, 10, 1]), lambda _: 1 << 20))
+    told = [answer for job, answer in given if job == 10]
+    assert [answer[:1] for answer in told[:-1] if isinstance(answer, bytes)] == [
+        bytes([number]) for number in range(8)
+    ]
+    assert isinstance(told[-1], Died)
+    assert [job for job, _ in given if job != 10] == [2, 2, 2, 1, 1]

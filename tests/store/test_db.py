@@ -23,15 +23,6 @@ from credguard.store import (
 from credguard.store import watches as watches_table
 
 
-def test_an_empty_file_is_brought_to_the_newest_schema() -> None:
-    paths.private_dir(paths.state_dir())
-    with open(paths.database_file(), "wb"):
-        pass
-    version = db.connect().execute("PRAGMA user_version").fetchone()[0]
-    assert version == len(db._MIGRATIONS)
-    assert db.connect().execute("SELECT count(*) FROM finding").fetchone()[0] == 0
-
-
 def test_the_file_is_private() -> None:
     db.connect()
     assert stat.S_IMODE(os.stat(paths.database_file()).st_mode) == 0o600

@@ -113,6 +113,23 @@ def test_a_replacement_of_an_ssh_key_that_is_under_way_goes_on_in_its_account() 
     assert ssh.rotations(new) == [replace(record, finish=True)]
 
 
+def test_ssh_keys_of_an_earlier_version_ask_nobody() -> None:
+    number = next(
+        n for n, script in enumerate(db._MIGRATIONS) if "ssh_key ADD COLUMN confirm" in script
+    )
+    old = of_version(number)
+    row = ("k", "ed25519", "pub", "fp", "/k", "ada", 11.0, "file", "active")
+    old.execute(f"INSERT INTO ssh_key VALUES ({','.join('?' * len(row))})", row)
+    # As where it cannot be upgraded, such as on a full disk.
+    old.row_factory = sqlite3.Row
+    before = ssh.keys(old)
+    old.close()
+    new = db.connect()
+    assert ssh.keys(new) == before == [ssh.SshKey(*row, confirm=False)]
+    ssh.set_confirm(new, "k", confirm=True)
+    assert ssh.key(new, "k") == ssh.SshKey(*row, confirm=True)
+
+
 def test_a_migration_that_fails_leaves_the_old_version(monkeypatch: pytest.MonkeyPatch) -> None:
     old = of_version(1)
     fill_version_1(old)

@@ -123,3 +123,15 @@ def test_an_empty_secret_is_not_an_absent_one(vault: Vault) -> None:
 
 def test_the_check_leaves_nothing(vault: Vault) -> None:
     check(vault)
+
+
+def test_it_names_what_it_holds(vault: Vault) -> None:
+    assert vault.names() == []
+    names = ["secret/a", "secret/A", "secret/a.gpg", "secret/a.gpg/b", "secret/..", "secret//a",
+             "secret/x y", "secret/" + "x" * 128, "profile/a:b/c", "a\nb"]  # fmt: skip
+    for name in names:
+        vault.put(name, Secret("value"))
+    assert vault.names() == sorted(names)
+    for name in names:
+        vault.delete(name)
+    assert vault.names() == []

@@ -1,6 +1,5 @@
 """Checks of credguard's own state: settings, database, journal, problems."""
 
-import os
 import sqlite3
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ _BROKEN = "the state database cannot be used, see state database under State"
 
 def there() -> bool:
     """Whether there is a state database; a look does not make one."""
-    return os.path.exists(paths.database_file())
+    return db.there()
 
 
 def store(ctx: Context) -> sqlite3.Connection:

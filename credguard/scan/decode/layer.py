@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from credguard.scan.model import characters
 
@@ -82,7 +82,7 @@ class Layer:
         self.depth: int = parent.depth + 1 if parent is not None else 0
         self.nested = nested
         # Start, end, rank and number of what was found in it, by start: see `layers`.
-        self.found: list[tuple[int, int, int, int]] = []
+        self.found: Sequence[tuple[int, int, int, int]] = []
         # Digests of texts that were made of it by forms in a row: see `layers`.
         self.made: set[tuple[str | int, ...]] = set()
         self._pieces = pieces if isinstance(pieces, Pieces) else None

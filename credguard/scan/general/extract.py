@@ -7,8 +7,8 @@ those patterns are written for reversed text.
 
 from __future__ import annotations
 
-import itertools
 import re
+from functools import lru_cache
 
 from credguard.scan.general import names, places
 
@@ -88,10 +88,6 @@ _HEADER = re.compile(
     rb"(?:\s|%20|\\u0020|=){1,2}[\"'<]?\Z"
 )
 _HEADER_NAME = re.compile(rb"(?i)(?:authorization|auth|header|token|curl|bearer)")
-_BYTES = re.compile(rb"[\[{(]\s{0,24}(?=(?:0x|-|[0-9]))")
-_WORD = re.compile(rb"[\w.]{1,60}")
-_LEAST_NUMBERS = 16
-_LIST_END = re.compile(rb"[0-9a-fA-Fx,\s\-]{0,4096}")
 
 _TO_QUOTE = {
     quote: re.compile(rb"(?:[^" + quote + rb"\\\n]{1,4096}+|\\.){1,99}+", re.DOTALL)
@@ -138,36 +134,52 @@ def _quoted(text: Text, at: int, kind: str) -> Iterator[Candidate]:
     key = _KEYS.get(data[at - 2 : at])
     if key and key.match(data, at):
         return
-    pattern = _QUOTED_BY_KIND.get(kind, _QUOTED)
-    match = pattern.match(_back(data, at))
-    if match is None:
+    told = _told_before(data[max(0, at - _BACK) : at], kind)
+    if told is None:
         return
-    if pattern is _QUOTED and not names.judge(_name(match["name"][::-1]))[0]:
-        for other in (_WRAPPED, _UNTYPED):
-            again = other.match(match.string)
-            if again and names.judge(_name(again["name"][::-1]))[0]:
-                match = again
-                break
-    begin = at - match.end("name")
-    if data[begin - 1 : begin] == b":" and match["q"] and match.groupdict().get("close"):
+    size, name, op, quote, wrap, close, user = told
+    if quote and close and data[at - size - 1 : at - size] == b":":
         return  # the end of a longer name, as in "AWS::ApiGateway::ApiKey":
-    found = {key: (value or b"")[::-1] for key, value in match.groupdict().items()}
-    quote = found["q"]
-    if len(quote) == 2 and quote == b'""' and not found.get("close", b"").startswith(b'""'):
-        return  # an empty literal
     span = literal_end(data, at, quote)
     if span is None:
         return
+    candidate = Candidate(at, span, data[at:span], name, kind, op, quote, wrap, close, user)
+    yield candidate
+    if b"[" in wrap or b"{" in wrap or b"(" in wrap:
+        yield from _more(data, candidate)
+
+
+@lru_cache(maxsize=2048)
+def _told_before(
+    before: bytes, kind: str
+) -> tuple[int, bytes, bytes, bytes, bytes, bytes, bytes] | None:
+    """What `before`, up to a quoted value, says of it: how long it is down to the name, the name,
+    operator, quote, wrap, close, user; None: nothing.
+
+    Kept, since of a file's version after the next most is as it was.
+    """
+    back = before[::-1]
+    pattern = _QUOTED_BY_KIND.get(kind, _QUOTED)
+    match = pattern.match(back)
+    if match is None:
+        return None
+    if pattern is _QUOTED and not names.judge(_name(match["name"][::-1]))[0]:
+        for other in (_WRAPPED, _UNTYPED):
+            again = other.match(back)
+            if again and names.judge(_name(again["name"][::-1]))[0]:
+                match = again
+                break
+    found = {key: (value or b"")[::-1] for key, value in match.groupdict().items()}
+    quote, close = found["q"], found.get("close", b"")
+    if quote == b'""' and not close.startswith(b'""'):
+        return None  # an empty literal
     name = _name(found["name"])
     if kind == "second" and name[-4:].lower() == b"auth":
         name = b"password"  # auth=("user", "password")
-    candidate = Candidate(
-        at, span, data[at:span], name, kind, found["op"].strip() or b" ", quote,
-        found.get("wrap", b"").strip(), found.get("close", b""), found.get("user", b""),
+    return (
+        match.end("name"), name, found["op"].strip() or b" ", quote,
+        found.get("wrap", b"").strip(), close, found.get("user", b""),
     )  # fmt: skip
-    yield candidate
-    if b"[" in candidate.wrap or b"{" in candidate.wrap or b"(" in candidate.wrap:
-        yield from _more(data, candidate)
 
 
 def _more(data: bytes, first: Candidate) -> Iterator[Candidate]:
@@ -363,38 +375,9 @@ def _url(text: Text, at: int, kind: str) -> Iterator[Candidate]:
         )
 
 
-def _is_rising(numbers: bytes) -> bool:
-    """Whether each of the first numbers is above the one before: a set or a table, no key."""
-    try:
-        first = [int(each, 0) for each in numbers.split(b",", _LEAST_NUMBERS)[:_LEAST_NUMBERS]]
-    except ValueError:
-        return False
-    return all(one < next_ for one, next_ in itertools.pairwise(first))
-
-
-def _bytes(text: Text, at: int, kind: str) -> Iterator[Candidate]:
-    data = text.data
-    first = max(0, at - 700)
-    window = data[first:at]
-    opening = max(window.rfind(b"["), window.rfind(b"{"), window.rfind(b"("))
-    begin = max(window.rfind(b"\n", 0, max(0, opening)) + 1, opening - 120, 0)
-    match = _BYTES.match(data, first + opening) if opening >= 0 else None
-    words = [word[0] for word in _WORD.finditer(data, first + begin, first + max(0, opening))]
-    # The last that names a secret: what declares and types it stands around.
-    name = next((word for word in reversed(words) if names.judge(word)[0]), None)
-    if match is None or name is None:
-        return
-    body = _LIST_END.match(data, match.end())
-    if body is None or body[0].count(b",") < _LEAST_NUMBERS - 1 or _is_rising(body[0]):
-        return
-    end = body.end()
-    yield Candidate(match.end(), end, data[match.end() : end].rstrip(), name, kind, b"[")
-
-
 READERS: dict[str, tuple[Any, int]] = {
     "quoted": (_quoted, 1), "quoted-space": (_quoted, 1), "weak": (_quoted, 16),
     "second": (_quoted, 1), "bare": (_bare, 1), "bare-weak": (_bare, 16), "item": (_item, 8),
     "option": (_option, 1), "env": (_option, 1), "curl": (_curl, 1), "short": (_curl, 1),
     "tag": (_tag, 1), "named": (_named, 1), "header": (_header, 6), "url": (_url, 1),
-    "bytes": (_bytes, 0),
 }  # fmt: skip

@@ -1,10 +1,11 @@
-"""Forms in which a name and its value stand apart: declarations, rows, directives, property lists.
+"""Forms in which a name and its value stand apart: declarations, rows, property lists, arrays.
 
 As in `extract`, each reader is given where a value begins and looks at a few hundred bytes around.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from credguard.scan.general import names
@@ -43,6 +44,11 @@ _DIRECTIVE = re.compile(rb"(?P<name>\w{4,24})\s{1,8}(?P<q>\"?)\Z")
 _PLIST = re.compile(
     rb"(?i)<key>\s{0,8}(?P<name>[\w .\-]{1,60}?)\s{0,8}</key>\s{0,30}<\w{1,8}>\s{0,8}\Z"
 )
+
+_BYTES = re.compile(rb"[\[{(]\s{0,24}(?=(?:0x|-|[0-9]))")
+_NAME_WORD = re.compile(rb"[\w.]{1,60}")
+_LEAST_NUMBERS = 16
+_LIST_END = re.compile(rb"[0-9a-fA-Fx,\s\-]{0,4096}")
 
 # A Secret of Kubernetes: its tables of values, and one value.
 _KUBE_TABLE = re.compile(rb"(?m)^[ \t]*[\"']?(?:stringData|data)[\"']?:[ \t]*\{?[ \t]*\r?$")
@@ -227,6 +233,34 @@ def _kube_secret(name: bytes, value: bytes) -> bool:
     return len(value) >= _KUBE_LEAST and _KUBE_KNOWN.search(name) is None
 
 
+def _is_rising(numbers: bytes) -> bool:
+    """Whether each of the first numbers is above the one before: a set or a table, no key."""
+    try:
+        first = [int(each, 0) for each in numbers.split(b",", _LEAST_NUMBERS)[:_LEAST_NUMBERS]]
+    except ValueError:
+        return False
+    return all(one < next_ for one, next_ in itertools.pairwise(first))
+
+
+def _bytes(text: Text, at: int, kind: str) -> Iterator[Candidate]:
+    data = text.data
+    first = max(0, at - 700)
+    window = data[first:at]
+    opening = max(window.rfind(b"["), window.rfind(b"{"), window.rfind(b"("))
+    begin = max(window.rfind(b"\n", 0, max(0, opening)) + 1, opening - 120, 0)
+    match = _BYTES.match(data, first + opening) if opening >= 0 else None
+    words = [word[0] for word in _NAME_WORD.finditer(data, first + begin, first + max(0, opening))]
+    # The last that names a secret: what declares and types it stands around.
+    name = next((word for word in reversed(words) if names.judge(word)[0]), None)
+    if match is None or name is None:
+        return
+    body = _LIST_END.match(data, match.end())
+    if body is None or body[0].count(b",") < _LEAST_NUMBERS - 1 or _is_rising(body[0]):
+        return
+    end = body.end()
+    yield Candidate(match.end(), end, data[match.end() : end].rstrip(), name, kind, b"[")
+
+
 def _file(text: Text, _at: int, _kind: str) -> Iterator[Candidate]:
     """The value in a file that is named after it: `db_password`, `/run/secrets/api-key.txt`."""
     name = _VALUE_FILE.match(text.path.rsplit(b"/", 1)[-1])
@@ -239,5 +273,5 @@ def _file(text: Text, _at: int, _kind: str) -> Iterator[Candidate]:
 READERS: dict[str, tuple[Any, int]] = {
     "declared": (_declared, 1), "rows": (_rows, 0), "identified": (_identified, 1),
     "directive": (_directive, 1), "secure": (_secure, 1), "plist": (_plist, 1), "yaml": (_yaml, 1),
-    "kube": (_kube, 0), "file": (_file, 0),
+    "bytes": (_bytes, 0), "kube": (_kube, 0), "file": (_file, 0),
 }  # fmt: skip

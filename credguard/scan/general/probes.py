@@ -50,7 +50,10 @@ PROBES: tuple[tuple[str, bytes, bool], ...] = tuple(
     ("general." + name, pattern.encode(), False)
     for name, pattern in (
         ("quoted", rf"(?i){_STRONG}{_REST}{_ASSIGN}(?:{_QUOTE}|[\"']{{2,3}})[^\s\"'`\\]"),
-        ("quoted-space", rf"(?i)(?:{_STRONG}{_REST}|identified\s+by)\s{{1,3}}{_QUOTE}[^\s\"'`\\]"),
+        (
+            "quoted-space",
+            rf"(?i)(?:{_STRONG}{_REST}|identified\s{{1,3}}by)\s{{1,3}}{_QUOTE}[^\s\"'`\\]",
+        ),
         ("weak", rf"(?i){_WEAK}{_REST}{_ASSIGN}(?:{_QUOTE}|[\"']{{2,3}}){_RANDOM}{{16}}"),
         (
             "second",

@@ -46,3 +46,20 @@ def test_giving_up_early_changes_no_verdict(engine: Engine) -> None:
                     assert held == every
     assert given_up[True] > 100
     assert given_up[False] > 100
+
+
+def test_no_more_is_read_around_a_value_than_is_kept_of_it(engine: Engine) -> None:
+    """A value amid a long text; its line, and what is above, end where no more is looked at."""
+    value = samples.text(16, alphabet="abcdefghijkmnpqrstuvwxyz23456789")
+    told: set[tuple[str, ...] | None] = set()
+    for long, gap, (place, name) in product((0, 90, 290, 310), (0, 120, 230, 250), PLACES.values()):
+        above = "filler\n" * 200 + f'user = "me"\nhost: x{"y" * gap}\n'
+        data = f"{above}{' ' * long}{place.replace('@', value)}{' ' * long};x\n{'z' * 400}".encode()
+        text = Text(data, name.encode())
+        _, probed = engine.examine(data, name.encode())
+        for each in detect.candidates(text, probed):
+            held = weighing.weighed(text, each, 1)
+            told.add(held)
+            if held is not None:
+                assert held == tuple(dict.fromkeys(signals.signals(text, each, 1)))
+    assert len(told) > 50

@@ -1,0 +1,179 @@
+"""The first database: whole when it gets its name, so that an empty one there is a damaged one."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from credguard import paths
+from credguard.app import rebuilding, upgrade
+from credguard.app.context import Context
+from credguard.app.doctor import state
+from credguard.errors import DatabaseDamaged
+from credguard.store import db, salvage, watches
+from tests.store.test_migrations import of_version
+
+
+def filled() -> Path:
+    connection = db.connect()
+    watches.add(connection, "/home/ada/src", 7)
+    connection.close()
+    return Path(paths.database_file())
+
+
+def names() -> set[str]:
+    return set(os.listdir(paths.state_dir()))
+
+
+def leave_log(path: str) -> None:
+    """A row that only the log has, of a process that was killed."""
+    code = (
+        f"import os; from credguard.store import db, watches; c = db.connect();"
+        f"watches.add(c, {path!r}, 1); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_one_that_was_cut_to_nothing_is_damage_for_whoever_opens_it() -> None:
+    filled().write_bytes(b"")
+    for use in (
+        db.connect,
+        upgrade.check,
+        lambda: db.connect_to_hand_out(1.0),
+        lambda: upgrade.finish(Context(), print),
+    ):
+        with pytest.raises(DatabaseDamaged, match="it is empty") as caught:
+            use()
+        assert "vault recover" in caught.value.hint
+    assert db.reader(1.0) is None
+    (found,) = state.database(state.database_facts(Context()))
+    assert "it is empty" in found.said
+    assert Path(paths.database_file()).read_bytes() == b""
+
+
+def test_it_is_made_anew_kept_aside_and_told() -> None:
+    filled().write_bytes(b"")
+    done = rebuilding.if_damaged(Context())
+    assert done is not None
+    assert "which was nothing" in done.what
+    assert [name for name in names() if "damaged" in name]
+    assert watches.roots(db.connect()) == []
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_its_log_still_has_comes_back(gone: bool) -> None:
+    file = filled()
+    code = (
+        "import os; from credguard.store import db, watches; c = db.connect();"
+        "c.execute('VACUUM'); watches.add(c, '/new', 1); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # every page is in the log
+    if gone:
+        file.unlink()
+    else:
+        file.write_bytes(b"")
+    with pytest.raises(DatabaseDamaged):
+        db.connect()
+    assert state.there()
+    done = rebuilding.if_damaged(Context())
+    assert done is not None
+    assert watches.roots(db.connect()) == ["/home/ada/src", "/new"]
+
+
+def test_a_log_without_its_database_is_not_read_into_a_new_one() -> None:
+    file = filled()
+    leave_log("/new")
+    file.unlink()
+    with pytest.raises(DatabaseDamaged, match="only its log is left"):
+        db.connect()
+    before = Path(f"{file}-wal").read_bytes()
+    done = salvage.rebuild(str(file), 0.0, lambda _db, _done: None)
+    assert Path(f"{done.aside}-wal").read_bytes() == before
+    assert {"watch_root", "profile", "rotation"} <= done.torn
+    assert db.connect().execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+def test_empty_files_beside_none_are_no_damage() -> None:
+    file = filled()
+    leave_log("/new")
+    file.unlink()
+    Path(f"{file}-wal").write_bytes(b"")
+    assert not state.there()
+    assert watches.roots(db.connect()) == []
+
+
+STEPS = ("unlink", "rename", "replace", "open", "fsync")
+
+
+def test_a_crash_at_any_step_leaves_none_or_a_whole_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for crash in range(100):
+        calls = 0
+        with monkeypatch.context() as patch:
+            for name in STEPS:
+                real = getattr(os, name)
+
+                def step(
+                    *args: object, real: object = real, last: int = crash, **given: object
+                ) -> object:
+                    nonlocal calls
+                    calls += 1
+                    if calls > last:
+                        raise KeyboardInterrupt
+                    return real(*args, **given)  # type: ignore[operator]
+
+                patch.setattr(os, name, step)
+            try:
+                db.connect().close()
+                break
+            except KeyboardInterrupt:
+                pass
+        # The next one starts from what this crash left.
+        kept = tmp_path / str(crash)
+        shutil.copytree(paths.state_dir(), kept)
+        db.connect().close()
+        shutil.rmtree(paths.state_dir())
+        shutil.move(kept, paths.state_dir())
+        file = Path(paths.database_file())
+        assert not file.exists() or file.stat().st_size > 0
+    else:
+        pytest.fail("it never came to its end")
+    assert crash > 3
+    assert not [name for name in names() if "first" in name]
+
+
+def test_two_that_start_at_the_same_moment_get_the_same_one() -> None:
+    paths.private_dir(paths.state_dir())
+    code = (
+        "import sys; from credguard.store import db, watches; sys.stdin.read(1);"
+        "c = db.connect(); watches.add(c, sys.argv[1], 1)"
+    )
+    many = [
+        subprocess.Popen([sys.executable, "-c", code, f"/{number}"], stdin=subprocess.PIPE)
+        for number in range(8)
+    ]
+    for each in many:
+        assert each.stdin is not None
+        each.stdin.write(b"x")
+        each.stdin.close()
+    assert [each.wait(60) for each in many] == [0] * 8
+    assert watches.roots(db.connect()) == sorted(f"/{number}" for number in range(8))
+
+
+def test_one_that_an_older_version_began_to_make_is_brought_to_the_newest_schema() -> None:
+    of_version(0).close()  # it wrote the first page, and was ended before the tables
+    assert db.connect().execute("PRAGMA user_version").fetchone()[0] == len(db._MIGRATIONS)
+
+
+def test_it_is_whole_without_its_log() -> None:
+    file = filled()
+    leave_log("/new")
+    Path(f"{file}-wal").unlink()
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("SELECT path FROM watch_root").fetchall() == [("/home/ada/src",)]
+    connection.close()
