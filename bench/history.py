@@ -3,7 +3,8 @@
 Run, after ./install.sh --test and .venv-dev/bin/pip install -r requirements/bench.txt:
 .venv-dev/bin/python bench/history.py [ROUNDS [REPOSITORY...]].
 Without a repository one of 1,500 commits is made: the source text of this machine, grown and edited
-file by file. `git log -p` is what reading the history as text costs. Every run of ours starts anew.
+file by file. `git log -p` is what reading the history as text costs. With --no-resume
+our run starts anew; again: it goes by what the run before found clean.
 """
 
 import os
@@ -67,6 +68,10 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "git log -p": ["git", "-C", str(folder), "log", "-p", "--all", "--no-ext-diff"],
         "credguard scan --history": [
             *(sys.executable, "-I", "-m", "credguard", "scan", "--history", "--no-resume"),
+            str(folder),
+        ],
+        "credguard, again": [
+            *(sys.executable, "-I", "-m", "credguard", "scan", "--history"),
             str(folder),
         ],
     }

@@ -173,7 +173,8 @@ def _batches_of(names: list[str], options: Options, result: Result) -> Iterator[
 def _remembered(options: Options, setting: Setting, settings: Settings) -> Remembered | None:
     if not options.remember or options.deep or not POSSIBLE:
         return None
-    setting.remember(salt(options.least))
+    setting.salt = salt(options.least)
+    setting.renew()
     folders: dict[bytes, bool] = {}
 
     def around(path: bytes) -> bool:

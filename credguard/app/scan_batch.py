@@ -68,9 +68,8 @@ class Setting:
             engine = _ENGINES[self.cache_dir] = armed(load_engine(self.cache_dir))
         return engine
 
-    def remember(self, salt: bytes) -> None:
-        """Have clean files told by keys of `salt`, and the engine loaded anew, not before it."""
-        self.salt = salt
+    def renew(self) -> None:
+        """Have the engine loaded anew, with the own secrets as they are from now on."""
         _ENGINES.pop(self.cache_dir, None)
 
     def joined(self, path: bytes) -> Joined | None:
@@ -120,6 +119,16 @@ class Setting:
             return False
         allow, inside = self._settings().of(os.path.join(self.top, path))
         return allow.passes(inside)
+
+    def ruled(self, folder: bytes) -> bytes:
+        """What tells the rules of a person's own that hold in `folder` from those in another.
+
+        Raises ConfigError.
+        """
+        if self.top is None:
+            return b""
+        texts = self._settings().with_rules(os.path.join(self.top, folder, b"_"))
+        return "\0".join(name for name, _ in texts).encode("utf-8", "surrogateescape")
 
     def look(
         self, data: bytes, path: bytes, found: list[Finding]

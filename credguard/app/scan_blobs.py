@@ -45,7 +45,8 @@ class BlobSetting(Setting):
 class BlobBatch(Batch):
     """`hits`: the place in the job of each blob that is not clean, what was found, and problems.
 
-    `more`: another batch of the same job follows, which may go on with the last of these.
+    `clean`: the places of the others. `more`: another batch of the same job follows, which may go
+    on with the last of these.
     """
 
     __slots__ = ("clean", "hits", "missing", "more")
@@ -53,7 +54,7 @@ class BlobBatch(Batch):
     def __init__(self) -> None:
         super().__init__()
         self.hits: list[tuple[int, list[Finding], list[Problem]]] = []
-        self.clean: list[str] = []
+        self.clean: list[int] = []
         self.missing = 0
         self.more = False
 
@@ -83,7 +84,7 @@ def scan_blobs(setting: BlobSetting, job: Job, *, meanwhile: bool = False) -> It
         blobs = _BLOBS[key] = Blobs(setting.cwd)
     batch, held = BlobBatch(), 0
     for number, blob in enumerate(blobs.read([oid for oid, _ in job])):
-        oid, path = job[number]
+        _, path = job[number]
         if blob is None:
             batch.missing += 1
             continue
@@ -101,7 +102,7 @@ def scan_blobs(setting: BlobSetting, job: Job, *, meanwhile: bool = False) -> It
         batch.scanned += 1
         batch.size += size
         if is_clean:
-            batch.clean.append(oid)
+            batch.clean.append(number)
     yield batch
 
 

@@ -10,19 +10,20 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator
+from hashlib import blake2b
 from itertools import chain, islice
 from zlib import crc32
 
-from credguard import __version__, paths
+from credguard import paths
 from credguard.app.scan import DEFAULT, Options, Progress, Result, Spill, silent
 from credguard.app.scan_blobs import BlobBatch, BlobSetting, Job, Problem, over, scan_blobs
 from credguard.errors import GitError
-from credguard.scan.general.places import grammar
 from credguard.scan.model import Finding
 from credguard.sources.git import run
 from credguard.sources.history import Entry, Repository, check_range
 from credguard.sources.listing import Wanted
-from credguard.sources.progress import Seen
+from credguard.sources.progress import SIZE, Seen
+from credguard.sources.remembered import salt
 
 _ROOM, _LEAST_ROOM = 48 << 20, 4 << 20  # bytes of last versions kept: of all processes, of each
 _NOW_S = 30  # what git says of a text without a date is within so many seconds of now
@@ -43,8 +44,9 @@ def scan_history(
     """Scan every blob of the repository around `cwd` once, those that no commit reaches too.
 
     `branches` (or any revision) and `since` limit it to what these commits added. With `resume` a
-    run that was interrupted is gone on with: what it found clean is not scanned again. With `spill`
-    at most some thousands of findings are in memory at once.
+    run that was interrupted is gone on with: what it found clean is not scanned again; with
+    `options.remember` neither is what a complete one did. With `spill` at most some thousands of
+    findings are in memory at once.
     Raises GitError, CredguardError.
     """
     repository = Repository(cwd)
@@ -56,8 +58,7 @@ def scan_history(
         entries = repository.everything()
     seen = None
     if resume:
-        what = "\0".join((*sorted(branches), since or "", str(options), _own_rules(repository)))
-        seen = Seen(_state_file(repository), _stamp(what))
+        seen = Seen(_state_file(repository), _stamp(repository, options, branches, since))
     return _History(repository, options, entries, seen).run(on_progress, spill)
 
 
@@ -84,23 +85,6 @@ def scan_range(
     return history.run(on_progress, spill)
 
 
-def _own_rules(repository: Repository) -> str:
-    """Changes with the `.credguard.toml` files of the work tree: what was clean may not be now."""
-    from hashlib import blake2b
-
-    top = repository.top()
-    if top is None:
-        return ""
-    digest = blake2b(digest_size=32)
-    for name in _settings_of(repository):
-        try:
-            status = os.stat(os.path.join(top, name))
-        except OSError:
-            continue
-        digest.update(b"%s %d %d\0" % (name, status.st_size, status.st_mtime_ns))
-    return digest.hexdigest()
-
-
 def _settings_of(repository: Repository) -> list[bytes]:
     """The `.credguard.toml` files of the work tree."""
     top = repository.top()
@@ -113,25 +97,24 @@ def _settings_of(repository: Repository) -> list[bytes]:
 
 
 def _state_file(repository: Repository) -> str:
-    from hashlib import blake2b
-
     place = os.path.realpath(os.path.join(os.fsencode(repository.cwd or "."), repository.git_dir()))
     return os.path.join(paths.cache_dir(), "history", blake2b(place, digest_size=16).hexdigest())
 
 
-def _stamp(what: str) -> bytes:
-    """Changes with the rules and the code that scans, and with what was asked for."""
-    from hashlib import blake2b
-
-    digest = blake2b(f"{__version__}\0{what}".encode("utf-8", "surrogateescape"), digest_size=32)
-    package = os.path.dirname(os.path.dirname(__file__))
-    for part in ("scan", "sources", "app"):
-        for folder, folders, names in os.walk(os.path.join(package, part)):
-            folders.sort()
-            for name in sorted(names):
-                if name.endswith((".py", ".toml")):
-                    status = os.stat(os.path.join(folder, name))
-                    digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\0".encode())
+def _stamp(
+    repository: Repository, options: Options, branches: tuple[str, ...], since: str | None
+) -> bytes:
+    """Changes with all but the blob that a verdict depends on, and with what is asked for."""
+    asked = (sorted(branches), since, options.include, options.exclude, options.deep)
+    digest = blake2b(salt(options.least) + repr(asked).encode(), digest_size=32)
+    top = repository.top()
+    for name in _settings_of(repository):
+        try:
+            status = os.stat(os.path.join(top or b"", name))
+        except OSError:
+            continue
+        times = b"%d %d" % (status.st_mtime_ns, status.st_ctime_ns)
+        digest.update(b"%s %d %d %s\0" % (name, status.st_size, status.st_ino, times))
     return digest.digest()
 
 
@@ -167,6 +150,7 @@ class _History:
         self, repository: Repository, options: Options, entries: Iterator[Entry], seen: Seen | None
     ) -> None:
         self._repository = repository
+        self._options = options
         self._processes = options.processes()
         self._setting = BlobSetting(
             paths.cache_dir(), options.least, options.deep, repository.top(), repository.cwd,
@@ -192,6 +176,8 @@ class _History:
         self._result = Result()
 
     def run(self, on_progress: Progress, spill: Spill | None) -> Result:
+        if self._seen is not None:
+            self._setting.renew()  # nothing older than the stamp
         self._setting.engine()  # before any worker is forked: they share it
         try:
             for batch in self._batches():
@@ -213,11 +199,17 @@ class _History:
             count = f"{self._missing} blobs are" if self._missing > 1 else "1 blob is"
             self._result.problems.append((where, f"{count} not here: a partial clone"))
         if self._seen is not None:
-            if self._seen.known:
-                text = f"gone on with an interrupted run: {self._seen.known} blobs were clean"
-                self._result.notices.append(text)
-            self._seen.remove()
+            self._end(self._seen)
         return self._result
+
+    def _end(self, seen: Seen) -> None:
+        if self._result.unchanged and not seen.is_complete:
+            text = f"gone on with an interrupted run: {self._result.unchanged} blobs were clean"
+            self._result.notices.append(text)
+        if self._options.remember and not self._options.deep:
+            seen.complete()
+        else:
+            seen.remove()
 
     def _attribute(self) -> None:
         """Tell of each finding that is held which commit brought it in."""
@@ -262,9 +254,10 @@ class _History:
 
     def _most(self) -> int:
         """So many blobs make a job: some so that others can begin, then by what those weighed."""
-        if not self._result.scanned:
+        scanned = self._result.scanned - self._result.unchanged
+        if not scanned:
             return _FIRST_BLOBS
-        average = self._result.size // self._result.scanned + 1
+        average = self._result.size // scanned + 1
         return min(_BATCH_BLOBS, _BATCH_BYTES // average)
 
     def _round(self, parts: list[_Part]) -> Iterator[Job]:
@@ -282,20 +275,27 @@ class _History:
                 continue
             oid = bytes.fromhex(entry.oid)
             here = self._local is None or oid in self._local
-            reading = oid + self._reading(entry.path) if here else oid
-            if reading in self._taken:
+            key = self._key(oid, entry.path) if here else oid
+            if key in self._taken:
                 continue
-            self._taken.add(reading)
+            self._taken.add(key)
             if not here:
                 self._missing += 1
                 continue
-            if self._seen is None or oid not in self._seen:
+            if self._seen is None or key not in self._seen:
                 yield entry
+            else:
+                self._result.scanned += 1
+                self._result.unchanged += 1
 
-    def _reading(self, path: bytes) -> bytes:
-        """What of a path decides what is found in a blob and told: for each it is scanned once."""
-        passes = self._has_settings and self._setting.passes(path)
-        return grammar(path).encode() + (b"!" if passes else b"")
+    def _key(self, oid: bytes, path: bytes) -> bytes:
+        """Tells a blob with what of `path` decides what is found in it, and what of that passes."""
+        folder, slash, name = path.rpartition(b"/")
+        reading = name.lower()
+        if self._has_settings:
+            reading += b"!" if self._setting.passes(path) else b"/"
+            reading += self._setting.ruled(folder + slash)
+        return blake2b(oid + reading, digest_size=SIZE).digest()
 
     def _take(self, batch: BlobBatch) -> None:
         part = self._given[0] if batch.more else self._given.popleft()
@@ -309,7 +309,8 @@ class _History:
         self._missing += batch.missing
         self._result.add(batch)
         if self._seen is not None:
-            self._seen.add(batch.clean)
+            clean = [part.entries[number] for number in batch.clean]
+            self._seen.add([self._key(bytes.fromhex(each.oid), each.path) for each in clean])
 
     def _tell(self, batch: BlobBatch) -> None:
         """Put into `batch` what a round's jobs found, in the order of the commits.
@@ -342,7 +343,7 @@ class _History:
         known = None if pending else self._secrets.get(oid)
         if known is None:
             raw = bytes.fromhex(oid)
-            if raw + self._reading(path) in self._taken and not pending:
+            if not pending and self._key(raw, path) in self._taken:
                 return _Secrets()  # scanned, and nothing was found
             if self._local is not None and raw not in self._local:
                 return _Secrets()
@@ -375,7 +376,5 @@ _TOLD = 16  # bytes: by chance two of a billion secrets have the same at 1 in 2^
 
 
 def _secret(finding: Finding) -> bytes:
-    from _blake2 import blake2b  # what hashlib gives, without its import
-
     named = finding.rule_id.encode() + b"\0" + finding.value
     return blake2b(named, digest_size=_TOLD).digest()

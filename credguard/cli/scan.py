@@ -25,7 +25,7 @@ from credguard.scan.model import CONFIDENCE_NAMES
 @click.option("--history", is_flag=True, help="Every version of every file, in all commits.")
 @click.option("--branch", multiple=True, metavar="NAME", help="With --history: only this branch.")
 @click.option("--since", metavar="DATE", help="With --history: only commits since then.")
-@click.option("--no-resume", is_flag=True, help="With --history: not on from where one stopped.")
+@click.option("--no-resume", is_flag=True, help="With --history: not on from where one was.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only files that match.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match.")
 @click.option("--no-gitignore", is_flag=True, help="Also what git ignores.")
@@ -38,7 +38,7 @@ from credguard.scan.model import CONFIDENCE_NAMES
 )
 @click.option("--lenient", is_flag=True, help="Exit with 0 where something could not be read.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes at work; else one a core.")
-@click.option("--no-cache", is_flag=True, help="Also files known to be clean and unchanged.")
+@click.option("--no-cache", is_flag=True, help="Read also what is known to be clean.")
 @click.option("--quiet", is_flag=True, help="No progress and no counts.")
 @click.option("--baseline", metavar="FILE", help="Leave out what this baseline knows.")
 @click.option("--format", "style", type=click.Choice(FORMATS), default="text", show_default=True)
@@ -64,9 +64,9 @@ def scan(
 
     In a git repository all files are scanned but those that git ignores; elsewhere folders that
     git, package managers, caches and virtual environments keep are left out. What is named as
-    PATH is always scanned. A file that was found clean and has not changed since is not read again:
-    --no-cache does. With --range and --history PATH is the repository, else the one here is
-    taken. GLOB is a pattern of .gitignore's syntax.
+    PATH is always scanned. A file that was found clean and has not changed since, and a version in
+    the history, is not read again: --no-cache does. With --range and --history PATH is the
+    repository, else the one here is taken. GLOB is a pattern of .gitignore's syntax.
     Exit code 0: none, 1: some, 2: something could not be read, so it cannot be told.
     """
     what = _What(**{each.name: rest.pop(each.name) for each in fields(_What)})
@@ -163,10 +163,10 @@ class _What:
         if self.span is not None:
             return commits.scan_range(self.span, where, options, progress, spill)
         if self.history:
+            resume = options.remember and not self.no_resume
             return commits.scan_history(
                 where, options, progress,
-                branches=self.branch, since=self.since, resume=not self.no_resume,
-                spill=spill,
+                branches=self.branch, since=self.since, resume=resume, spill=spill,
             )  # fmt: skip
         return app.scan_paths(list(self.path), options, progress, spill)
 

@@ -1,67 +1,90 @@
-"""Which blobs of a repository an unfinished scan of its history found clean, kept on disk."""
+"""What a scan of a repository's history found clean, kept on disk for the next one.
+
+Blobs never change, so what is known of one holds for as long as the stamp does.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+import time
 
-_MARK = b"credguard history 1\n"
+from credguard.reading import opened
+
+SIZE = 20
+"""Bytes of a key: what tells a blob, and how it was read."""
+MOST = 500_000
+"""So many keys are kept, 10 MB; of a larger history none once its scan is complete."""
+_MARK = b"credguard history 2\n"
+_END = bytes(SIZE)  # no key: the scan was complete when it wrote that
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+_FORGOTTEN_S = 90 * 86_400
+_LARGEST = 1 << 30
 
 
 class Seen:
-    """Object ids, appended as they come; a crash loses at most the last of them.
+    """Keys, appended as they come; a crash loses at most the last of them.
 
-    Where the file cannot be written the scan goes on and cannot be resumed.
+    Where the file cannot be written the scan goes on, and the next one cannot build on it.
     """
 
     def __init__(self, path: str, stamp: bytes) -> None:
-        """`stamp`, 32 bytes: what was found clean under another one does not count."""
+        """`stamp`, 32 bytes: what was found clean under another one does not count.
+
+        A file that is not ours alone counts for an empty one, and is replaced.
+        """
         self._path = path
         self._head = _MARK + stamp
         self._file = -1
-        self._width = 0
-        self._ids = self._load()
-        self.known = len(self._ids)
+        self.is_complete = False
+        """Whether the scan that wrote the last of them came to its end."""
+        self._keys = self._load()
+        self._known = len(self._keys)
+        self._goes_on = bool(self._keys)  # what is there belongs before what is written
 
-    def __contains__(self, oid: bytes) -> bool:
-        return oid in self._ids
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._keys
+
+    def __len__(self) -> int:
+        return self._known
 
     def _load(self) -> set[bytes]:
         try:
-            with open(self._path, "rb") as file:
-                data = file.read()
+            data, status = opened(self._path, _LARGEST)
         except OSError:
+            return set()
+        if sys.platform != "win32" and (status.st_uid != os.geteuid() or status.st_mode & 0o077):
             return set()
         head = len(self._head)
-        if data[:head] != self._head or data[head : head + 1] not in (b"\x14", b"\x20"):
+        if data[:head] != self._head:
             return set()
-        self._width = data[head]
-        ids = data[head + 1 :]
-        whole = len(ids) - len(ids) % self._width
-        return {ids[at : at + self._width] for at in range(0, whole, self._width)}
+        whole = len(data) - (len(data) - head) % SIZE
+        self.is_complete = data[max(head, whole - SIZE) : whole] == _END
+        return {data[at : at + SIZE] for at in range(head, whole, SIZE)} - {_END}
 
-    def add(self, oids: list[str]) -> None:
-        """Keep `oids`, hexadecimal."""
-        if not oids:
+    def add(self, keys: list[bytes]) -> None:
+        """Keep these."""
+        if not keys:
             return
-        raw = bytes.fromhex("".join(oids))
         try:
             if self._file < 0:
-                self._open(len(oids[0]) // 2)
-            os.write(self._file, raw)
+                self._open()
+            os.write(self._file, b"".join(keys))
         except OSError:
             return
+        self._known += len(keys)
 
-    def _open(self, width: int) -> None:
+    def _open(self) -> None:
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+        if not self._goes_on:
+            self.remove()
         self._file = os.open(self._path, _FLAGS, 0o600)
-        start = len(self._head) + 1
-        size = os.fstat(self._file).st_size
-        if not self.known:
-            os.ftruncate(self._file, 0)
-            os.write(self._file, self._head + bytes((width,)))
-        elif (size - start) % width:  # the last write was cut short
-            os.ftruncate(self._file, size - (size - start) % width)
+        beyond = os.fstat(self._file).st_size - len(self._head)
+        if not self._goes_on:
+            self._goes_on = True
+            os.write(self._file, self._head)
+        elif beyond % SIZE:  # the last write was cut short
+            os.ftruncate(self._file, len(self._head) + beyond - beyond % SIZE)
 
     def close(self) -> None:
         """Stop writing; safe to repeat."""
@@ -69,10 +92,30 @@ class Seen:
             os.close(self._file)
             self._file = -1
 
+    def complete(self) -> None:
+        """The scan came to its end: the next one needs to look at what is new alone."""
+        if self._known > MOST:
+            self.remove()
+        elif self._file >= 0 or not self.is_complete:
+            self.add([_END])
+            self.close()
+        self._forget()
+
     def remove(self) -> None:
-        """The scan is complete: nothing is left to go on with."""
+        """Keep nothing."""
         self.close()
         try:
             os.unlink(self._path)
+        except OSError:
+            return
+
+    def _forget(self) -> None:
+        """Remove what belongs to repositories that were not scanned for a long time."""
+        before = time.time() - _FORGOTTEN_S
+        try:
+            with os.scandir(os.path.dirname(self._path)) as entries:
+                for entry in entries:
+                    if entry.stat(follow_symlinks=False).st_mtime < before:
+                        os.unlink(entry.path)
         except OSError:
             return
