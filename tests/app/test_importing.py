@@ -265,10 +265,11 @@ class Steps:
             here, self.done = self.done == self._at, self.done + 1
             if here and self._moment == "before":
                 raise Crash
-            result = real(*arguments, **options)
-            if here:
-                raise Crash
-            return result
+            try:
+                return real(*arguments, **options)
+            finally:
+                if here:  # also where it failed, as removing what is not there
+                    raise Crash
 
         return step
 
