@@ -1,12 +1,15 @@
-"""Files full of secrets: CPU seconds and memory of whole scans by size, which shows both linear.
+"""Files that are hard to scan: CPU seconds and memory of whole scans by size, which is linear.
 
 Run, after ./install.sh --test: .venv-dev/bin/python bench/dense.py [FORM...] [MEGABYTES...]
-[--format FORMAT]. Without a form `keys`, access key ids one a line; there are also `one-line`,
-`same`, `passwords`, `tokens` (JWTs) and `mixed`. All are made at run time. Of the user CPU that the
-processes took the median of three runs; memory as in bench/scan.py, in a run of its own.
+[--format FORMAT] [--plot OUT.svg]. Without a form `keys`, access key ids one a line. Full of
+secrets are also `one-line`, `same`, `passwords`, `tokens` (JWTs) and `mixed`; without any are
+`spaces`, `names`, `base64`, `escapes` and `streams` (small compressed ones). All are made at run
+time. Of the user CPU that the processes took the median of three runs; memory as in bench/scan.py,
+in a run of its own.
 """
 
 import base64
+import gzip
 import json
 import os
 import random
@@ -45,6 +48,14 @@ def token() -> str:
     return ".".join([*(each.rstrip("=") for each in encoded), some(_LETTERS, 43)])
 
 
+def encoded(size: int) -> str:
+    return base64.b64encode(_GENERATOR.randbytes(size)).decode()
+
+
+def stream() -> str:
+    return base64.b64encode(gzip.compress(some(_LETTERS, 30).encode())).decode()
+
+
 ONE = key_id()
 FORMS: dict[str, Callable[[], str]] = {
     "keys": lambda: f"{key_id()}\n",
@@ -52,6 +63,13 @@ FORMS: dict[str, Callable[[], str]] = {
     "same": lambda: f"{ONE}\n",
     "passwords": lambda: f"{password()}\n",
     "tokens": lambda: f"{token()}\n",
+    "spaces": lambda: " " * 980 + "\n",
+    "names": lambda: f"password = get_password(token=secret.key, {some(_LETTERS, 3)}='')\n",
+    "base64": lambda: f"{encoded(57)}\n",
+    "escapes": lambda: (
+        f"\\u0041\\x4{some('123', 1)}%4{some('123', 1)}&#6{some('5678', 1)};=4{some('12', 1)}\n"
+    ),
+    "streams": lambda: f"{stream()}\n",
     "mixed": lambda: f"{_GENERATOR.choice([key_id, password, token])()}\n",
 }
 
@@ -69,18 +87,62 @@ def measure(command: list[str], folder: Path) -> tuple[float, int]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
     took = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-    if done.returncode not in (0, 1):
+    if done.returncode not in (0, 1, 2):  # 2: cut short, and told
         sys.exit(f"{command[-1]}: {done.returncode}: {done.stderr.decode()[-300:]}")
     return took, done.stdout.count(b"\n")
 
 
+def option(arguments: list[str], name: str, usual: str) -> str:
+    if name not in arguments:
+        return usual
+    at = arguments.index(name)
+    given = arguments[at + 1]
+    del arguments[at : at + 2]
+    return given
+
+
+def draw(found: dict[str, list[tuple[int, float]]]) -> str:
+    """Seconds by megabytes as SVG, a line a form, and what two seconds for ten megabytes are."""
+    wide, high, left, down = 640, 400, 50, 350
+    largest = max(size for points in found.values() for size, _ in points)
+    longest = max(took for points in found.values() for _, took in points)
+
+    def place(size: float, took: float) -> str:
+        x, y = left + size / largest * 440, down - took / longest * 310
+        return f"{x:.1f},{y:.1f}"
+
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}"'
+            ' font-family="sans-serif" font-size="12" fill="#333">'
+        ),
+        f'<rect width="{wide}" height="{high}" fill="#fff"/>',
+        f'<path d="M{left} 30V{down}H500" stroke="#999" fill="none"/>',
+        f'<text x="270" y="{high - 10}" text-anchor="middle">MB, up to {largest}</text>',
+        f'<text x="{left}" y="20">seconds of CPU, up to {longest:.1f}; dashed: 2 for 10 MB</text>',
+    ]
+    goal = min(largest, longest * 5)
+    parts.append(
+        f'<polyline points="{place(0, 0)} {place(goal, goal / 5)}" fill="none" stroke="#999"'
+        ' stroke-dasharray="6 4"/>'
+    )
+    ends = sorted(found, key=lambda form: -found[form][-1][1])
+    for number, form in enumerate(ends):
+        colour = f"hsl({360 * number // len(ends)},65%,40%)"
+        points = " ".join(place(*each) for each in found[form])
+        parts.append(
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
+        )
+        label = f"{form}, {found[form][-1][1]:.1f} s"
+        parts.append(f'<text x="512" y="{40 + 18 * number}" fill="{colour}">{label}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
 def main() -> None:
     arguments = sys.argv[1:]
-    style = "csv"
-    if "--format" in arguments:
-        at = arguments.index("--format")
-        style = arguments[at + 1]
-        del arguments[at : at + 2]
+    style = option(arguments, "--format", "csv")
+    plot = option(arguments, "--plot", "")
+    found: dict[str, list[tuple[int, float]]] = {}
     sizes = [int(each) for each in arguments if each.isdigit()] or list(SIZES)
     forms = [each for each in arguments if not each.isdigit()] or ["keys"]
     with tempfile.TemporaryDirectory() as made:
@@ -101,9 +163,12 @@ def main() -> None:
                 runs = [measure([*scan, name], folder) for _ in range(ROUNDS)]
                 took = statistics.median(seconds for seconds, _ in runs)
                 held = memory([*scan, name], folder)
+                found.setdefault(form, []).append((size, took))
                 print(
                     f"  {size:6} {runs[0][1]:11,} {took:8.2f} s {took / size:5.2f} s {held:5.0f} MB"
                 )
+    if plot:
+        Path(plot).write_text(draw(found), newline="\n")
 
 
 if __name__ == "__main__":
