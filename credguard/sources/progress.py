@@ -17,7 +17,8 @@ MOST = 500_000
 """So many keys are kept, 10 MB; of a larger history none once its scan is complete."""
 _MARK = b"credguard history 2\n"
 _END = bytes(SIZE)  # no key: the scan was complete when it wrote that
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+_FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NEW = _FLAGS | os.O_CREAT | os.O_EXCL
 _FORGOTTEN_S = 90 * 86_400
 _LARGEST = 1 << 30
 
@@ -41,6 +42,7 @@ class Seen:
         self._keys = self._load()
         self._known = len(self._keys)
         self._goes_on = bool(self._keys)  # what is there belongs before what is written
+        self._is_changed = False
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._keys
@@ -76,15 +78,26 @@ class Seen:
 
     def _open(self) -> None:
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
-        if not self._goes_on:
-            self.remove()
-        self._file = os.open(self._path, _FLAGS, 0o600)
+        self._is_changed = True
+        if self._goes_on and self._reopened():
+            return
+        self.remove()
+        self._file = os.open(self._path, _NEW, 0o600)
+        self._goes_on = True
+        os.write(self._file, self._head)
+
+    def _reopened(self) -> bool:
+        """Open the file that was loaded; False: another scan has put one of its own there."""
+        try:
+            self._file = os.open(self._path, _FLAGS)
+        except FileNotFoundError:
+            return False
+        if os.read(self._file, len(self._head)) != self._head:
+            return False
         beyond = os.fstat(self._file).st_size - len(self._head)
-        if not self._goes_on:
-            self._goes_on = True
-            os.write(self._file, self._head)
-        elif beyond % SIZE:  # the last write was cut short
+        if beyond % SIZE:  # the last write was cut short
             os.ftruncate(self._file, len(self._head) + beyond - beyond % SIZE)
+        return True
 
     def close(self) -> None:
         """Stop writing; safe to repeat."""
@@ -96,7 +109,7 @@ class Seen:
         """The scan came to its end: the next one needs to look at what is new alone."""
         if self._known > MOST:
             self.remove()
-        elif self._file >= 0 or not self.is_complete:
+        elif self._is_changed or not self.is_complete:
             self.add([_END])
             self.close()
         self._forget()

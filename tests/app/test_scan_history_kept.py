@@ -55,6 +55,9 @@ def test_only_what_is_new_is_read(repo: Path) -> None:
     third = again(repo)
     assert third.scanned - third.unchanged == 2
     assert [name for name, *_ in told(third)] == ["b", "e"]
+    commit(repo, f="new\n")
+    again(repo)
+    assert again(repo).notices == []  # also what was added to a complete one is complete
 
 
 def _own_secret(_repo: Path) -> None:
@@ -118,6 +121,29 @@ def test_a_file_that_cannot_be_trusted_hides_nothing(repo: Path, harm: str) -> N
         os.mkfifo(file)
     assert told(again(repo)) == wanted
     assert told(again(repo)) == wanted
+
+
+@pytest.mark.parametrize("other", ["replaces", "removes"])
+def test_of_two_scans_at_once_none_adds_to_what_another_asked_for(
+    tmp_path: Path, other: str
+) -> None:
+    file, ours, theirs = tmp_path / "seen", b"o" * 32, b"t" * 32
+    first = progress.Seen(str(file), ours)
+    first.add([b"1" * progress.SIZE])
+    first.close()
+    goes_on = progress.Seen(str(file), ours)
+    between = progress.Seen(str(file), theirs)
+    between.add([b"2" * progress.SIZE])
+    if other == "removes":
+        between.remove()
+    goes_on.add([b"3" * progress.SIZE])
+    goes_on.complete()
+    if other == "replaces":
+        between.add([b"4" * progress.SIZE])
+        between.close()
+    assert b"3" * progress.SIZE not in progress.Seen(str(file), theirs)
+    assert b"4" * progress.SIZE not in progress.Seen(str(file), ours)
+    assert b"3" * progress.SIZE in progress.Seen(str(file), ours)
 
 
 def test_of_a_history_with_too_much_nothing_is_kept(
