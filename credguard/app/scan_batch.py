@@ -120,15 +120,21 @@ class Setting:
         allow, inside = self._settings().of(os.path.join(self.top, path))
         return allow.passes(inside)
 
-    def ruled(self, folder: bytes) -> bytes:
-        """What tells the rules of a person's own that hold in `folder` from those in another.
+    def ruled(self, folder: bytes) -> bytes | None:
+        """Tells the rules of a person's own that hold in `folder` from others; b"": there are none.
 
-        Raises ConfigError.
+        None: no settings hold there at all. Raises ConfigError.
         """
         if self.top is None:
-            return b""
-        texts = self._settings().with_rules(os.path.join(self.top, folder, b"_"))
-        return "\0".join(name for name, _ in texts).encode("utf-8", "surrogateescape")
+            return None
+        texts = self._settings().around(os.path.join(self.top, folder, b"_"))
+        if not texts:
+            return None
+        from hashlib import blake2b
+
+        ruled = [each for each in texts if "rule" in each[1]]
+        text = repr(ruled).encode("utf-8", "surrogateescape")
+        return blake2b(text, digest_size=16).digest() if ruled else b""
 
     def look(
         self, data: bytes, path: bytes, found: list[Finding]

@@ -167,7 +167,7 @@ class _History:
         self._secrets: dict[str, _Secrets] = {}  # by blob, where there are any
         self._before: tuple[Entry, set[bytes]] | None = None
         self._shown: dict[str, _Secrets] = {}  # of those what no settings let pass
-        self._has_settings = bool(_settings_of(repository))
+        self._ruled: dict[bytes, bytes | None] = {}  # by folder; None: no settings hold there
         self._by_commit: dict[str, list[Finding]] = {}
         self._local = repository.local()
         self._shallow = repository.shallow()
@@ -292,9 +292,13 @@ class _History:
         """Tells a blob with what of `path` decides what is found in it, and what of that passes."""
         folder, slash, name = path.rpartition(b"/")
         reading = name.lower()
-        if self._has_settings:
+        folder += slash
+        if folder not in self._ruled:
+            self._ruled[folder] = self._setting.ruled(folder)
+        ruled = self._ruled[folder]
+        if ruled is not None:
             reading += b"!" if self._setting.passes(path) else b"/"
-            reading += self._setting.ruled(folder + slash)
+            reading += ruled
         return blake2b(oid + reading, digest_size=SIZE).digest()
 
     def _take(self, batch: BlobBatch) -> None:

@@ -79,12 +79,16 @@ class Settings:
 
         Outermost first. Raises ConfigError: one cannot be read.
         """
+        return [each for each in self.around(path) if "rule" in each[1]]
+
+    def around(self, path: bytes) -> list[tuple[str, str]]:
+        """As `with_rules`, of each file that holds for the file `path`."""
         folder = os.path.dirname(os.path.abspath(path))
         root = self._root(folder)
         found: list[tuple[str, str]] = []
         while True:
             text = self._text(folder)
-            if text is not None and "rule" in text:
+            if text is not None:
                 found.append((os.fsdecode(os.path.join(folder, os.fsencode(FILE))), text))
             if folder in (root, os.path.dirname(folder)):
                 return found[::-1]

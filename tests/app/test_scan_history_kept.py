@@ -16,6 +16,7 @@ from tests.support.repositories import commit, git, line
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
 OWN = f"correct {samples.text(9, 1)} battery {samples.text(9, 2)}"
+RULE = '[[rules]]\nid = "ours"\npattern = "ACME-[a-z0-9]{10}"\n'
 PGPASS = f"db.corp.net:5432:main:ada:{samples.text(12, 5)}\n"
 
 
@@ -67,8 +68,7 @@ def _own_secret(_repo: Path) -> None:
 
 
 def _own_rule(repo: Path) -> None:
-    rule = '[[rules]]\nid = "ours"\npattern = "ACME-[a-z0-9]{10}"\n'
-    (repo / ".credguard.toml").write_text(rule)
+    (repo / ".credguard.toml").write_text(RULE)
 
 
 def _other_name(repo: Path) -> None:
@@ -82,8 +82,22 @@ def _moved_below_a_rule(repo: Path) -> None:
     git(repo, "commit", "-qm", "moved")
 
 
-@pytest.mark.parametrize("change", [_own_secret, _own_rule, _other_name, _moved_below_a_rule])
+def _rule_of_a_repository_inside(repo: Path) -> None:
+    commit(repo / "inner", **{".credguard.toml": RULE})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_own_secret, _own_rule, _other_name, _moved_below_a_rule, _rule_of_a_repository_inside],
+)
 def test_what_is_found_in_a_blob_that_was_clean(repo: Path, change: Callable[[Path], None]) -> None:
+    (repo / "inner").mkdir()
+    commit(repo, **{"inner/f": "nothing ACME-f1b2c3d4e5\n"})
+    git(repo, "rm", "-rqf", "inner")
+    git(repo, "commit", "-qm", "a folder becomes a repository of its own")
+    (repo / "inner").mkdir()
+    git(repo / "inner", "init", "-q")
+    commit(repo / "inner", g="nothing\n")
     before = told(again(repo))
     again(repo)
     change(repo)
