@@ -290,8 +290,7 @@ class _History:
 
     def _key(self, oid: bytes, path: bytes) -> bytes:
         """Tells a blob with what of `path` decides what is found in it, and what of that passes."""
-        folder, slash, name = path.rpartition(b"/")
-        reading = name.lower()
+        folder, slash, reading = path.rpartition(b"/")
         folder += slash
         if folder not in self._ruled:
             self._ruled[folder] = self._setting.ruled(folder)

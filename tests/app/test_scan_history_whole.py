@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from credguard.app.scan import Result
+from credguard.app.scan import Options, Result
 from credguard.app.scan_history import scan_history, scan_range
 from credguard.sources import history
-from tests.support.repositories import commit, git, line
+from tests.support import samples
+from tests.support.repositories import commit, fast_import, git, line
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
 
@@ -82,3 +83,11 @@ def test_a_copy_that_is_another_kind_of_file_is_read_as_that(repo: Path) -> None
     second = commit(repo, prod__env=text)
     commit(repo, other__env=text)
     assert told(scan_history(str(repo))) == [("prod.env", 2, second)]
+
+
+def test_a_blob_is_read_under_each_name_also_where_only_the_case_differs(tmp_path: Path) -> None:
+    value = f"{samples.text(24, 3)}\n".encode()
+    names = ("DB_PASSWORD.TXT", "db_password.txt")  # the first is no name for a value alone
+    fast_import(tmp_path / "repo", [{name: value} for name in names])
+    found = scan_history(str(tmp_path / "repo"), Options(jobs=1)).findings
+    assert [each.path for each in found] == [b"db_password.txt"]
