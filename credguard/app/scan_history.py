@@ -162,6 +162,7 @@ class _History:
         self._given: deque[_Part] = deque()
         self._told: list[tuple[int, Entry, list[Finding], list[Problem]]] = []
         self._held = 0  # of findings in it
+        self._found = 0  # in all blobs so far
         self._pending: set[str] = set()  # blobs that are being scanned
         self._taken: set[bytes] = set()
         self._secrets: dict[str, _Secrets] = {}  # by blob, where there are any
@@ -258,7 +259,9 @@ class _History:
         if not scanned:
             return _FIRST_BLOBS
         average = self._result.size // scanned + 1
-        return min(_BATCH_BLOBS, _BATCH_BYTES // average)
+        found = self._found // scanned + 1  # of twice as many a round is still told in order
+        most = _ROUND_MOST // (2 * self._processes * found)
+        return min(_BATCH_BLOBS, _BATCH_BYTES // average, max(1, most))
 
     def _round(self, parts: list[_Part]) -> Iterator[Job]:
         parts[-1].ends = True
@@ -305,6 +308,7 @@ class _History:
         for number, found, problems in batch.hits:
             self._told.append((part.places[number], part.entries[number], found, problems))
             self._held += len(found)
+            self._found += len(found)
         if not batch.more:
             self._pending.difference_update(each.oid for each in part.entries)
         if self._held >= _ROUND_MOST or (part.ends and not batch.more):

@@ -11,7 +11,7 @@ from credguard.app.findings import Maker, pieces
 from credguard.app.scan import Options
 from credguard.app.scan_history import scan_history, scan_range
 from credguard.scan import engine, found
-from tests.support.repositories import commit, git, line
+from tests.support.repositories import commit, fast_import, git, line
 
 pytestmark = pytest.mark.usefixtures("compiled_rules")
 
@@ -47,3 +47,24 @@ def test_the_same_is_told_whatever_is_held(
         monkeypatch.setattr(module, name, 2)
     for where, text in wanted.items():
         assert shown(where, True) == text
+
+
+def test_the_order_is_that_of_the_commits_where_clean_blobs_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poisoned: Path
+) -> None:
+    monkeypatch.setattr(scan_history_module, "_ROUND_MOST", 200)
+    monkeypatch.setattr(scan_history_module, "_FIRST_BLOBS", 5)
+    secrets = "".join(map(line, range(10))).encode()
+    fast_import(
+        tmp_path / "repo",
+        [
+            {f"f{number}": b"%d\n" % number + (b"" if number % 4 else secrets)}
+            for number in range(400)
+        ],
+    )
+    orders = [
+        [each.path for each in scan_history(str(tmp_path / "repo"), options).findings]
+        for options in (Options(jobs=1), *[Options(jobs=2, remember=True)] * 2)
+    ]
+    assert orders[0] == orders[1] == orders[2]
+    assert len(orders[0]) == 1000
