@@ -165,7 +165,7 @@ class _History:
         self._found = 0  # in all blobs so far
         self._pending: set[str] = set()  # blobs that are being scanned
         self._taken: set[bytes] = set()
-        self._secrets: dict[str, _Secrets] = {}  # by blob, where there are any
+        self._secrets: dict[bytes, _Secrets] = {}  # by key of a blob, where there are any
         self._before: tuple[Entry, set[bytes]] | None = None
         self._shown: dict[str, _Secrets] = {}  # of those what no settings let pass
         self._ruled: dict[bytes, bytes | None] = {}  # by folder; None: no settings hold there
@@ -335,7 +335,8 @@ class _History:
                 self._before = (entry, set().union(*(each.all() for each in old)))
             before = self._before[1]
             told = [_secret(each) for each in found]
-            self._secrets.setdefault(entry.oid, _Secrets()).add(told)
+            key = self._key(bytes.fromhex(entry.oid), entry.path)
+            self._secrets.setdefault(key, _Secrets()).add(told)
             clear = [name for each, name in zip(found, told, strict=True) if not each.allowed]
             self._shown.setdefault(entry.oid, _Secrets()).add(clear)
             kept = [each for each, name in zip(found, told, strict=True) if name not in before]
@@ -347,16 +348,17 @@ class _History:
     def _secrets_of(self, oid: str, path: bytes) -> _Secrets:
         """What stands in an earlier version of `path`, scanned already or not (outside a range)."""
         pending = oid in self._pending  # only where a round is told before it is over
-        known = None if pending else self._secrets.get(oid)
+        raw = bytes.fromhex(oid)
+        key = self._key(raw, path)
+        known = None if pending else self._secrets.get(key)
         if known is None:
-            raw = bytes.fromhex(oid)
-            if not pending and self._key(raw, path) in self._taken:
+            if not pending and key in self._taken:
                 return _Secrets()  # scanned, and nothing was found
             if self._local is not None and raw not in self._local:
                 return _Secrets()
             known = _Secrets()
             if not pending:
-                self._secrets[oid] = known
+                self._secrets[key] = known
             for batch in scan_blobs(self._setting, [(oid, path)], meanwhile=True):
                 known.add([_secret(each) for _, found, _ in batch.hits for each in found])
         return known

@@ -91,3 +91,12 @@ def test_a_blob_is_read_under_each_name_also_where_only_the_case_differs(tmp_pat
     fast_import(tmp_path / "repo", [{name: value} for name in names])
     found = scan_history(str(tmp_path / "repo"), Options(jobs=1)).findings
     assert [each.path for each in found] == [b"db_password.txt"]
+
+
+def test_a_blob_that_passes_under_one_name_hides_nothing_under_another(repo: Path) -> None:
+    value = samples.text(24, 3)
+    commit(repo, db_password__txt=f"{value}\n", notes__md=f"{value}\n")  # the second: no sign
+    commit(repo, notes__md=f"db_password = '{value}'\n")
+    found = scan_history(str(repo)).findings
+    same = {each.rule_id for each in found}
+    assert (len(same), [each.path for each in found]) == (1, [b"db_password.txt", b"notes.md"])
