@@ -1,17 +1,22 @@
 """Use case: what install.sh has done before and after it points the fixed path at a new version."""
 
+import contextlib
 from collections.abc import Callable
 
 from credguard import paths
 from credguard.app.context import Context
-from credguard.errors import Unsupported
+from credguard.errors import DatabaseDamaged, Unsupported
 from credguard.store import db
 
 
 def check() -> None:
-    """Raise StoreError when this version is too old for the state database. Changes nothing."""
+    """Raise StoreError when this version is too old for the state database. Changes nothing.
+
+    A damaged one is no reason to stay away: what makes it anew may be this version alone.
+    """
     if db.there():
-        db.check_version(paths.database_file())
+        with contextlib.suppress(DatabaseDamaged):
+            db.check_version(paths.database_file())
 
 
 def finish(ctx: Context, on_step: Callable[[str], None]) -> None:

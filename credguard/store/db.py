@@ -139,16 +139,22 @@ def connect(path: str | None = None, *, wait: float = BUSY_S) -> sqlite3.Connect
     except Busy as exc:
         raise StoreError(str(exc), hint=exc.hint) from exc
     except OSError as exc:
-        raise StoreError(
-            f"cannot use the state database {file}: {exc.strerror}",
-            hint=f"check the free space and the modes of {file} and its folder",
-        ) from exc
+        raise _unusable(file, exc) from exc
 
 
 def there(path: str | None = None) -> bool:
-    """Whether there is a state database, or the log of one that is gone. Makes nothing."""
+    """Whether there is a state database, or the log of one that is gone. Makes nothing.
+
+    True also where that cannot be told (another user's folder): who opens it learns why.
+    """
     file = os.path.realpath(path or paths.database_file())
-    return os.path.exists(file) or _left_log(file)
+    try:
+        os.stat(file)
+    except FileNotFoundError:
+        return _left_log(file)
+    except OSError:
+        pass
+    return True
 
 
 def _left_log(file: str) -> bool:
@@ -156,6 +162,13 @@ def _left_log(file: str) -> bool:
         return os.path.getsize(file + "-wal") > 0
     except FileNotFoundError:
         return False
+
+
+def _unusable(file: str, exc: OSError) -> StoreError:
+    return StoreError(
+        f"cannot use the state database {file}: {exc.strerror}",
+        hint=f"check the free space and the modes of {file} and its folder",
+    )
 
 
 def _damaged(file: str, what: str) -> DatabaseDamaged:
@@ -248,19 +261,22 @@ def empty(file: str, version: int | None) -> sqlite3.Connection:
 def check_version(file: str) -> int:
     """The schema version of the existing database `file`, which is only read.
 
-    Raises StoreError: not readable, damaged, or written by a newer credguard. DatabaseDamaged: it
-    is empty, or only its log is left.
+    Raises StoreError: not readable, or written by a newer credguard. DatabaseDamaged: it is
+    damaged or empty, or only its log is left.
     """
-    if not os.path.exists(file) or os.path.getsize(file) == 0:
-        raise _damaged(file, _EMPTY if os.path.exists(file) else _GONE)
     try:
+        if os.stat(file).st_size == 0:
+            raise _damaged(file, _EMPTY)
+    except FileNotFoundError:
+        raise _damaged(file, _GONE) from None
+    except OSError as exc:
+        raise _unusable(file, exc) from exc
+    with _translated(file):
         connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
         try:
             return _version(connection, file)
         finally:
             connection.close()
-    except sqlite3.Error as exc:
-        raise StoreError(f"cannot use the state database {file}: {exc}") from exc
 
 
 def _use_wal(connection: sqlite3.Connection, wait: float) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from credguard import paths
-from credguard.app import rebuilding, upgrade
+from credguard.app import longterm, rebuilding, upgrade
 from credguard.app.context import Context
 from credguard.app.doctor import state
-from credguard.errors import DatabaseDamaged
+from credguard.errors import DatabaseDamaged, StoreError
 from credguard.store import db, salvage, watches
 from tests.store.test_migrations import of_version
 
@@ -42,7 +42,6 @@ def test_one_that_was_cut_to_nothing_is_damage_for_whoever_opens_it() -> None:
     filled().write_bytes(b"")
     for use in (
         db.connect,
-        upgrade.check,
         lambda: db.connect_to_hand_out(1.0),
         lambda: upgrade.finish(Context(), print),
     ):
@@ -53,6 +52,35 @@ def test_one_that_was_cut_to_nothing_is_damage_for_whoever_opens_it() -> None:
     (found,) = state.database(state.database_facts(Context()))
     assert "it is empty" in found.said
     assert Path(paths.database_file()).read_bytes() == b""
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database at all " * 500])
+def test_a_damaged_one_does_not_keep_the_version_away_that_mends_it(damage: bytes) -> None:
+    filled().write_bytes(damage)
+    upgrade.check()
+    with pytest.raises(DatabaseDamaged) as caught:
+        upgrade.finish(Context(), print)
+    assert "vault recover" in caught.value.hint
+
+
+def test_where_it_cannot_be_looked_for_that_is_told_not_that_there_is_none() -> None:
+    # As another user's folder is for a container: root, who may look anywhere, gets no EACCES.
+    folder = Path(paths.state_dir())
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("a file")
+    for use in (
+        lambda: longterm.connect("work"),
+        db.connect,
+        upgrade.check,
+        lambda: upgrade.finish(Context(), print),
+        lambda: rebuilding.if_damaged(Context()),
+    ):
+        with pytest.raises(StoreError, match=r"Not a directory|File exists") as caught:
+            use()
+        assert "modes" in caught.value.hint
+    (found,) = state.database(state.database_facts(Context()))
+    assert "Not a directory" in found.said
+    assert db.reader(1.0) is None
 
 
 def test_it_is_made_anew_kept_aside_and_told() -> None:
