@@ -22,6 +22,9 @@ BUSY_S = 10.0
 
 REBUILT = ".rebuilt"
 """What the name of a database ends in that is to take the place of a damaged one, see salvage."""
+BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite's own files beside a database end in: the log, its index, and where no log can be
+kept, as on a network's file system, the journal."""
 _FIRST = ".first"  # of one that is being made where none was
 
 # Primary result codes, sqlite.org/rescode.html: what failed, and what a person does about it.
@@ -190,7 +193,7 @@ def _make(file: str) -> None:
             return
         if _left_log(file):
             raise _damaged(file, _GONE)
-        for ending in ("-wal", "-shm", _FIRST, _FIRST + "-journal"):
+        for ending in (*BESIDE, _FIRST, _FIRST + "-journal"):
             remove(file + ending)
         empty(file + _FIRST, None).close()
         os.rename(file + _FIRST, file)
@@ -212,8 +215,8 @@ def swap(file: str) -> None:
     """
     from credguard.atomic import remove, sync_dir
 
-    # The old log first: SQLite would read it into whatever stands at the name.
-    for ending in ("-wal", "-shm"):
+    # The old log and journal first: SQLite would read them into whatever stands at the name.
+    for ending in BESIDE:
         remove(file + ending)
     os.replace(file + REBUILT, file)
     sync_dir(os.path.dirname(file))

@@ -29,6 +29,7 @@ _HINT = (
     " itself when it starts: credguard service restart), then run: credguard vault recover"
 )
 _ASIDE, _STAMP = ".damaged-", "%Y%m%d-%H%M%S"
+_LOGS = ("-wal", "-journal")
 _NO_MEMORY = "no memory is left"
 # What SQLite says of bytes that are wrong (sqlite.org/rescode.html; ERROR: of a table that is not
 # found). All else, such as no space, memory or descriptor being left, says nothing of the bytes.
@@ -81,7 +82,7 @@ def rebuild(file: str, now: float, settle: _Settle) -> Salvaged:
                 os.unlink(file + db.REBUILT)
             with _aside(file, now) as aside:
                 _copy(opened, aside)
-                _copy_log(file, aside)
+                _copy_logs(file, aside)
                 sync_dir(os.path.dirname(file))
                 done = _made(file, aside, settle)
                 os.rename(file + ".rebuilding", file + db.REBUILT)
@@ -103,7 +104,7 @@ def kept(file: str) -> list[float]:
     start = os.path.basename(file) + _ASIDE
     times = []
     for name in os.listdir(os.path.dirname(file)):
-        if name.startswith(start) and not name.endswith("-wal"):
+        if name.startswith(start) and not name.endswith(db.BESIDE):
             with contextlib.suppress(ValueError, OverflowError):  # a name that a person gave
                 stamp = name.removeprefix(start)[: len("20261126-093000")]
                 times.append(time.mktime(time.strptime(stamp, _STAMP)))
@@ -125,13 +126,14 @@ def _aside(file: str, now: float) -> Iterator[str]:
     """
     named = file + _ASIDE + time.strftime(_STAMP, time.localtime(now))
     aside, number = named, 1
-    while os.path.lexists(aside) or os.path.lexists(aside + "-wal"):
+    while any(os.path.lexists(aside + each) for each in ("", *_LOGS)):
         number += 1
         aside = f"{named}-{number}"
     try:
         yield aside
     except BaseException:
-        leftover = (aside, aside + "-wal", file + ".rebuilding", file + ".rebuilding-journal")
+        leftover = [aside + each for each in ("", *_LOGS)]
+        leftover += [file + ".rebuilding", file + ".rebuilding-journal"]
         for each in leftover if not os.path.exists(file + db.REBUILT) else ():
             with contextlib.suppress(OSError):
                 os.unlink(each)
@@ -167,9 +169,10 @@ def _copy(source: BinaryIO, to: str) -> None:
         os.fsync(target.fileno())  # soon it is the only one
 
 
-def _copy_log(file: str, to: str) -> None:
-    with contextlib.suppress(FileNotFoundError), open(file + "-wal", "rb") as source:
-        _copy(source, to + "-wal")
+def _copy_logs(file: str, to: str) -> None:
+    for each in _LOGS:
+        with contextlib.suppress(FileNotFoundError), open(file + each, "rb") as source:
+            _copy(source, to + each)
 
 
 def _made(file: str, aside: str, settle: _Settle) -> Salvaged:
@@ -180,7 +183,7 @@ def _made(file: str, aside: str, settle: _Settle) -> Salvaged:
         copy = os.path.join(scratch, "copy")
         with open(aside, "rb") as source:
             _copy(source, copy)
-        _copy_log(aside, copy)  # SQLite writes it into what it reads
+        _copy_logs(aside, copy)  # SQLite writes them into what it reads
         if os.path.getsize(copy) == 0:
             os.truncate(copy, _PAGE)  # beside an empty one SQLite deletes the log
         old = _Damaged(copy, file)

@@ -125,6 +125,34 @@ def test_a_log_without_its_database_is_not_read_into_a_new_one() -> None:
     assert db.connect().execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_journal_of_the_lost_one_is_not_rolled_back_into_the_new(gone: bool) -> None:
+    # Where SQLite can keep no log (a network's file system) it writes a journal, and a crash in the
+    # middle of a write leaves that.
+    file = filled()
+    code = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "c.execute('PRAGMA journal_mode=DELETE'); c.execute('PRAGMA cache_size=1');"
+        "c.execute('BEGIN'); c.execute('UPDATE watch_root SET path = 1');"
+        "c.execute('CREATE TABLE many AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1"
+        " FROM n LIMIT 999) SELECT x, randomblob(999) FROM n'); import os; os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, file], check=True)
+    journal = Path(f"{file}-journal").read_bytes()
+    assert any(journal[:8])  # as SQLite begins one that is to be rolled back
+    if gone:
+        file.unlink()
+        watches.add(db.connect(), "/new", 1)
+        assert watches.roots(db.connect()) == ["/new"]
+    else:
+        file.write_bytes(b"")
+        done = salvage.rebuild(str(file), 0.0, lambda new, _done: watches.add(new, "/new", 1))
+        assert Path(f"{done.aside}-journal").read_bytes() == journal
+        assert len(salvage.kept(str(file))) == 1
+        assert "/new" in watches.roots(db.connect())
+    assert db.connect().execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
 def test_empty_files_beside_none_are_no_damage() -> None:
     file = filled()
     leave_log("/new")
