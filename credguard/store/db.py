@@ -327,11 +327,13 @@ def _reader(file: str, wait: float) -> sqlite3.Connection | None:
     from urllib.parse import quote
 
     # https://www.sqlite.org/wal.html#read_only_databases: with -wal and -shm there they are read;
-    # without a -wal the file alone is the whole database.
+    # without a -wal the file alone is the whole database, unless a -journal is to be rolled back.
+    file = os.path.realpath(file)
     try:
         if os.path.getsize(file) == 0:
             return None
-        alone = not os.path.exists(f"{file}-wal") or os.path.getsize(f"{file}-wal") == 0
+        logs = (file + each for each in ("-wal", "-journal"))
+        alone = not any(os.path.exists(each) and os.path.getsize(each) for each in logs)
         options = "mode=ro&immutable=1" if alone else "mode=ro&readonly_shm=1"
         connection = sqlite3.connect(
             f"file:{quote(file)}?{options}",

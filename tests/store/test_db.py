@@ -3,6 +3,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -228,6 +229,25 @@ def test_a_look_is_not_taken_past_newer_data() -> None:
         newer.write(b"x")
     with pytest.raises(StoreError, match="cannot be opened"):
         db.connect_to_hand_out(1.0)
+
+
+def test_a_look_where_a_symlink_leads_sees_the_log_there(tmp_path: Path) -> None:
+    db.connect().close()
+    link, target = Path(paths.database_file()), tmp_path / "elsewhere.db"
+    os.rename(link, target)
+    link.symlink_to(target)
+    with contextlib.closing(db.connect()) as writer:
+        watches_table.add(writer, "/p", 1)  # only the log has it
+        found = db.reader(1.0)
+        assert found is not None
+        with contextlib.closing(found):
+            assert watches_table.roots(found) == ["/p"]
+
+
+def test_a_look_is_not_taken_amid_a_write_that_a_crash_ended() -> None:
+    db.connect().close()
+    Path(paths.database_file() + "-journal").write_bytes(b"x")
+    assert db.reader(1.0) is None
 
 
 class Refusing:
