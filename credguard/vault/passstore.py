@@ -82,10 +82,12 @@ class PassStore:
         found = []
         for place, _, files in os.walk(top, onerror=unreadable if os.path.isdir(top) else None):
             for name in files:
-                entry = os.path.relpath(os.path.join(place, name), folder()).removesuffix(".gpg")
-                item = "/".join(_unescaped(part) for part in entry.split(os.sep)[1:])
-                if _entry(item) == entry:  # one shortened by its digest is none
-                    found.append(item)
+                file = os.path.relpath(os.path.join(place, name), folder())
+                parts = file.removesuffix(".gpg").split(os.sep)[1:]
+                with contextlib.suppress(UnicodeError):  # such a name is none of ours
+                    item = "/".join(_unescaped(part) for part in parts)
+                    if _entry(item) + ".gpg" == file:  # one shortened by its digest is none
+                        found.append(item)
         return sorted(found)
 
     def drop(self, entry: str) -> None:
@@ -240,7 +242,7 @@ def _escaped(character: str) -> str:
 
 
 def _unescaped(part: str) -> str:
-    return "" if part == "%" else unquote(part, errors="surrogateescape")
+    return "" if part == "%" else unquote(part, errors="strict")
 
 
 def _file(entry: str) -> str:

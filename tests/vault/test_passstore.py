@@ -137,3 +137,17 @@ def test_every_part_becomes_one_plain_file_name() -> None:
         assert name.isprintable()
         assert "/" not in name
         assert len(name) <= 200
+
+
+def test_what_others_left_in_its_folder_is_no_item(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD_STORE_DIR", str(tmp_path))
+    folder = tmp_path / "credguard" / "secret"
+    folder.mkdir(parents=True)
+    for name in ("good.gpg", "README", "good.gpg~", "%ff.gpg", "%41.gpg"):
+        (folder / name).touch()
+    Path(
+        os.fsdecode(os.fsencode(folder) + b"/\xe9.gpg")
+    ).touch()  # typed where the locale was Latin-1
+    assert PassStore().names() == ["secret/good"]
