@@ -8,7 +8,6 @@ import os
 import shutil
 import sqlite3
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +28,8 @@ _HINT = (
     " itself when it starts: credguard service restart), then run: credguard vault recover"
 )
 _ASIDE, _STAMP = ".damaged-", "%Y%m%d-%H%M%S"
+# What is being made, the copy that is kept when it is, and the one that is read from.
+_MAKING, _KEPT, _READ = ".rebuilding", ".rebuilding-kept", ".rebuilding-read"
 _LOGS = ("-wal", "-journal")
 _NO_MEMORY = "no memory is left"
 # What SQLite says of bytes that are wrong (sqlite.org/rescode.html; ERROR: of a table that is not
@@ -80,12 +81,13 @@ def rebuild(file: str, now: float, settle: _Settle) -> Salvaged:
         with locked(file + ".lock", busy=_BUSY), _nobody_else(file) as opened:
             if os.path.exists(file + db.REBUILT):  # of a rebuild that a crash ended
                 os.unlink(file + db.REBUILT)
+            _clear(file + _MAKING)  # also of one
             with _aside(file, now) as aside:
-                _copy(opened, aside)
-                _copy_logs(file, aside)
-                sync_dir(os.path.dirname(file))
+                _copy(opened, file + _KEPT)
+                _copy_logs(file, file + _KEPT)
                 done = _made(file, aside, settle)
-                os.rename(file + ".rebuilding", file + db.REBUILT)
+                _put_aside(file + _KEPT, aside)
+                os.rename(file + _MAKING, file + db.REBUILT)
             sync_dir(os.path.dirname(file))
             db.swap(file)
     except OSError as exc:
@@ -120,7 +122,7 @@ def _stopped(file: str, what: str) -> StoreError:
 
 @contextlib.contextmanager
 def _aside(file: str, now: float) -> Iterator[str]:
-    """A free name for the copy of `file`; when something is raised, the copy is deleted.
+    """A free name for the copy of `file`; when something is raised, what was made is deleted.
 
     The service tries again and again: what each try left would fill the disk.
     """
@@ -132,12 +134,28 @@ def _aside(file: str, now: float) -> Iterator[str]:
     try:
         yield aside
     except BaseException:
-        leftover = [aside + each for each in ("", *_LOGS)]
-        leftover += [file + ".rebuilding", file + ".rebuilding-journal"]
-        for each in leftover if not os.path.exists(file + db.REBUILT) else ():
-            with contextlib.suppress(OSError):
-                os.unlink(each)
+        if not os.path.exists(file + db.REBUILT):
+            with contextlib.suppress(OSError, StoreError):
+                _clear(file + _MAKING)
+                for each in ("", *_LOGS):
+                    remove(aside + each)
         raise
+
+
+def _put_aside(copy: str, aside: str) -> None:
+    """Give the copy its name, now that it is soon the only one: `kept` counts the names."""
+    for each in (*_LOGS, ""):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(copy + each, aside + each)
+    sync_dir(os.path.dirname(aside))
+
+
+def _clear(beginning: str) -> None:
+    """Delete the files whose paths begin so. Raises OSError, StoreError."""
+    folder, start = os.path.split(beginning)
+    for name in os.listdir(folder):
+        if name.startswith(start):
+            remove(os.path.join(folder, name))
 
 
 @contextlib.contextmanager
@@ -176,30 +194,27 @@ def _copy_logs(file: str, to: str) -> None:
 
 
 def _made(file: str, aside: str, settle: _Settle) -> Salvaged:
-    fresh = file + ".rebuilding"
-    for ending in ("", "-journal"):
-        remove(fresh + ending)
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(file)) as scratch:
-        copy = os.path.join(scratch, "copy")
-        with open(aside, "rb") as source:
-            _copy(source, copy)
-        _copy_logs(aside, copy)  # SQLite writes them into what it reads
-        if os.path.getsize(copy) == 0:
-            os.truncate(copy, _PAGE)  # beside an empty one SQLite deletes the log
-        old = _Damaged(copy, file)
-        try:
-            version = _version(old, file)
-            with contextlib.closing(db.empty(fresh, version)) as new:
-                with db.transaction(new):
-                    done = _carry(old, new, aside)
-                db.upgrade(new, fresh)
-                with db.transaction(new):
-                    settle(new, done)
-                found = new.execute("PRAGMA quick_check(1)").fetchone()[0]
-                if found != "ok":
-                    raise StoreError(f"cannot make {file} anew: {found}")
-        finally:
-            old.close()
+    fresh, copy = file + _MAKING, file + _READ
+    with open(file + _KEPT, "rb") as source:
+        _copy(source, copy)
+    _copy_logs(file + _KEPT, copy)  # SQLite writes them into what it reads
+    if os.path.getsize(copy) == 0:
+        os.truncate(copy, _PAGE)  # beside an empty one SQLite deletes the log
+    old = _Damaged(copy, file)
+    try:
+        version = _version(old, file)
+        with contextlib.closing(db.empty(fresh, version)) as new:
+            with db.transaction(new):
+                done = _carry(old, new, aside)
+            db.upgrade(new, fresh)
+            with db.transaction(new):
+                settle(new, done)
+            found = new.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise StoreError(f"cannot make {file} anew: {found}")
+    finally:
+        old.close()
+    _clear(copy)
     return done
 
 

@@ -195,6 +195,23 @@ def test_two_of_the_same_second_are_both_kept() -> None:
     assert Path(first).read_bytes() == was
 
 
+@pytest.mark.usefixtures("filled")
+def test_one_that_is_killed_midway_leaves_nothing_that_stays_or_counts() -> None:
+    was = damage("finding")
+    code = (
+        "import os, signal; from credguard import paths; from credguard.store import salvage;"
+        "salvage.rebuild(paths.database_file(), 0.0,"
+        " lambda _db, _done: os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    before = set(kept_files())
+    for _ in range(3):
+        assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert salvage.kept(paths.database_file()) == []
+    aside = rebuild().aside
+    assert Path(aside).read_bytes() == was
+    assert set(kept_files()) == before | {os.path.basename(aside), "state.db.lock"}
+
+
 STEPS = ("os.unlink", "os.rename", "os.replace", "os.open")
 
 

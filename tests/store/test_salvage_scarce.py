@@ -3,14 +3,13 @@
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from credguard import paths
 from credguard.errors import StoreError
-from credguard.store import db
+from credguard.store import db, salvage
 from tests.store.test_salvage import damage, fill, kept_files, rebuild
 from tests.support import scarce
 
@@ -48,17 +47,19 @@ def test_what_is_missing_for_the_damaged_one_alone_is_no_damage(
 ) -> None:
     """As where room comes back in the middle: then the new one could be written, and lack rows."""
 
-    class Folder(tempfile.TemporaryDirectory[str]):
-        def __enter__(self) -> str:
+    real = salvage._copy_logs
+
+    def short(source: str, to: str) -> None:
+        real(source, to)
+        if to.endswith("-read"):
             # SQLite cannot make its shared memory beside the copy: SQLITE_CANTOPEN.
-            os.symlink("/absent/folder/file", os.path.join(self.name, "copy-shm"))
-            return super().__enter__()
+            os.symlink("/absent/folder/file", to + "-shm")
 
     fill()
     was = damage("finding")
     before = {*kept_files(), "state.db.lock"}
     with monkeypatch.context() as patch:
-        patch.setattr(tempfile, "TemporaryDirectory", Folder)
+        patch.setattr(salvage, "_copy_logs", short)
         with pytest.raises(StoreError, match="unable to open") as caught:
             rebuild()
     assert "nothing was changed" in caught.value.hint
