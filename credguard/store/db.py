@@ -193,9 +193,10 @@ def _make(file: str) -> None:
             return
         if _left_log(file):
             raise _damaged(file, _GONE)
-        for ending in (*BESIDE, _FIRST, _FIRST + "-journal"):
+        for ending in (*BESIDE, _FIRST, *(_FIRST + each for each in BESIDE)):
             remove(file + ending)
-        empty(file + _FIRST, None).close()
+        with contextlib.closing(empty(file + _FIRST, None)) as first:
+            use_wal(first)
         os.rename(file + _FIRST, file)
         sync_dir(os.path.dirname(file))
 
@@ -225,7 +226,7 @@ def swap(file: str) -> None:
 def _connected(file: str, wait: float) -> sqlite3.Connection:
     connection = _opened(file, wait)
     try:
-        _use_wal(connection, wait)
+        use_wal(connection, wait)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         upgrade(connection, file)
@@ -282,8 +283,11 @@ def check_version(file: str) -> int:
             connection.close()
 
 
-def _use_wal(connection: sqlite3.Connection, wait: float) -> None:
-    """Switch to the write-ahead log; when several make the database at once, take turns.
+def use_wal(connection: sqlite3.Connection, wait: float = BUSY_S) -> None:
+    """Switch to the write-ahead log; when several do so at once, take turns.
+
+    A database that takes another's place does so before: the switch writes a journal, and who has
+    the other open still would roll that back, since it goes by the name. Raises StoreError.
 
     SQLite does not wait by itself here: two that upgrade their read locks would wait for ever.
     """

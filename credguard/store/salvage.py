@@ -212,6 +212,7 @@ def _made(file: str, aside: str, settle: _Settle) -> Salvaged:
             found = new.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise StoreError(f"cannot make {file} anew: {found}")
+            db.use_wal(new)
     finally:
         old.close()
     _clear(copy)

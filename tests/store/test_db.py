@@ -265,8 +265,8 @@ class Refusing:
 
 def test_several_that_make_the_database_at_once_take_turns() -> None:
     busy = Refusing(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY)
-    db._use_wal(busy, 60)  # type: ignore[arg-type]
+    db.use_wal(busy, 60)  # type: ignore[arg-type]
     assert busy.errors == []
     for wait, code in ((60, sqlite3.SQLITE_FULL), (-1, sqlite3.SQLITE_BUSY)):
         with pytest.raises(StoreError):
-            db._use_wal(Refusing(code), wait)  # type: ignore[arg-type]
+            db.use_wal(Refusing(code), wait)  # type: ignore[arg-type]

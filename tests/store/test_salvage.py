@@ -195,6 +195,19 @@ def test_two_of_the_same_second_are_both_kept() -> None:
     assert Path(first).read_bytes() == was
 
 
+def test_the_new_one_keeps_a_log_from_the_start() -> None:
+    # Else the first to open it writes a journal, which who has the damaged one open rolls back.
+    fill()
+    rebuild()
+    modes = [Path(paths.database_file()).read_bytes()[18:20]]
+    assert not [name for name in kept_files() if name.endswith(db.BESIDE)]
+    os.unlink(paths.database_file())
+    db._make(paths.database_file())
+    modes.append(Path(paths.database_file()).read_bytes()[18:20])
+    assert modes == [b"\2\2"] * 2  # sqlite.org/fileformat2.html, 1.3.3
+    assert not [name for name in kept_files() if name.endswith(db.BESIDE)]
+
+
 @pytest.mark.usefixtures("filled")
 def test_one_that_is_killed_midway_leaves_nothing_that_stays_or_counts() -> None:
     was = damage("finding")
