@@ -61,6 +61,10 @@ class DatabaseDamaged(StoreError):
     """What stands in the state database's file is no whole database."""
 
 
+class DatabaseReplaced(StoreError):
+    """Another stands in the place of the state database that was found damaged."""
+
+
 class RebuiltTooOften(StoreError):
     """The state database is damaged again, after it was made anew several times within a day."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from credguard import paths
 from credguard.app.context import Context
-from credguard.errors import DatabaseDamaged, RebuiltTooOften, StoreError
+from credguard.errors import DatabaseDamaged, DatabaseReplaced, RebuiltTooOften, StoreError
 from credguard.store import db, events, notices, problems, salvage
 from credguard.store.salvage import Salvaged
 
@@ -60,18 +60,31 @@ def if_damaged(ctx: Context) -> Rebuilt | None:
     """
     if not db.there():
         return None
+    seen = which()
     try:
         if ctx.db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
             return None
     except DatabaseDamaged:
         pass
-    return rebuild(ctx)
+    try:
+        return rebuild(ctx, seen)
+    except DatabaseReplaced:
+        return None
 
 
-def rebuild(ctx: Context) -> Rebuilt:
-    """Rebuild it, whatever SQLite says. See if_damaged. Raises RebuiltTooOften."""
+def which() -> tuple[int, int]:
+    """See salvage.which. Raises StoreError."""
+    return salvage.which(paths.database_file())
+
+
+def rebuild(ctx: Context, seen: tuple[int, int] | None = None) -> Rebuilt:
+    """Rebuild it, whatever SQLite says. See if_damaged. Raises RebuiltTooOften.
+
+    `seen`: which one was found damaged. Raises DatabaseReplaced: another process was faster.
+    """
     ctx.close()
     file, now = paths.database_file(), ctx.now()
+    salvage.check(file, seen)
     before = _within_a_day(file, now)
     if before >= MOST:
         raise RebuiltTooOften(
@@ -86,7 +99,7 @@ def rebuild(ctx: Context) -> Rebuilt:
     def settle(connection: sqlite3.Connection, done: Salvaged) -> None:
         said.append(_settle(connection, done, ctx.now(), last=before + 1 == MOST))
 
-    salvage.rebuild(file, now, settle)
+    salvage.rebuild(file, now, settle, seen)
     return said[0]
 
 

@@ -34,7 +34,13 @@ from credguard.daemon.shadow import Shadow
 from credguard.daemon.tick import Tick
 from credguard.daemon.watching import Watching
 from credguard.daemon.worker import Worker
-from credguard.errors import Busy, CredguardError, DatabaseDamaged, RebuiltTooOften
+from credguard.errors import (
+    Busy,
+    CredguardError,
+    DatabaseDamaged,
+    DatabaseReplaced,
+    RebuiltTooOften,
+)
 from credguard.notify import desktop
 from credguard.store import notices
 from credguard.store.fingerprint_key import fingerprint_key
@@ -68,6 +74,7 @@ def run(ctx: Context) -> None:
     damaged = None
     agent = AgentThread(ctx.config)
     try:
+        seen = rebuilding.which()
         try:
             logs.to_file(as_json=ctx.config.log.json)
             if sys.stderr.isatty():
@@ -80,7 +87,7 @@ def run(ctx: Context) -> None:
         finally:
             agent.stop()
         if damaged is not None:  # only now: the agent has it open too
-            _rebuild(ctx, damaged)
+            _rebuild(ctx, damaged, seen)
             again = True
     finally:
         os.close(held)
@@ -89,15 +96,19 @@ def run(ctx: Context) -> None:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 
-def _rebuild(ctx: Context, error: DatabaseDamaged) -> None:
-    """Make the damaged database anew. Raises Busy: others do not let go of it; StoreError;
-    RebuiltTooOften, once a person was told.
+def _rebuild(ctx: Context, error: DatabaseDamaged, seen: tuple[int, int]) -> None:
+    """Make the damaged database anew, unless another process did meanwhile.
+
+    Raises Busy: others do not let go of it; StoreError; RebuiltTooOften, once a person was told.
     """
     _LOG.error("%s; making it anew from what can be read", error)
     end = time.monotonic() + _OTHERS_S
     while True:
         try:
-            _LOG.warning("%s", rebuilding.rebuild(ctx).what)
+            _LOG.warning("%s", rebuilding.rebuild(ctx, seen).what)
+            return
+        except DatabaseReplaced as exc:
+            _LOG.warning("%s", exc)
             return
         except Busy:
             if time.monotonic() >= end:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from credguard.atomic import locked, remove, sync_dir
-from credguard.errors import Busy, StoreError
+from credguard.errors import Busy, DatabaseReplaced, StoreError
 from credguard.store import db
 from credguard.store.schema import MIGRATIONS
 
@@ -68,17 +68,37 @@ class Salvaged:
     torn: frozenset[str]
 
 
-def rebuild(file: str, now: float, settle: _Settle) -> Salvaged:
+def which(file: str) -> tuple[int, int]:
+    """What tells the file from another of that name: device, inode; zeros: none.
+
+    Raises StoreError.
+    """
+    try:
+        status = os.stat(file)
+    except FileNotFoundError:
+        return 0, 0
+    except OSError as exc:
+        raise StoreError(
+            f"cannot look at {file}: {exc.strerror}", hint="check the modes of its folder"
+        ) from exc
+    return status.st_dev, status.st_ino
+
+
+def rebuild(
+    file: str, now: float, settle: _Settle, seen: tuple[int, int] | None = None
+) -> Salvaged:
     """Put a database of what can be read of `file` in its place; the damaged one stays beside it.
 
-    `settle` is called with the new one before it takes the place. This process has no connection to
+    `settle` is called with the new one before it takes the place. `seen`: which one was found
+    damaged; None: whatever stands there. This process has no connection to
     `file`. A crash midway leaves the damaged one, or the new one once the next `db.connect` comes.
-    Raises Busy (another process has it open), StoreError (of a newer credguard; no space, memory or
-    descriptor left); then nothing new stands beside `file`.
+    Raises Busy (another process has it open), DatabaseReplaced (by another one), StoreError (of a
+    newer credguard; no space, memory or descriptor left); then nothing new stands beside `file`.
     """
     file = os.path.realpath(file)  # SQLite keeps the log where a symlink leads
     try:
         with locked(file + ".lock", busy=_BUSY), _nobody_else(file) as opened:
+            check(file, seen)
             if os.path.exists(file + db.REBUILT):  # of a rebuild that a crash ended
                 os.unlink(file + db.REBUILT)
             _clear(file + _MAKING)  # also of one
@@ -98,6 +118,14 @@ def rebuild(file: str, now: float, settle: _Settle) -> Salvaged:
     except MemoryError as exc:
         raise _stopped(file, _NO_MEMORY) from exc
     return done
+
+
+def check(file: str, seen: tuple[int, int] | None) -> None:
+    """Raise DatabaseReplaced where `file` is not the one that was `seen`; StoreError."""
+    if seen is not None and which(file) != seen:
+        raise DatabaseReplaced(
+            f"another process made the state database {file} anew", hint="run it again"
+        )
 
 
 def kept(file: str) -> list[float]:

@@ -1,5 +1,6 @@
 """A damaged database and what was on the way: nothing goes on by itself, everything is told."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from credguard.app.context import Context
 from credguard.app.items import known
 from credguard.app.rotate import Wanted
 from credguard.app.status import status
-from credguard.errors import RebuiltTooOften
-from credguard.store import notices, passwords, profiles
+from credguard.errors import DatabaseReplaced, RebuiltTooOften
+from credguard.store import notices, passwords, profiles, salvage
 from credguard.vault.base import key_item
 from credguard.vault.memory import MemoryVault
 from tests.support.simulator import Simulator
@@ -123,6 +124,17 @@ def test_a_whole_one_is_left_as_it_is(ctx: Context) -> None:
     assert "which was nothing" in done.what
     assert "credguard watch add" in done.hint
     assert profiles.profiles(ctx.db) == []
+
+
+def test_what_another_made_anew_meanwhile_is_not_made_anew_again(ctx: Context) -> None:
+    seen = rebuilding.which()
+    ctx, _done = rebuilt(ctx, "event")
+    before = set(os.listdir(paths.state_dir()))
+    with pytest.raises(DatabaseReplaced, match="another process made"):
+        rebuilding.rebuild(ctx, seen)
+    with pytest.raises(DatabaseReplaced):
+        salvage.rebuild(paths.database_file(), 1.0, lambda _db, _done: None, seen)
+    assert set(os.listdir(paths.state_dir())) <= before
 
 
 def test_rows_that_make_no_sense_are_counted_in_what_is_told(ctx: Context) -> None:
