@@ -110,7 +110,7 @@ def _is_stuck(what: str) -> bool:
 def _share(waiting: "queue.SimpleQueue[tuple[int, store.Hook]]", tell: _Tell) -> None:
     _threads[""] = threading.current_thread()
     moved = _moved()
-    del _threads[""]
+    _threads.pop("", None)  # another may have asked meanwhile, and have ended first
 
     def work() -> None:
         with contextlib.suppress(queue.Empty):
@@ -118,7 +118,7 @@ def _share(waiting: "queue.SimpleQueue[tuple[int, store.Hook]]", tell: _Tell) ->
                 number, row = waiting.get_nowait()
                 _threads[row.repository] = threading.current_thread()
                 tell((number, _state(row, moved)))
-                del _threads[row.repository]
+                _threads.pop(row.repository, None)
 
     for _ in range(min(_THREADS, waiting.qsize())):
         _start("hooks", work)
@@ -194,7 +194,7 @@ def _state(row: store.Hook, moved: bool) -> str:
         folder = _folder(row, moved)
     except GitError:
         return "UNKNOWN"
-    except OSError:
+    except (OSError, ValueError):  # the second: a path of a file that a crash filled with zeros
         return UNREAD
     places = [place_of_ours(os.path.join(folder, name)) for name in INSTALLED]
     ours = [each is not None and os.access(each, os.X_OK) for each in places]
@@ -221,6 +221,8 @@ def _folder(row: store.Hook, moved: bool) -> str:
         return os.path.expanduser(setting(paths.home(), "--global") or os.devnull)
     common = row.repository
     if told := beginning(os.path.join(common, "commondir"), 4096):
+        if b"\0" in told:
+            raise ValueError("no path")
         common = os.path.normpath(os.path.join(common, os.fsdecode(told.strip())))
     files = (os.path.join(common, "config"), os.path.join(row.repository, "config.worktree"))
     words = b"".join(content(each, _CONFIG).lower() for each in files if os.path.exists(each))

@@ -12,6 +12,7 @@ from credguard.app import hook, hookstates
 from credguard.app.context import Context
 from credguard.report.overview import UNREAD
 from credguard.sources import mounts
+from credguard.store.hooks import installed
 from tests.support import deaf_mount
 
 
@@ -101,3 +102,15 @@ def test_a_folder_that_cannot_be_read_is_said_to_be_so(two: tuple[Path, Path]) -
     assert dict(hookstates.states(Context())) == {
         str(near): UNREAD, str(far): "installed",
     }  # fmt: skip
+
+
+def test_a_file_of_zeros_as_a_crash_leaves_it_is_told_and_no_bug(two: tuple[Path, Path]) -> None:
+    near, far = two
+    (near / ".git" / "commondir").write_bytes(bytes(20))
+    done = subprocess.run(credguard("status", "--json"), capture_output=True, text=True, timeout=60)
+    assert {row["repository"]: row["state"] for row in json.loads(done.stdout)["hooks"]} == {
+        str(near): UNREAD, str(far): "installed",
+    }  # fmt: skip
+    assert "Traceback" not in done.stderr
+    (row,) = [each for each in installed(Context().db) if each.repository.startswith(str(near))]
+    assert hookstates.state_of(row) == UNREAD
