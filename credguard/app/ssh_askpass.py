@@ -135,10 +135,19 @@ def answer(ctx: Context, prompt: str) -> Secret | None:
 
 
 def _ask_first(ctx: Context, name: str) -> None:
-    """Where the key is one that asks: ssh reads the file itself, and no agent would ask."""
+    """Where the key is one that asks: ssh reads the file itself, and no agent would ask.
+
+    Where the state database cannot say so, a person does. Raises StoreError: nor can one.
+    """
     from credguard.store import ssh
 
-    key = ssh.key(ctx.db, name)
+    try:
+        key = ssh.key(ctx.db, name)
+    except StoreError:
+        if dialog() is None:
+            raise
+        _confirm(f"Allow use of SSH key {name}?\nThe state database cannot be read.")
+        return
     if key is not None and key.confirm:
         _confirm(f"Allow use of SSH key {name}?\nKey fingerprint {key.fingerprint}.")
 

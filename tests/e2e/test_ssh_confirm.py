@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from credguard import paths
 from credguard.app import ssh, ssh_agent, ssh_unlock
 from credguard.app.context import Context
 from credguard.errors import Unsupported
@@ -116,6 +117,20 @@ def test_ssh_that_reads_the_file_itself_asks_too(
     # One that is put in so that it asks at each use needs no question more.
     subprocess.run(["ssh-add", "-q", "-c", key.path], check=True, timeout=60, capture_output=True)
     assert asked(dialog) == ""
+    assert ssh_agent.stop()
+
+
+def test_where_it_cannot_be_told_whether_a_key_asks_a_person_is_asked(
+    ctx: Context, sshd: Server, dialog: Path
+) -> None:
+    key = ssh.create(ctx, "k", ["us-east-1"]).key
+    sshd.authorized.write_text(key.public_key + "\n")
+    ctx.close()
+    Path(paths.database_file()).write_bytes(b"no database at all " * 500)
+    assert login(sshd, key.path).returncode == 255  # the person said no
+    (dialog / "yes").touch()
+    assert login(sshd, key.path).stdout == "in\n"
+    assert asked(dialog).count("SSH key k") == 2
     assert ssh_agent.stop()
 
 
