@@ -112,7 +112,7 @@ def _within_a_day(file: str, now: float) -> int:
 
 
 def recovered(ctx: Context) -> None:
-    """A person had the keys looked for again: the rebuild is no problem any more."""
+    """A person had keys and names looked for again: the rebuild is no problem any more."""
     problems.solve(ctx.db, ctx.now(), SUBJECT)
 
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from credguard.app import items, rebuilding, secrets
+from credguard.app import items, secrets
 from credguard.app.context import Context
 from credguard.errors import CredguardError, VaultCorrupt
 from credguard.store import events, profiles
@@ -57,8 +57,6 @@ def recover(ctx: Context) -> list[Found]:
             found.append(Found(name, _put_back(ctx, name)))
         except CredguardError as error:
             found.append(Found(name, "", str(error)))
-    if not any(each.problem for each in found):
-        rebuilding.recovered(ctx)
     return found
 
 

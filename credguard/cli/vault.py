@@ -133,6 +133,8 @@ def recover(asked: tuple[str, ...], as_json: bool) -> None:
     names = app.Names([], [], [], told=True)
     if ctx.config.vault.backend or asked:  # without the first nothing was ever stored
         names = app.names(ctx, asked)
+    if not any(each.problem for each in found):
+        rebuilding.recovered(ctx)
     if as_json:
         rows = {"profiles": [dataclasses.asdict(each) for each in found]}
         click.echo(json.dumps(rows | dataclasses.asdict(names), indent=2))

@@ -100,6 +100,7 @@ def test_without_a_rotation_all_goes_on_and_it_is_told_until_the_keys_were_looke
     assert notice.urgent
     assert "credguard vault recover" in notice.body
     assert recover.recover(ctx) == []
+    rebuilding.recovered(ctx)
     assert status(ctx).problems == []
 
 

@@ -11,11 +11,13 @@ from credguard.app import keys, recover, rotate, secrets
 from credguard.app.context import Context
 from credguard.app.doctor.rotation import rotation as rotation_checks
 from credguard.app.rotate import Wanted
+from credguard.app.status import status
 from credguard.secret import Secret
 from credguard.store import profiles
 from credguard.vault.base import key_item, profile_item
 from credguard.vault.memory import MemoryVault
 from tests.support import samples
+from tests.support.person import credguard
 from tests.support.simulator import Simulator
 
 
@@ -170,3 +172,22 @@ def test_the_command_says_what_came_back(tmp_path: Path, monkeypatch: pytest.Mon
         "profiles": [], "secrets": [], "absent": ["other"], "others": [], "told": True,
     }  # fmt: skip
     assert done.returncode == 2
+
+
+def test_a_rebuild_is_told_until_the_vault_was_asked_for_names_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.set_value("vault.backend", "file")
+    phrase = tmp_path / "passphrase"
+    right, wrong = samples.text(20), samples.text(21)
+    phrase.write_text(right)
+    phrase.chmod(0o600)
+    monkeypatch.setenv("CREDGUARD_PASSPHRASE_FILE", str(phrase))
+    credguard("secret", "add", "mine", stdin=samples.text(30))
+    Path(paths.database_file()).write_bytes(b"")
+    phrase.write_text(wrong)
+    credguard("vault", "recover", ok=2)
+    assert status(Context()).problems
+    phrase.write_text(right)
+    assert "mine: its name is back" in credguard("vault", "recover").stderr
+    assert status(Context()).problems == []
