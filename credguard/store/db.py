@@ -10,12 +10,13 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from credguard import paths
-from credguard.errors import Busy, DatabaseDamaged, StoreError
+from credguard.errors import Busy, StoreError
 from credguard.store import chain
+from credguard.store.failures import EMPTY, GONE, damaged, translated, unusable
 from credguard.store.schema import MIGRATIONS as _MIGRATIONS
 
 BUSY_S = 10.0
@@ -27,78 +28,31 @@ BESIDE = ("-wal", "-shm", "-journal")
 kept, as on a network's file system, the journal."""
 _FIRST = ".first"  # of one that is being made where none was
 
-# Primary result codes, sqlite.org/rescode.html: what failed, and what a person does about it.
-_PROBLEMS = {
-    sqlite3.SQLITE_BUSY: (
-        "another process keeps it locked",
-        "wait for that process to end (fuser -v {file} names it), then run it again",
-    ),
-    sqlite3.SQLITE_FULL: ("no space is left", "free some space, then run it again"),
-    sqlite3.SQLITE_CORRUPT: (
-        "it is damaged",
-        "make it anew from what can still be read: credguard vault recover",
-    ),
-    sqlite3.SQLITE_READONLY: ("it cannot be written", "check the modes of {file} and its folder"),
-    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check the modes of {file} and its folder"),
-    sqlite3.SQLITE_IOERR: (
-        "reading or writing failed",
-        "check the free space and the disk of {file}, then run it again",
-    ),
-}
-_PROBLEMS[sqlite3.SQLITE_LOCKED] = _PROBLEMS[sqlite3.SQLITE_BUSY]
-_PROBLEMS[sqlite3.SQLITE_PERM] = _PROBLEMS[sqlite3.SQLITE_READONLY]
-_PROBLEMS[sqlite3.SQLITE_NOTADB] = _PROBLEMS[sqlite3.SQLITE_CORRUPT]
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_EMPTY, _GONE = "it is empty", "it is gone, only its log is left"
-_OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
-
-
-@contextlib.contextmanager
-def _translated(file: str) -> Iterator[None]:
-    try:
-        yield
-    except _OURS:
-        raise
-    except MemoryError as exc:  # SQLITE_NOMEM
-        raise StoreError(
-            f"cannot use the state database {file}: no memory is left",
-            hint="end other programs, then run it again",
-        ) from exc
-    except sqlite3.Error as exc:
-        code = getattr(exc, "sqlite_errorcode", 0)
-        code = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & 0xFF
-        what, hint = _PROBLEMS.get(code, (str(exc), None))
-        kind = DatabaseDamaged if code in _DAMAGED else StoreError
-        raise kind(
-            f"cannot use the state database {file}: {what}",
-            hint=None if hint is None else hint.format(file=file),
-        ) from exc
-
 
 class _Cursor(sqlite3.Cursor):
     # A statement can fail at any step, so that fetching is translated like executing.
     connection: "_Connection"
 
     def execute(self, sql: str, parameters: Any = (), /) -> "_Cursor":
-        with _translated(self.connection.file):
+        with translated(self.connection.file):
             super().execute(sql, parameters)
         return self
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> "_Cursor":
-        with _translated(self.connection.file):
+        with translated(self.connection.file):
             super().executemany(sql, parameters)
         return self
 
     def fetchone(self) -> Any:
-        with _translated(self.connection.file):
+        with translated(self.connection.file):
             return super().fetchone()
 
     def fetchall(self) -> list[Any]:
-        with _translated(self.connection.file):
+        with translated(self.connection.file):
             return super().fetchall()
 
     def __next__(self) -> Any:
-        with _translated(self.connection.file):
+        with translated(self.connection.file):
             return super().__next__()
 
 
@@ -133,7 +87,7 @@ def connect(path: str | None = None, *, wait: float = BUSY_S) -> sqlite3.Connect
                 _make(file)
             opened = os.stat(file)
             if opened.st_size == 0:
-                raise _damaged(file, _EMPTY)
+                raise damaged(file, EMPTY)
             connection = _connected(file, wait)
             # A damaged one may have been replaced while we waited for its lock.
             if os.path.samestat(opened, os.stat(file)) and not os.path.exists(file + REBUILT):
@@ -142,7 +96,7 @@ def connect(path: str | None = None, *, wait: float = BUSY_S) -> sqlite3.Connect
     except Busy as exc:
         raise StoreError(str(exc), hint=exc.hint) from exc
     except OSError as exc:
-        raise _unusable(file, exc) from exc
+        raise unusable(file, exc) from exc
 
 
 def there(path: str | None = None) -> bool:
@@ -167,18 +121,6 @@ def _left_log(file: str) -> bool:
         return False
 
 
-def _unusable(file: str, exc: OSError) -> StoreError:
-    return StoreError(
-        f"cannot use the state database {file}: {exc.strerror}",
-        hint=f"check the free space and the modes of {file} and its folder",
-    )
-
-
-def _damaged(file: str, what: str) -> DatabaseDamaged:
-    hint = _PROBLEMS[sqlite3.SQLITE_CORRUPT][1]
-    return DatabaseDamaged(f"cannot use the state database {file}: {what}", hint=hint)
-
-
 def _make(file: str) -> None:
     """Make the first database, unless another process was faster.
 
@@ -192,7 +134,7 @@ def _make(file: str) -> None:
         if os.path.exists(file) or os.path.exists(file + REBUILT):
             return
         if _left_log(file):
-            raise _damaged(file, _GONE)
+            raise damaged(file, GONE)
         for ending in (*BESIDE, _FIRST, *(_FIRST + each for each in BESIDE)):
             remove(file + ending)
         with contextlib.closing(empty(file + _FIRST, None)) as first:
@@ -237,7 +179,7 @@ def _connected(file: str, wait: float) -> sqlite3.Connection:
 
 
 def _opened(file: str, wait: float) -> sqlite3.Connection:
-    with _translated(file):
+    with translated(file):
         connection = sqlite3.connect(file, timeout=wait, isolation_level=None, factory=_Connection)
     connection.file = file
     connection.row_factory = sqlite3.Row
@@ -270,12 +212,12 @@ def check_version(file: str) -> int:
     """
     try:
         if os.stat(file).st_size == 0:
-            raise _damaged(file, _EMPTY)
+            raise damaged(file, EMPTY)
     except FileNotFoundError:
-        raise _damaged(file, _GONE) from None
+        raise damaged(file, GONE) from None
     except OSError as exc:
-        raise _unusable(file, exc) from exc
-    with _translated(file):
+        raise unusable(file, exc) from exc
+    with translated(file):
         connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
         try:
             return _version(connection, file)
