@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from credguard import paths
-from credguard.app.scan import Options, Result
+from credguard.app.scan import Options
 from credguard.app.scan_batch import Setting, scan_text
 from credguard.app.scan_history import scan_history
 from credguard.scan.model import MEDIUM
@@ -110,27 +110,3 @@ def test_a_file_that_branches_edit_and_merges_join(tmp_path: Path) -> None:
     assert len(wanted) >= 6
     for jobs in (1, 3):
         assert scan(repo, jobs) == wanted
-
-
-def test_a_new_own_rule_is_not_passed_over_by_a_scan_that_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = tmp_path / "r"
-    plain.mkdir()
-    git(plain, "init", "-q")
-    value = "ACME-" + "a1b2c3d4e5" * 2
-    for number in range(6):
-        commit(plain, a=f"{number} {value}\n")
-    monkeypatch.setattr("credguard.app.scan_history._BATCH_BLOBS", 1)
-
-    def stop(result: Result) -> None:
-        if result.scanned >= 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        scan_history(str(plain), Options(jobs=1), stop)
-    rule = '[[rules]]\nid = "our-key"\npattern = "ACME-[a-z0-9]{20}"\n'
-    (plain / ".credguard.toml").write_text(rule)
-    result = scan_history(str(plain), Options(jobs=1))
-    assert result.scanned >= 6
-    assert len(result.findings) == 1
