@@ -25,7 +25,7 @@ from credguard.scan.model import CONFIDENCE_NAMES
 @click.option("--history", is_flag=True, help="Every version of every file, in all commits.")
 @click.option("--branch", multiple=True, metavar="NAME", help="With --history: only this branch.")
 @click.option("--since", metavar="DATE", help="With --history: only commits since then.")
-@click.option("--no-resume", is_flag=True, help="With --history: not on from where one was.")
+@click.option("--no-resume", is_flag=True, help="With --history: not from where one stopped.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only files that match.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match.")
 @click.option("--no-gitignore", is_flag=True, help="Also what git ignores.")
